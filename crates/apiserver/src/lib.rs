@@ -1,0 +1,1 @@
+//! The HTTP front: filter chain, handlers, discovery, OpenAPI, node proxying.

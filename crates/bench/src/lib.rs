@@ -1,0 +1,1 @@
+//! Load programs that run against pintle and any other Kubernetes API server.

@@ -1,0 +1,1 @@
+//! Making and joining a cluster: data directory, certificates, tokens, bootstrap objects.

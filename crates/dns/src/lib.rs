@@ -1,0 +1,1 @@
+//! Cluster DNS from Services and EndpointSlices.

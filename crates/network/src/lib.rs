@@ -1,0 +1,1 @@
+//! Pod network of a node: the CNI plugin, addresses and routes between nodes.

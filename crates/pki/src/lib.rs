@@ -1,0 +1,1 @@
+//! Keys, certificate authorities, issuing, renewal and kubeconfig files.

@@ -1,0 +1,1 @@
+//! Service proxy: Services and EndpointSlices to nftables.

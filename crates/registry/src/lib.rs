@@ -1,0 +1,1 @@
+//! The one create/get/list/watch/update/patch/delete algorithm, and the watch cache.

@@ -1,0 +1,14 @@
+//! What the generic machinery asks of a kind: its descriptor and its strategy.
+//!
+//! Built-in kinds and custom resources enter by this same door. Everything here is decided without I/O; actions that need
+//! the store or the network (tokens, evictions, address allocation) are plugged in where the server is assembled.
+
+pub mod descriptor;
+pub mod strategy;
+pub mod subresource;
+pub mod table;
+
+pub use descriptor::{Descriptor, Scope, Verb};
+pub use strategy::{Deletion, Kind, Strategy};
+pub use subresource::{ConnectTarget, Subresource, SubresourceKind};
+pub use table::{Column, Row};

@@ -1,0 +1,127 @@
+//! The small questions the generic algorithm asks of a kind, each with the answer most kinds give.
+
+use meta::ErrorList;
+use meta::field::Path;
+use serde_json::Value;
+
+use crate::descriptor::Descriptor;
+use crate::table::{Column, Row};
+
+/// A kind: facts and behaviour together.
+pub trait Kind: Strategy {
+    /// Its facts.
+    fn descriptor(&self) -> &Descriptor;
+}
+
+/// What happens to an object that is asked to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// Removed at once (finalizers aside).
+    Immediate,
+    /// Marked, then removed by who looks after it, within that many seconds.
+    Graceful {
+        /// Seconds.
+        grace_period_seconds: i64,
+    },
+}
+
+/// Behaviour of a kind. Objects are JSON trees already checked against the type table; a method may rely on every value
+/// having the type the table gives it, and on nothing else.
+pub trait Strategy: Send + Sync {
+    /// Fills in what the client left out. Idempotent. Runs on everything that comes in, and on objects read from the store.
+    fn default(&self, _object: &mut Value) {}
+
+    /// What a client may not set on create is taken away; initial state is put in. The generic part (UID, creation time,
+    /// generation 1) is done by the caller. `status` is dropped by the caller if there is a status subresource.
+    fn prepare_for_create(&self, _object: &mut Value) {}
+
+    /// Everything wrong with a new object, metadata aside.
+    fn validate(&self, _object: &Value) -> ErrorList {
+        ErrorList::new()
+    }
+
+    /// What a client may not change on update is put back. The caller restores `status` if there is a status subresource,
+    /// and counts `metadata.generation` up if `spec` (see [`Strategy::counts_generation`]) changed.
+    fn prepare_for_update(&self, _new: &mut Value, _old: &Value) {}
+
+    /// Everything wrong with a change, metadata aside; includes what [`Strategy::validate`] finds, where upstream does so.
+    fn validate_update(&self, new: &Value, _old: &Value) -> ErrorList {
+        self.validate(new)
+    }
+
+    /// Warnings for the client on create (`old` is none) and update.
+    fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// As [`Strategy::prepare_for_update`], for a subresource that is a part of the object (`status`,
+    /// `ephemeralcontainers`, ...). The caller has already taken everything but the part from `old`, for `status`.
+    fn prepare_part_for_update(&self, _subresource: &str, _new: &mut Value, _old: &Value) {}
+
+    /// As [`Strategy::validate_update`], for a subresource that is a part of the object.
+    fn validate_part_update(&self, _subresource: &str, _new: &Value, _old: &Value) -> ErrorList {
+        ErrorList::new()
+    }
+
+    /// Upstream's message if `name` is not a valid name for this kind (`prefix` for a `generateName`).
+    fn validate_name(&self, _name: &str, _prefix: bool) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a PUT of an object that does not exist creates it.
+    fn allows_create_on_update(&self) -> bool {
+        false
+    }
+
+    /// Whether a PUT without a resourceVersion is taken.
+    fn allows_unconditional_update(&self) -> bool {
+        true
+    }
+
+    /// The object without what does not count as a change of desired state: objects whose images differ get the next
+    /// generation. None: this kind keeps no generation. Most kinds with a generation answer [`spec_only`].
+    fn generation_image<'a>(&self, _object: &'a Value) -> Option<Vec<&'a Value>> {
+        None
+    }
+
+    /// How a delete goes, given the grace period the client asked for.
+    fn deletion(&self, _object: &Value, _requested_grace_period_seconds: Option<i64>) -> Deletion {
+        Deletion::Immediate
+    }
+
+    /// Paths that belong to other endpoints and so are not owned by who writes through this one (empty: the object itself):
+    /// `status` for the object, `spec` for its status.
+    fn reset_fields(&self, _subresource: &str) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Fields a field selector may name besides `metadata.name` and `metadata.namespace`, with this object's values.
+    fn selectable_fields(&self, _object: &Value) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// The names of those fields.
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Columns of the table `kubectl get` shows.
+    fn columns(&self) -> Vec<Column> {
+        crate::table::default_columns()
+    }
+
+    /// One object's row: as many cells as there are columns. `now` is seconds since the epoch, for ages.
+    fn row(&self, object: &Value, now: i64) -> Row {
+        crate::table::default_row(object, now)
+    }
+}
+
+/// The generation image of a kind whose desired state is its `spec`.
+pub fn spec_only(object: &Value) -> Option<Vec<&Value>> {
+    Some(object.get("spec").into_iter().collect())
+}
+
+/// The path of an object's own fields, where validation starts.
+pub fn root() -> Path {
+    Path::root()
+}

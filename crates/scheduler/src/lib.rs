@@ -1,0 +1,1 @@
+//! Places pods: framework, plugins, queue, snapshot.

@@ -1,0 +1,1 @@
+//! The default state store: durable multi-version store on one disk.

@@ -1,0 +1,1 @@
+//! The state store port: trait, revisions, events, the contract suite and the in-memory reference model.

@@ -1,0 +1,1 @@
+//! A cluster in a box for tests: network namespaces, images, real kubectl.

@@ -1,0 +1,3 @@
+//! Development chores: generate tables, check the structure.
+
+fn main() {}

@@ -31,9 +31,22 @@ pub trait Strategy: Send + Sync {
     /// Fills in what the client left out. Idempotent. Runs on everything that comes in, and on objects read from the store.
     fn default(&self, _object: &mut Value) {}
 
-    /// What a client may not set on create is taken away; initial state is put in. The generic part (UID, creation time,
-    /// generation 1) is done by the caller. `status` is dropped by the caller if there is a status subresource.
+    /// Turns an object of this version into the version the store holds, `apiVersion` and `kind` included, where the same
+    /// objects are served in more than one version or group (events, autoscalers). Runs last before a write.
+    fn convert_to_stored(&self, _object: &mut Value) {}
+
+    /// The way back, on every object read from the store.
+    fn convert_from_stored(&self, _object: &mut Value) {}
+
+    /// What a client may not set on create is taken away; initial state is put in. The generic part (name, namespace, UID,
+    /// creation time, generation 1) has been done by the caller. `status` has been dropped by the caller if there is a
+    /// status subresource (but see [`Strategy::keeps_status_on_create`]).
     fn prepare_for_create(&self, _object: &mut Value) {}
+
+    /// Whether a client may create an object with its status already filled in, as a kubelet does with its node.
+    fn keeps_status_on_create(&self) -> bool {
+        false
+    }
 
     /// Everything wrong with a new object, metadata aside.
     fn validate(&self, _object: &Value) -> ErrorList {

@@ -1,1 +1,12 @@
 //! Who is asking and may they: authentication and authorization, one decision per file.
+//!
+//! Nothing here keeps state of the cluster itself: what a decision must look up (a service account, a role) it asks through a
+//! trait declared beside it, which the server's assembly wires to its caches.
+
+pub mod attributes;
+pub mod authenticator;
+pub mod authorizer;
+
+pub use attributes::{Attributes, FieldRequirement, LabelRequirement, ResourceTarget, Target};
+pub use authenticator::{Authenticated, AuthenticationError, Authenticator, Credentials, FirstAuthenticator};
+pub use authorizer::{Authorizer, Decision, FirstAuthorizer, NonResourceRule, ResourceRule, Rules};

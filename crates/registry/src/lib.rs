@@ -1,1 +1,27 @@
 //! The one create/get/list/watch/update/patch/delete algorithm, and the watch cache.
+//!
+//! Every resource, built-in or custom, is served by [`Resource`]: reads come from a watch cache that holds objects as shared
+//! bytes, writes go through one algorithm to the store. What is particular to a kind stands behind [`resource::Kind`]; what
+//! a cluster adds (admission, address allocation, actions such as evictions) is plugged in when the registry is made.
+
+pub mod action;
+pub mod admission;
+pub mod context;
+pub mod hooks;
+pub mod object;
+pub mod options;
+mod registry;
+mod resources;
+mod watcher;
+
+pub use action::{Action, ActionRequest};
+pub use admission::{Admission, AdmissionRequest, Operation};
+pub use context::{FieldValidation, RequestContext, Warnings};
+pub use hooks::{Hooks, Pending};
+pub use object::Object;
+pub use options::{
+    DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,
+};
+pub use registry::{Plugins, Registry};
+pub use resources::{Deleted, Page, Resource, Written};
+pub use watcher::{WatchEvent, Watcher};

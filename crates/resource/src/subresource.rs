@@ -35,9 +35,12 @@ pub enum SubresourceKind {
     /// A stream to where the object runs (`log`, `exec`, `proxy`).
     Connect {
         /// Where it leads, from the object, the path below the subresource, and the decoded query.
-        target: fn(&Value, &str, &[(String, String)]) -> Result<ConnectTarget, Status>,
+        target: FindTarget,
     },
 }
+
+/// Where a stream leads, from the object, the path below the subresource, and the decoded query.
+pub type FindTarget = fn(&Value, &str, &[(String, String)]) -> Result<ConnectTarget, Status>;
 
 /// Where a connect subresource leads.
 #[derive(Clone, Debug, PartialEq, Eq)]

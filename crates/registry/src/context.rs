@@ -1,0 +1,69 @@
+//! Who asks, when and how: what every step of a write may need to know of its request.
+
+use std::sync::Arc;
+
+use meta::User;
+use parking_lot::Mutex;
+
+/// What to do about fields the type table does not know, and about fields given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// Drop them silently.
+    Ignore,
+    /// Drop them and warn the client.
+    #[default]
+    Warn,
+    /// Refuse the request.
+    Strict,
+}
+
+/// The facts of a request that outlive its decoding. Cloning is cheap; clones share the warnings.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// Who asks.
+    pub user: Arc<User>,
+    /// The time of the request; every timestamp a write makes is this one.
+    pub now: jiff::Timestamp,
+    /// Go through everything, write nothing.
+    pub dry_run: bool,
+    /// Who owns the fields written: the `fieldManager` parameter, or the first part of the user agent.
+    pub field_manager: String,
+    /// What to do about unknown and duplicate fields in a patched object.
+    pub field_validation: FieldValidation,
+    /// What the client is to be told beside the answer.
+    pub warnings: Warnings,
+}
+
+impl RequestContext {
+    /// A request by `user` at `now` with every option at its default.
+    pub fn new(user: Arc<User>, now: jiff::Timestamp) -> Self {
+        Self {
+            user,
+            now,
+            dry_run: false,
+            field_manager: String::from("unknown"),
+            field_validation: FieldValidation::default(),
+            warnings: Warnings::default(),
+        }
+    }
+}
+
+/// Texts for the `Warning` headers of an answer, each once, in the order they came.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Adds a warning unless it is there already.
+    pub fn add(&self, text: impl Into<String>) {
+        let text = text.into();
+        let mut texts = self.0.lock();
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+
+    /// Takes everything collected so far.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}

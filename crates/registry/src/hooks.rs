@@ -1,0 +1,35 @@
+//! What a resource does around its writes: takes addresses and ports, gives them back.
+
+use async_trait::async_trait;
+use meta::Status;
+use serde_json::Value;
+
+use crate::context::RequestContext;
+
+/// Something taken for a write that may yet fail. Dropping it without [`Pending::keep`] gives it back.
+pub trait Pending: Send {
+    /// The write happened: what was taken stays taken.
+    fn keep(self: Box<Self>);
+}
+
+/// Runs around the writes of one resource, plugged in at assembly.
+#[async_trait]
+pub trait Hooks: Send + Sync {
+    /// Before a new object is validated; may fill in what was taken for it. On a dry run nothing may stay taken.
+    async fn begin_create(
+        &self,
+        context: &RequestContext,
+        new: &mut Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status>;
+
+    /// Before a change is validated.
+    async fn begin_update(
+        &self,
+        context: &RequestContext,
+        new: &mut Value,
+        old: &Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status>;
+
+    /// After an object is gone.
+    async fn after_delete(&self, context: &RequestContext, old: &Value);
+}

@@ -9,6 +9,6 @@ pub mod subresource;
 pub mod table;
 
 pub use descriptor::{Descriptor, Scope, Verb};
-pub use strategy::{Deletion, Kind, Strategy};
+pub use strategy::{DefaultPropagation, Deletion, Kind, Strategy};
 pub use subresource::{ConnectTarget, Subresource, SubresourceKind};
 pub use table::{Column, Row};

@@ -1,7 +1,9 @@
 //! The small questions the generic algorithm asks of a kind, each with the answer most kinds give.
 
-use meta::ErrorList;
+use std::time::Duration;
+
 use meta::field::Path;
+use meta::{ErrorList, Status};
 use serde_json::Value;
 
 use crate::descriptor::Descriptor;
@@ -23,6 +25,18 @@ pub enum Deletion {
         /// Seconds.
         grace_period_seconds: i64,
     },
+}
+
+/// What becomes of an object's dependents if who deletes it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DefaultPropagation {
+    /// They are deleted afterwards.
+    #[default]
+    Background,
+    /// They stay without owner (`replicationcontrollers`, `jobs`).
+    Orphan,
+    /// The kind takes no part in garbage collection; what the client asks for is ignored (`events`).
+    Unsupported,
 }
 
 /// Behaviour of a kind. Objects are JSON trees already checked against the type table; a method may rely on every value
@@ -102,6 +116,35 @@ pub trait Strategy: Send + Sync {
         Deletion::Immediate
     }
 
+    /// Upstream's refusal, if an object may never be deleted.
+    fn validate_delete(&self, _object: &Value) -> Result<(), Status> {
+        Ok(())
+    }
+
+    /// How the object shows that deletion was asked for, beside its `deletionTimestamp`: a namespace's phase.
+    fn prepare_for_deletion(&self, _object: &mut Value) {}
+
+    /// Whether something besides `metadata.finalizers` must go before a deleted object does: a namespace's `spec.finalizers`.
+    /// Such an object is marked with a `deletionTimestamp` and no grace period.
+    fn holds_deletion(&self, _object: &Value) -> bool {
+        false
+    }
+
+    /// Whether a delete that removes the object answers with it, rather than with a Status.
+    fn returns_deleted_object(&self) -> bool {
+        false
+    }
+
+    /// What becomes of dependents if the client does not say.
+    fn default_propagation(&self) -> DefaultPropagation {
+        DefaultPropagation::default()
+    }
+
+    /// How long an object is kept after its last write, for kinds that expire (`events`).
+    fn time_to_live(&self) -> Option<Duration> {
+        None
+    }
+
     /// Paths that belong to other endpoints and so are not owned by who writes through this one (empty: the object itself):
     /// `status` for the object, `spec` for its status.
     fn reset_fields(&self, _subresource: &str) -> &'static [&'static str] {
@@ -116,6 +159,15 @@ pub trait Strategy: Send + Sync {
     /// The names of those fields.
     fn selectable_field_names(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Upstream's message for a field selector that names another field.
+    fn unknown_field_label(&self, label: &str) -> String {
+        if self.selectable_field_names().is_empty() {
+            format!("{label:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+        } else {
+            format!("field label not supported: {label}")
+        }
     }
 
     /// Columns of the table `kubectl get` shows.

@@ -45,6 +45,12 @@ pub trait Strategy: Send + Sync {
     /// Fills in what the client left out. Idempotent. Runs on everything that comes in, and on objects read from the store.
     fn default(&self, _object: &mut Value) {}
 
+    /// Whether objects of this kind lie in the store as another kind. Only then are the two conversions called. Of the kinds
+    /// that share a storage prefix exactly one answers no.
+    fn converts(&self) -> bool {
+        false
+    }
+
     /// Turns an object of this version into the version the store holds, `apiVersion` and `kind` included, where the same
     /// objects are served in more than one version or group (events, autoscalers). Runs last before a write.
     fn convert_to_stored(&self, _object: &mut Value) {}

@@ -9,19 +9,23 @@
 pub mod error;
 pub mod key;
 pub mod key_value;
+pub mod memory;
 pub mod range;
 pub mod revision;
 pub mod snapshot;
 pub mod state_store;
 pub mod transaction;
 pub mod watch;
+pub mod window;
 
 pub use error::StoreError;
 pub use key::{Key, KeyRange};
 pub use key_value::KeyValue;
+pub use memory::MemoryStore;
 pub use range::{Projection, RangeRequest, RangeResponse};
 pub use revision::Revision;
 pub use snapshot::{Snapshot, SnapshotEntry};
 pub use state_store::StateStore;
 pub use transaction::{Operation, Outcome, Precondition, Put, Transaction};
 pub use watch::{Event, ProgressRequester, WatchBatch, WatchRequest, WatchStream};
+pub use window::RevisionWindow;

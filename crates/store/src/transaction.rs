@@ -1,10 +1,11 @@
 //! Changing the store: everything of a transaction in one revision, or nothing.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Key, KeyValue, Revision};
+use crate::{Key, KeyValue, Revision, StoreError};
 
 /// Changes that are made together if every precondition holds.
 ///
@@ -104,6 +105,21 @@ impl Transaction {
     /// Deletes `key` if it was last changed by `mod_revision`.
     pub fn delete_at(key: Key, mod_revision: Revision) -> Self {
         Self::new().require(key.clone(), mod_revision).delete(key)
+    }
+
+    /// Refuses a transaction that contradicts itself: [`StoreError::Invalid`] for an empty key or one that is changed twice. For
+    /// backends.
+    pub fn validate(&self) -> Result<(), StoreError> {
+        let mut keys = HashSet::with_capacity(self.operations.len());
+        for operation in &self.operations {
+            if operation.key().is_empty() {
+                return Err(StoreError::Invalid("a key must not be empty"));
+            }
+            if !keys.insert(operation.key()) {
+                return Err(StoreError::Invalid("a transaction may change a key only once"));
+            }
+        }
+        Ok(())
     }
 
     /// Adds a precondition.

@@ -1,6 +1,15 @@
 //! The type table: what is known of every API type, and strict decoding, pruning, JSON/YAML/protobuf and OpenAPI that
 //! work from it.
 
+// Some published types are on no wire.
+#[allow(dead_code, missing_docs)]
+#[rustfmt::skip]
+mod generated;
+pub mod kinds;
 pub mod reference;
+pub mod served;
+pub mod table;
 
+pub use kinds::builtin;
 pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
+pub use served::{group_versions, resources};

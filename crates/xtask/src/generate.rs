@@ -1,0 +1,80 @@
+//! Writes the type table of the `schema` crate from Kubernetes' published data, or compares it with what is there.
+
+mod names;
+mod published;
+mod resources;
+mod types;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::Error;
+
+/// Where the generated files stand, from the workspace's folder.
+const OUTPUT: &str = "crates/schema/src/generated";
+
+/// Generated files: name and text.
+type Files = BTreeMap<String, String>;
+
+/// Writes the generated files. Files that are no longer generated are removed.
+pub fn write(reference: &Path, workspace: &Path) -> Result<(), Error> {
+    let folder = workspace.join(OUTPUT);
+    let files = generate(reference)?;
+    for name in present(&folder)?.into_keys() {
+        if !files.contains_key(&name) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    for (name, text) in &files {
+        fs::write(folder.join(name), text)?;
+    }
+    Ok(())
+}
+
+/// Fails, naming the files, if what would be written is not what is there.
+pub fn check(reference: &Path, workspace: &Path) -> Result<(), Error> {
+    let expected = generate(reference)?;
+    let present = present(&workspace.join(OUTPUT))?;
+    let mut stale: Vec<&str> = expected
+        .iter()
+        .filter(|(name, text)| present.get(*name) != Some(text))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    stale.extend(
+        present
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !expected.contains_key(*name)),
+    );
+    if stale.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not as generated: {}; run `cargo xtask gen`", stale.join(", ")).into())
+    }
+}
+
+fn generate(reference: &Path) -> Result<Files, Error> {
+    let packages: published::Packages = serde_json::from_str(&read(&reference.join("types.json"))?)?;
+    let mut files = types::render(&packages)?;
+    let discovery = read(&reference.join("discovery-1.36.2.json"))?;
+    let layout = read(&reference.join("etcd-layout-1.36.2.tsv"))?;
+    files.insert("resources.rs".to_owned(), resources::render(&discovery, &layout)?);
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn present(folder: &Path) -> Result<Files, Error> {
+    let mut files = Files::new();
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            files.insert(name.to_owned(), read(&path)?);
+        }
+    }
+    Ok(files)
+}

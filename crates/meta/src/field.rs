@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::quote::quote;
+
 /// Where in an object a field stands: `spec.containers[0].image`, `metadata.labels[a.b/c]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(String);
@@ -188,7 +190,7 @@ impl FieldError {
 
     /// `Unsupported value: VALUE: supported values: "a", "b"`; the values in the order given.
     pub fn not_supported(path: &Path, value: impl Into<Value>, supported: &[&str]) -> Self {
-        let quoted: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
+        let quoted: Vec<String> = supported.iter().map(|s| quote(s)).collect();
         let detail = if quoted.is_empty() {
             String::new()
         } else {
@@ -227,7 +229,7 @@ pub type ErrorList = Vec<FieldError>;
 /// A value as upstream prints it in a message: text quoted, numbers and booleans plain, null as `null`, the rest as JSON.
 fn printed(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => quote(text),
         other => other.to_string(),
     }
 }

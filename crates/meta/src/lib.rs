@@ -8,6 +8,7 @@ pub mod group;
 pub mod identity;
 pub mod ids;
 pub mod object;
+pub mod quote;
 pub mod status;
 
 pub use field::{ErrorList, FieldError, Path};
@@ -15,4 +16,5 @@ pub use group::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResou
 pub use identity::User;
 pub use ids::{Namespace, NodeName, ResourceVersion, Uid};
 pub use object::{ObjectMeta, OwnerReference};
+pub use quote::quote;
 pub use status::{Reason, Status};

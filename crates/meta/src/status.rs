@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::FieldError;
 use crate::group::{GroupResource, GroupVersionKind};
+use crate::quote::quote;
 
 /// Why a request failed, machine-readable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +180,12 @@ impl Status {
 
     /// 404: `pods "a" not found`.
     pub fn not_found(resource: &GroupResource, name: &str) -> Self {
-        Self::failure(404, Reason::NOT_FOUND, format!("{resource} {name:?} not found")).about(resource, name)
+        Self::failure(
+            404,
+            Reason::NOT_FOUND,
+            format!("{resource} {} not found", quote(name)),
+        )
+        .about(resource, name)
     }
 
     /// 409: `pods "a" already exists`.
@@ -187,14 +193,17 @@ impl Status {
         Self::failure(
             409,
             Reason::ALREADY_EXISTS,
-            format!("{resource} {name:?} already exists"),
+            format!("{resource} {} already exists", quote(name)),
         )
         .about(resource, name)
     }
 
     /// 409: `Operation cannot be fulfilled on pods "a": why`.
     pub fn conflict(resource: &GroupResource, name: &str, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {resource} {name:?}: {why}");
+        let message = format!(
+            "Operation cannot be fulfilled on {resource} {}: {why}",
+            quote(name)
+        );
         Self::failure(409, Reason::CONFLICT, message).about(resource, name)
     }
 
@@ -203,7 +212,7 @@ impl Status {
         let subject = match (resource.resource.is_empty(), name.is_empty()) {
             (true, _) => String::from("forbidden"),
             (false, true) => format!("{resource} is forbidden"),
-            (false, false) => format!("{resource} {name:?} is forbidden"),
+            (false, false) => format!("{resource} {} is forbidden", quote(name)),
         };
         Self::failure(403, Reason::FORBIDDEN, format!("{subject}: {why}")).about(resource, name)
     }
@@ -237,7 +246,7 @@ impl Status {
         Self::failure(
             422,
             Reason::INVALID,
-            format!("{subject} {name:?} is invalid: {list}"),
+            format!("{subject} {} is invalid: {list}", quote(name)),
         )
         .with_details(Details {
             name: name.to_owned(),

@@ -3,18 +3,27 @@
 //!
 //! Everything here is pure: no clock, no randomness, no input or output.
 
+pub mod age;
+pub mod duration;
 pub mod field;
 pub mod group;
 pub mod identity;
 pub mod ids;
+pub mod int_or_string;
 pub mod object;
+pub mod quantity;
 pub mod quote;
 pub mod status;
+pub mod time;
 
+pub use duration::Duration;
 pub use field::{ErrorList, FieldError, Path};
 pub use group::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 pub use identity::User;
 pub use ids::{Namespace, NodeName, ResourceVersion, Uid};
+pub use int_or_string::IntOrString;
 pub use object::{ObjectMeta, OwnerReference};
+pub use quantity::Quantity;
 pub use quote::quote;
 pub use status::{Reason, Status};
+pub use time::{MicroTime, Time};

@@ -6,6 +6,8 @@
 //!
 //! [`StateStore`] states the promises. They map one to one on etcd v3, so a backend over etcd is a translation and nothing more.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod error;
 pub mod key;
 pub mod key_value;

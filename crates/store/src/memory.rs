@@ -48,6 +48,13 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// An empty store that stands at `revision`, as if it had counted that far.
+    pub fn starting_at(revision: Revision) -> Self {
+        let store = Self::new();
+        store.shared.state.lock().window.current = revision;
+        store
+    }
 }
 
 #[async_trait]

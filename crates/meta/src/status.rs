@@ -119,8 +119,15 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<Details>>,
     /// The HTTP status code.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_no_code")]
     pub code: u16,
+    /// Where a list whose version is gone can go on (`metadata.continue`).
+    #[serde(skip)]
+    pub continue_token: String,
+}
+
+fn is_no_code(code: &u16) -> bool {
+    *code == 0
 }
 
 fn unknown() -> Reason {
@@ -148,7 +155,18 @@ impl Status {
             reason,
             details: None,
             code,
+            continue_token: String::new(),
         }
+    }
+
+    /// Says that something was done, to `name` of `resource`.
+    pub fn success(resource: &GroupResource, name: &str, uid: &str) -> Self {
+        let mut status = Self::failure(0, Reason::UNKNOWN, "").about(resource, name);
+        status.status = Cow::Borrowed("Success");
+        if let Some(details) = &mut status.details {
+            details.uid = uid.to_owned();
+        }
+        status
     }
 
     /// The same with details.
@@ -173,7 +191,11 @@ impl Status {
         if let Some(map) = object.as_object_mut() {
             map.insert("kind".into(), "Status".into());
             map.insert("apiVersion".into(), "v1".into());
-            map.insert("metadata".into(), serde_json::json!({}));
+            let metadata = match self.continue_token.as_str() {
+                "" => serde_json::json!({}),
+                token => serde_json::json!({ "continue": token }),
+            };
+            map.insert("metadata".into(), metadata);
         }
         object
     }

@@ -1,0 +1,299 @@
+//! Calls to the API, typed by the object's kind.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Method, Request, Response, header};
+use http_body_util::BodyExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{Metadata, Resource};
+use meta::{Reason, Status};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt;
+
+use crate::error::Error;
+use crate::options::{DeleteOptions, ListOptions, Patch, PatchOptions};
+use crate::path::{self, Scope};
+use crate::transport::{self, Body, Transport};
+use crate::watch::{self, WatchStream};
+
+/// A kind the client can work with.
+pub trait Kind: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Send + Sync + 'static {}
+
+impl<K> Kind for K where K: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Send + Sync + 'static {}
+
+/// A client of an API server. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    transport: Transport,
+    user_agent: Arc<str>,
+}
+
+/// A list of objects and the version it was read at.
+#[derive(Clone, Debug)]
+pub struct List<K> {
+    /// The objects.
+    pub items: Vec<K>,
+    /// Where a watch goes on.
+    pub resource_version: String,
+}
+
+#[derive(Deserialize)]
+struct WireList<K> {
+    metadata: ListMeta,
+    #[serde(default = "Vec::new", bound(deserialize = "K: Deserialize<'de>"))]
+    items: Vec<K>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default, rename = "continue")]
+    continue_token: String,
+}
+
+/// Objects asked for in one page of a list.
+const PAGE_SIZE: &str = "500";
+
+impl Client {
+    /// A client over a transport. `user_agent` names the component; up to its first slash it is also the field manager.
+    pub fn new(transport: Transport, user_agent: impl Into<Arc<str>>) -> Self {
+        Self {
+            transport,
+            user_agent: user_agent.into(),
+        }
+    }
+
+    /// The same transport under another component's name.
+    #[must_use]
+    pub fn named(&self, user_agent: impl Into<Arc<str>>) -> Self {
+        Self {
+            transport: self.transport.clone(),
+            user_agent: user_agent.into(),
+        }
+    }
+
+    /// Sends a request as it is and gives the answer, whatever its status.
+    pub fn send(&self, mut request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, Error>> {
+        if let Ok(agent) = header::HeaderValue::from_str(&self.user_agent) {
+            request.headers_mut().insert(header::USER_AGENT, agent);
+        }
+        let transport = self.transport.clone();
+        Box::pin(async move { transport.oneshot(request).await.map_err(Error::Transport) })
+    }
+
+    /// Sends JSON and reads JSON; a failure status is an error.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Option<Bytes>,
+    ) -> Result<R, Error> {
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .header(header::ACCEPT, "application/json");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        let request = request.body(body.map_or_else(transport::empty, transport::full))?;
+        let bytes = success(self.send(request).await?).await?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Decode {
+            request: format!("{method} {path}"),
+            source,
+        })
+    }
+
+    async fn call_with<B: Serialize + ?Sized, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &B,
+    ) -> Result<R, Error> {
+        let body = serde_json::to_vec(body).map_err(Error::Encode)?;
+        self.call(method, path, "application/json", Some(body.into()))
+            .await
+    }
+
+    /// Reads an object.
+    pub async fn get<K: Kind>(&self, scope: impl Into<Scope<'_>>, name: &str) -> Result<K, Error> {
+        self.call(Method::GET, &path::object::<K>(scope.into(), name), "", None)
+            .await
+    }
+
+    /// Reads all objects that match, page by page.
+    pub async fn list<K: Kind>(&self, scope: Scope<'_>, options: &ListOptions) -> Result<List<K>, Error> {
+        let mut items = Vec::new();
+        let mut continue_token = String::new();
+        loop {
+            let path = path::with_query(
+                path::collection::<K>(scope),
+                &[
+                    ("labelSelector", &options.label_selector),
+                    ("fieldSelector", &options.field_selector),
+                    ("limit", PAGE_SIZE),
+                    ("continue", &continue_token),
+                ],
+            );
+            let page: WireList<K> = self.call(Method::GET, &path, "", None).await?;
+            items.extend(page.items);
+            continue_token = page.metadata.continue_token;
+            if continue_token.is_empty() {
+                return Ok(List {
+                    items,
+                    resource_version: page.metadata.resource_version,
+                });
+            }
+        }
+    }
+
+    /// Watches the objects that match from a version on. The stream ends when the server ends it.
+    pub async fn watch<K: Kind>(
+        &self,
+        scope: Scope<'_>,
+        options: &ListOptions,
+        resource_version: &str,
+    ) -> Result<WatchStream<K>, Error> {
+        let path = path::with_query(
+            path::collection::<K>(scope),
+            &[
+                ("watch", "true"),
+                ("allowWatchBookmarks", "true"),
+                ("resourceVersion", resource_version),
+                ("labelSelector", &options.label_selector),
+                ("fieldSelector", &options.field_selector),
+            ],
+        );
+        let request = Request::get(&path)
+            .header(header::ACCEPT, "application/json")
+            .body(transport::empty())?;
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return Err(failure(response).await);
+        }
+        Ok(watch::stream(response.into_body()))
+    }
+
+    /// Creates an object.
+    pub async fn create<K: Kind + Serialize>(&self, scope: Scope<'_>, object: &K) -> Result<K, Error> {
+        self.call_with(Method::POST, &path::collection::<K>(scope), object)
+            .await
+    }
+
+    /// Sends a body to a subresource that is an action: `binding`, `eviction`, `token`.
+    pub async fn act<K: Kind, B: Serialize, R: DeserializeOwned>(
+        &self,
+        scope: Scope<'_>,
+        name: &str,
+        subresource: &str,
+        body: &B,
+    ) -> Result<R, Error> {
+        self.call_with(
+            Method::POST,
+            &path::subresource::<K>(scope, name, subresource),
+            body,
+        )
+        .await
+    }
+
+    /// Replaces an object.
+    pub async fn replace<K: Kind + Serialize>(&self, object: &K) -> Result<K, Error> {
+        let (namespace, name) = identity(object.metadata());
+        self.call_with(Method::PUT, &path::object::<K>(namespace.into(), name), object)
+            .await
+    }
+
+    /// Replaces an object's status.
+    pub async fn replace_status<K: Kind + Serialize>(&self, object: &K) -> Result<K, Error> {
+        let (namespace, name) = identity(object.metadata());
+        self.call_with(
+            Method::PUT,
+            &path::subresource::<K>(namespace.into(), name, "status"),
+            object,
+        )
+        .await
+    }
+
+    /// Changes an object.
+    pub async fn patch<K: Kind>(
+        &self,
+        scope: Scope<'_>,
+        name: &str,
+        patch: Patch<'_>,
+        options: &PatchOptions,
+    ) -> Result<K, Error> {
+        let path = match options.subresource.as_str() {
+            "" => path::object::<K>(scope, name),
+            subresource => path::subresource::<K>(scope, name, subresource),
+        };
+        let force = if options.force { "true" } else { "" };
+        let path = path::with_query(
+            path,
+            &[("fieldManager", &options.field_manager), ("force", force)],
+        );
+        let body = serde_json::to_vec(patch.body()).map_err(Error::Encode)?;
+        self.call(Method::PATCH, &path, patch.content_type(), Some(body.into()))
+            .await
+    }
+
+    /// Changes an object's status by a merge patch.
+    pub async fn patch_status<K: Kind>(
+        &self,
+        scope: Scope<'_>,
+        name: &str,
+        status: &serde_json::Value,
+    ) -> Result<K, Error> {
+        let options = PatchOptions {
+            subresource: "status".into(),
+            ..PatchOptions::default()
+        };
+        self.patch(scope, name, Patch::Merge(status), &options).await
+    }
+
+    /// Deletes an object. The answer (a Status or the object) is not kept.
+    pub async fn delete<K: Kind>(
+        &self,
+        scope: Scope<'_>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(), Error> {
+        let _: serde::de::IgnoredAny = self
+            .call_with(Method::DELETE, &path::object::<K>(scope, name), options)
+            .await?;
+        Ok(())
+    }
+}
+
+fn identity(metadata: &ObjectMeta) -> (&str, &str) {
+    (
+        metadata.namespace.as_deref().unwrap_or(""),
+        metadata.name.as_deref().unwrap_or(""),
+    )
+}
+
+async fn success(response: Response<Body>) -> Result<Bytes, Error> {
+    if !response.status().is_success() {
+        return Err(failure(response).await);
+    }
+    collect(response.into_body()).await
+}
+
+async fn collect(body: Body) -> Result<Bytes, Error> {
+    Ok(body.collect().await.map_err(Error::Transport)?.to_bytes())
+}
+
+/// The Status of a failed answer; one is made up if the body is none (a proxy's error page, say).
+async fn failure(response: Response<Body>) -> Error {
+    let code = response.status().as_u16();
+    match collect(response.into_body()).await {
+        Err(error) => error,
+        Ok(bytes) => serde_json::from_slice::<Status>(&bytes)
+            .unwrap_or_else(|_| Status::failure(code, Reason::UNKNOWN, String::from_utf8_lossy(&bytes)))
+            .into(),
+    }
+}

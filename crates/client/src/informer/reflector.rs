@@ -1,0 +1,122 @@
+//! The task behind an informer: list, then watch; list again only when the server has forgotten where we were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use crate::api::{Client, Kind};
+use crate::controller::Chain;
+use crate::error::Error;
+use crate::options::ListOptions;
+use crate::path::Scope;
+use crate::watch::WatchEvent;
+
+/// The first wait after a failure; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The longest wait after a failure.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+pub(super) async fn run<K: Kind>(
+    client: Client,
+    namespace: String,
+    options: ListOptions,
+    shared: Arc<Shared<K>>,
+    shutdown: CancellationToken,
+) {
+    let mut reflector = Reflector {
+        client,
+        namespace,
+        options,
+        shared,
+        version: None,
+    };
+    let mut retry = FIRST_RETRY;
+    let follow = async {
+        loop {
+            match reflector.list_and_watch().await {
+                Ok(()) => retry = FIRST_RETRY,
+                Err(error) => {
+                    tracing::debug!(kind = K::KIND, error = %Chain(&error), "watch broke off");
+                    if error.is_expired() {
+                        reflector.version = None;
+                    }
+                    tokio::time::sleep(jittered(retry)).await;
+                    retry = (retry * 2).min(LONGEST_RETRY);
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = follow => {}
+    }
+}
+
+struct Reflector<K> {
+    client: Client,
+    namespace: String,
+    options: ListOptions,
+    shared: Arc<Shared<K>>,
+    /// The version everything up to which is in the store; none before the first list.
+    version: Option<String>,
+}
+
+impl<K: Kind> Reflector<K> {
+    fn scope(&self) -> Scope<'_> {
+        Scope::from(self.namespace.as_str())
+    }
+
+    /// One watch, from where the last one ended.
+    async fn list_and_watch(&mut self) -> Result<(), Error> {
+        let version = match self.version.take() {
+            Some(version) => version,
+            None => self.list().await?,
+        };
+        self.version = Some(version.clone());
+        let mut events = self
+            .client
+            .watch::<K>(self.scope(), &self.options, &version)
+            .await?;
+        while let Some(event) = events.next().await {
+            self.version = Some(self.take(event?));
+        }
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<String, Error> {
+        let list = self.client.list::<K>(self.scope(), &self.options).await?;
+        self.shared.replace(list.items);
+        self.shared.synced.send_replace(true);
+        Ok(list.resource_version)
+    }
+
+    /// Takes an event in; gives the version it brings the store to.
+    fn take(&self, event: WatchEvent<K>) -> String {
+        match event {
+            WatchEvent::Bookmark(version) => version,
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                let version = version(&object);
+                self.shared.apply(object);
+                version
+            }
+            WatchEvent::Deleted(object) => {
+                self.shared.remove(&object);
+                version(&object)
+            }
+        }
+    }
+}
+
+fn version<K: Kind>(object: &K) -> String {
+    object.metadata().resource_version.clone().unwrap_or_default()
+}
+
+/// Up to twice the wait, so that many clients do not come back at one moment.
+fn jittered(wait: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    wait + wait.mul_f64((random % 1024) as f64 / 1024.0)
+}

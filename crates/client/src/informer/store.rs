@@ -1,0 +1,115 @@
+//! The objects an informer holds, by namespace and name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use parking_lot::RwLock;
+
+use super::Change;
+use crate::api::Kind;
+
+/// Objects by name within their namespace.
+type ByName<K> = BTreeMap<String, Arc<K>>;
+
+/// The objects an informer holds. Reads see each change as a whole and never wait long.
+pub struct Store<K> {
+    namespaces: RwLock<HashMap<String, ByName<K>>>,
+}
+
+impl<K> Default for Store<K> {
+    fn default() -> Self {
+        Self {
+            namespaces: RwLock::default(),
+        }
+    }
+}
+
+fn key(metadata: &ObjectMeta) -> (&str, &str) {
+    (
+        metadata.namespace.as_deref().unwrap_or(""),
+        metadata.name.as_deref().unwrap_or(""),
+    )
+}
+
+impl<K> Store<K> {
+    /// The object of that name; the namespace is empty for cluster-scoped ones.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.namespaces.read().get(namespace)?.get(name).cloned()
+    }
+
+    /// All objects of a namespace, in order of name.
+    pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.namespaces
+            .read()
+            .get(namespace)
+            .map(|names| names.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// All objects.
+    pub fn list(&self) -> Vec<Arc<K>> {
+        self.namespaces
+            .read()
+            .values()
+            .flat_map(|names| names.values().cloned())
+            .collect()
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.namespaces.read().values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.namespaces.read().is_empty()
+    }
+}
+
+impl<K: Kind> Store<K> {
+    /// Puts an object in; gives what was there before, and what is there now.
+    pub(super) fn insert(&self, object: K) -> (Option<Arc<K>>, Arc<K>) {
+        let object = Arc::new(object);
+        let (namespace, name) = key(object.metadata());
+        let mut namespaces = self.namespaces.write();
+        let names = match namespaces.get_mut(namespace) {
+            Some(names) => names,
+            None => namespaces.entry(namespace.to_owned()).or_default(),
+        };
+        let old = names.insert(name.to_owned(), object.clone());
+        (old, object)
+    }
+
+    pub(super) fn remove(&self, metadata: &ObjectMeta) -> Option<Arc<K>> {
+        let (namespace, name) = key(metadata);
+        let mut namespaces = self.namespaces.write();
+        let names = namespaces.get_mut(namespace)?;
+        let old = names.remove(name);
+        if names.is_empty() {
+            namespaces.remove(namespace);
+        }
+        old
+    }
+
+    /// Makes the content exactly `objects`; gives the changes, objects that are the same version left out.
+    pub(super) fn replace(&self, objects: Vec<K>) -> Vec<Change<K>> {
+        let mut gone = std::mem::take(&mut *self.namespaces.write());
+        let mut changes = Vec::new();
+        for object in objects {
+            let (namespace, name) = key(object.metadata());
+            let old = gone.get_mut(namespace).and_then(|names| names.remove(name));
+            let (_, new) = self.insert(object);
+            let same = |old: &Arc<K>| old.metadata().resource_version == new.metadata().resource_version;
+            if !old.as_ref().is_some_and(same) {
+                changes.push(Change { old, new: Some(new) });
+            }
+        }
+        let gone = gone.into_values().flat_map(BTreeMap::into_values);
+        changes.extend(gone.map(|old| Change {
+            old: Some(old),
+            new: None,
+        }));
+        changes
+    }
+}

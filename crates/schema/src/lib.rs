@@ -1,6 +1,8 @@
 //! The type table: what is known of every API type, and strict decoding, pruning, JSON/YAML/protobuf and OpenAPI that
 //! work from it.
 
+pub mod decode;
+mod forms;
 // Some published types are on no wire.
 #[allow(dead_code, missing_docs)]
 #[rustfmt::skip]
@@ -8,8 +10,13 @@ mod generated;
 pub mod kinds;
 pub mod reference;
 pub mod served;
+pub mod syntax;
 pub mod table;
+mod zero;
 
+pub use decode::{
+    DecodeError, FieldValidation, StrictReport, TypeMeta, decode_json, decode_value, type_meta,
+};
 pub use kinds::builtin;
 pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
 pub use served::{group_versions, resources};

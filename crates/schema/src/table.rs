@@ -210,14 +210,48 @@ impl Field {
     }
 }
 
+impl Kind {
+    /// The name messages have for values of this kind, where nothing else is declared: `[]v1.Container`.
+    pub(crate) fn go_name(self) -> String {
+        let name = match self {
+            Self::Bool => "bool",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Bytes => "[]uint8",
+            Self::Quantity => "resource.Quantity",
+            Self::IntOrString => "intstr.IntOrString",
+            Self::Time => "v1.Time",
+            Self::MicroTime => "v1.MicroTime",
+            Self::Duration => "v1.Duration",
+            Self::RawExtension => "runtime.RawExtension",
+            Self::Fields => "v1.FieldsV1",
+            Self::Json => "v1.JSON",
+            Self::Any => "interface {}",
+            Self::SchemaOr(SchemaOr::Schemas) => "v1.JSONSchemaPropsOrArray",
+            Self::SchemaOr(SchemaOr::Bool) => "v1.JSONSchemaPropsOrBool",
+            Self::SchemaOr(SchemaOr::Strings) => "v1.JSONSchemaPropsOrStringArray",
+            Self::Object(of) => return of.go_name(),
+            Self::List(of) | Self::WrappedList(of) => return format!("[]{}", of.go_name()),
+            Self::Map(of) => return format!("map[string]{}", of.go_name()),
+        };
+        name.to_owned()
+    }
+}
+
 impl Type {
+    /// The position of the field of that JSON name.
+    pub(crate) fn position(&self, json_name: &str) -> Option<usize> {
+        let found = self
+            .by_name
+            .binary_search_by(|&index| self.fields[usize::from(index)].name.cmp(json_name));
+        found.ok().map(|position| usize::from(self.by_name[position]))
+    }
+
     /// The field of that JSON name.
     pub fn field(&self, json_name: &str) -> Option<&'static Field> {
-        let position = self
-            .by_name
-            .binary_search_by(|&index| self.fields[usize::from(index)].name.cmp(json_name))
-            .ok()?;
-        Some(&self.fields[usize::from(self.by_name[position])])
+        Some(&self.fields[self.position(json_name)?])
     }
 
     /// The name by which OpenAPI knows it: `io.k8s.api.core.v1.PodSpec`.

@@ -1,0 +1,106 @@
+//! What a decoder found wrong.
+
+use std::collections::HashSet;
+
+use super::FieldValidation;
+use super::place::Place;
+use crate::table::Kind;
+
+/// Upstream reports no more than that many.
+const MAX_STRICT: usize = 100;
+
+/// What was found so far.
+pub(super) struct Problems {
+    collects_strict: bool,
+    strict: Vec<String>,
+    reported: HashSet<String>,
+    error: Option<Failure>,
+}
+
+/// Why a value cannot be decoded.
+enum Failure {
+    /// Go notes the first value of a wrong type and decodes on.
+    Type(String),
+    /// Go stops where a type with its own text form cannot read it, whatever it noted before.
+    Form(String),
+}
+
+impl Problems {
+    pub fn new(validation: FieldValidation) -> Self {
+        Self {
+            collects_strict: validation != FieldValidation::Ignore,
+            strict: Vec::new(),
+            reported: HashSet::new(),
+            error: None,
+        }
+    }
+
+    pub fn collects_strict(&self) -> bool {
+        self.collects_strict
+    }
+
+    /// Runs `decode` without collecting unknown and duplicate fields.
+    pub fn leniently<T>(&mut self, decode: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.collects_strict, false);
+        let outcome = decode(self);
+        self.collects_strict = before;
+        outcome
+    }
+
+    pub fn unknown(&mut self, place: &Place<'_>) {
+        self.strict("unknown", place);
+    }
+
+    pub fn duplicate(&mut self, place: &Place<'_>) {
+        self.strict("duplicate", place);
+    }
+
+    fn strict(&mut self, what: &str, place: &Place<'_>) {
+        if !self.collects_strict || self.strict.len() >= MAX_STRICT {
+            return;
+        }
+        let message = format!("{what} field {}", meta::quote(&place.to_string()));
+        if self.reported.insert(message.clone()) {
+            self.strict.push(message);
+        }
+    }
+
+    /// A JSON value (`string`, `number 1.5`, ...) that a value of that kind cannot be.
+    pub fn wrong_type(&mut self, found: &str, place: Option<&Place<'_>>, kind: Kind) {
+        if self.error.is_none() {
+            self.error = Some(Failure::Type(wrong_type(found, place, kind)));
+        }
+    }
+
+    /// A text that is no base64: it counts like a wrong type.
+    pub fn wrong_bytes(&mut self, message: String) {
+        if self.error.is_none() {
+            self.error = Some(Failure::Type(message));
+        }
+    }
+
+    /// A value whose own text form is not met.
+    pub fn wrong_form(&mut self, message: String) {
+        if !matches!(self.error, Some(Failure::Form(_))) {
+            self.error = Some(Failure::Form(message));
+        }
+    }
+
+    /// Go's message, and else what a strict decoder finds wrong.
+    pub fn into_outcome(self) -> Result<Vec<String>, String> {
+        match self.error {
+            Some(Failure::Type(message) | Failure::Form(message)) => Err(message),
+            None => Ok(self.strict),
+        }
+    }
+}
+
+fn wrong_type(found: &str, place: Option<&Place<'_>>, kind: Kind) -> String {
+    let go_type = place.map_or_else(|| kind.go_name(), |place| place.go_type(kind));
+    match place.and_then(Place::go_path) {
+        Some((owner, path)) => {
+            format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {go_type}")
+        }
+        None => format!("json: cannot unmarshal {found} into Go value of type {go_type}"),
+    }
+}

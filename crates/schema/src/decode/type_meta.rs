@@ -1,0 +1,99 @@
+//! What an object says it is, found before the rest of it is decoded.
+
+use serde_json::Value;
+
+use super::{DecodeError, FieldValidation, decode_json};
+use crate::reference::SchemaRef;
+use crate::table::{Kind, Package, Type, field};
+
+/// `apiVersion` and `kind`, empty where not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypeMeta {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `Deployment`.
+    pub kind: String,
+}
+
+/// Go's nameless struct with these two fields.
+static TYPE_META: Type = Type {
+    package: &Package {
+        go_name: "",
+        openapi_name: "",
+    },
+    name: "",
+    fields: &[
+        field(0, "apiVersion", Kind::String).omitempty(),
+        field(0, "kind", Kind::String).omitempty(),
+    ],
+    by_name: &[0, 1],
+    by_number: &[],
+    embedded: &[],
+    message: false,
+    atomic: false,
+    union: None,
+};
+
+/// How Go names that struct.
+const GO_TYPE: &str =
+    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+
+/// Reads what the object in `json` says it is.
+///
+/// # Errors
+/// If it is no JSON, or not an object, or one of the two is no text.
+pub fn type_meta(json: &[u8]) -> Result<TypeMeta, DecodeError> {
+    let decoded = decode_json(json, SchemaRef::of_type(&TYPE_META), FieldValidation::Ignore);
+    let unreadable = |message: String| format!("couldn't get version/kind; json parse error: {message}");
+    let (mut value, _) = decoded.map_err(|error| match error {
+        DecodeError::Syntax(message) => DecodeError::Syntax(unreadable(message)),
+        DecodeError::Value(message) => DecodeError::Value(unreadable(
+            message.replace("of type .", &format!("of type {GO_TYPE}")),
+        )),
+        strict @ DecodeError::Strict(_) => strict,
+    })?;
+    let mut take = |name: &str| match value.get_mut(name).map(Value::take) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+    Ok(TypeMeta {
+        api_version: take("apiVersion"),
+        kind: take("kind"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_says_what_it_is() {
+        let read = type_meta(br#"{"spec":{"kind":"no"},"kind":"Secret","apiVersion":"v1","kind":"Pod"}"#);
+        let expected = TypeMeta {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+        };
+        assert_eq!(read, Ok(expected));
+        assert_eq!(type_meta(b"{}"), Ok(TypeMeta::default()));
+    }
+
+    #[test]
+    fn errors_read_as_upstreams() {
+        for (json, message) in [
+            ("", "unexpected end of JSON input"),
+            ("{", "unexpected end of JSON input"),
+            (
+                r#"{"kind":1}"#,
+                "json: cannot unmarshal number into Go struct field .kind of type string",
+            ),
+            (
+                "[]",
+                r#"json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#,
+            ),
+        ] {
+            let error = type_meta(json.as_bytes()).map_err(|error| error.to_string());
+            let expected = format!("couldn't get version/kind; json parse error: {message}");
+            assert_eq!(error, Err(expected));
+        }
+    }
+}

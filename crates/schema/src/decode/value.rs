@@ -1,0 +1,380 @@
+//! The visitor that reads one value of a known kind.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::place::{Place, Step};
+use super::problems::Problems;
+use crate::forms;
+use crate::generated::apiextensions_v1::JSON_SCHEMA_PROPS;
+use crate::table::{Field, Kind, SchemaOr, Type};
+use crate::zero::{absent, present, zero};
+
+/// Where a value is to be read, and what it should be. The outcome is null for what counts as not given.
+pub(super) struct Slot<'p, 's> {
+    kind: Kind,
+    /// None at the root.
+    place: Option<&'p Place<'p>>,
+    problems: &'s mut Problems,
+    /// What an earlier field of the same name has left here: Go reads on into it.
+    earlier: Option<Map<String, Value>>,
+}
+
+impl<'s> Slot<'_, 's> {
+    pub fn root(kind: Kind, problems: &'s mut Problems) -> Self {
+        Self {
+            kind,
+            place: None,
+            problems,
+            earlier: None,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Slot<'_, '_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Slot<'_, '_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        if matches!(self.kind, Kind::Duration) && !self.place.is_some_and(Place::is_pointer) {
+            self.problems.wrong_form("time: invalid duration \"\"".to_owned());
+        }
+        // Null leaves a struct as it is.
+        Ok(match (self.kind, self.earlier) {
+            (Kind::Object(_), Some(earlier)) => Value::Object(earlier),
+            _ => Value::Null,
+        })
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(match self.kind {
+            Kind::Bool | Kind::SchemaOr(SchemaOr::Bool) => Value::Bool(value),
+            kind if is_raw(kind) => Value::Bool(value),
+            _ => self.misfit("bool", &value.to_string()),
+        })
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(match self.kind {
+            Kind::Int64 => Value::from(value),
+            Kind::Int32 | Kind::IntOrString if i32::try_from(value).is_ok() => Value::from(value),
+            _ => self.number(value.into()),
+        })
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => Ok(self.number(value.into())),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(match Number::from_f64(value) {
+            Some(number) => self.number(number),
+            None => Value::Null,
+        })
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(self.text(Cow::Borrowed(value)))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(self.text(Cow::Owned(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        match self.kind {
+            Kind::List(of) | Kind::WrappedList(of) => self.list(*of, items),
+            Kind::SchemaOr(SchemaOr::Schemas) => {
+                self.short_for_schema(Kind::Object(&JSON_SCHEMA_PROPS), items)
+            }
+            Kind::SchemaOr(SchemaOr::Strings) => self.short_for_schema(Kind::String, items),
+            kind if is_raw(kind) => serde::Deserialize::deserialize(SeqAccessDeserializer::new(items)),
+            _ => {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(self.misfit("array", "[]"))
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        match self.kind {
+            Kind::Object(of) => self.object(of, entries),
+            Kind::Map(of) => self.map(*of, entries),
+            Kind::SchemaOr(_) => self.problems.leniently(|problems| {
+                Slot::root(Kind::Object(&JSON_SCHEMA_PROPS), problems).visit_map(entries)
+            }),
+            kind if is_raw(kind) => serde::Deserialize::deserialize(MapAccessDeserializer::new(entries)),
+            _ => {
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(self.misfit("object", "{}"))
+            }
+        }
+    }
+}
+
+impl Slot<'_, '_> {
+    fn object<'de, A: MapAccess<'de>>(self, of: &'static Type, mut entries: A) -> Result<Value, A::Error> {
+        let resumed = self.earlier.is_some();
+        let mut object = self.earlier.unwrap_or_default();
+        // Bit n is set when field n was seen; the table holds no type with more fields.
+        let mut seen: u64 = 0;
+        loop {
+            let key = FieldKey {
+                of,
+                keeps_unknown: self.problems.collects_strict(),
+            };
+            let (index, field) = match entries.next_key_seed(key)? {
+                None => break,
+                Some(Key::Unknown(name)) => {
+                    let step = Step::Key(&name);
+                    self.problems.unknown(&Place {
+                        above: self.place,
+                        step,
+                    });
+                    entries.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Some(Key::Known(index)) => (index, &of.fields[index]),
+            };
+            let step = Step::Field { owner: of, field };
+            let place = Place {
+                above: self.place,
+                step,
+            };
+            let again = seen & (1 << index) != 0;
+            seen |= 1 << index;
+            if again {
+                self.problems.duplicate(&place);
+            }
+            let earlier = match field.kind {
+                Kind::Object(_) | Kind::Map(_) if again || resumed => take_object(&mut object, field),
+                _ => None,
+            };
+            let value = entries.next_value_seed(Slot {
+                kind: field.kind,
+                place: Some(&place),
+                problems: &mut *self.problems,
+                earlier,
+            })?;
+            match present(field, value) {
+                Some(value) => {
+                    object.insert(field.name.to_owned(), value);
+                }
+                None if again || resumed => {
+                    object.remove(field.name);
+                }
+                None => {}
+            }
+        }
+        for (index, field) in of.fields.iter().enumerate() {
+            if seen & (1 << index) == 0
+                && let Some(value) = absent(field)
+                && !(resumed && object.contains_key(field.name))
+            {
+                object.insert(field.name.to_owned(), value);
+            }
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn map<'de, A: MapAccess<'de>>(self, of: Kind, mut entries: A) -> Result<Value, A::Error> {
+        let resumed = self.earlier.is_some();
+        let mut object = self.earlier.unwrap_or_default();
+        while let Some(key) = entries.next_key::<String>()? {
+            let step = Step::Key(&key);
+            let place = Place {
+                above: self.place,
+                step,
+            };
+            if !resumed && object.contains_key(&key) {
+                self.problems.duplicate(&place);
+            }
+            let value = entries.next_value_seed(Slot {
+                kind: of,
+                place: Some(&place),
+                problems: &mut *self.problems,
+                earlier: None,
+            })?;
+            let value = if value.is_null() { zero(of) } else { value };
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(self, of: Kind, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let step = Step::Index(list.len());
+            let place = Place {
+                above: self.place,
+                step,
+            };
+            let item = items.next_element_seed(Slot {
+                kind: of,
+                place: Some(&place),
+                problems: &mut *self.problems,
+                earlier: None,
+            })?;
+            match item {
+                None => return Ok(Value::Array(list)),
+                Some(Value::Null) => list.push(zero(of)),
+                Some(item) => list.push(item),
+            }
+        }
+    }
+
+    /// A list where a schema could stand. Such types decode by themselves, knowing nothing of strictness or of the place.
+    fn short_for_schema<'de, A: SeqAccess<'de>>(self, of: Kind, items: A) -> Result<Value, A::Error> {
+        self.problems
+            .leniently(|problems| Slot::root(of, problems).list(of, items))
+    }
+
+    fn text(self, text: Cow<'_, str>) -> Value {
+        let canonical = match self.kind {
+            Kind::String | Kind::IntOrString => Ok(Some(text)),
+            kind if is_raw(kind) => Ok(Some(text)),
+            Kind::Bytes => return self.bytes(&text),
+            Kind::Quantity => forms::quantity(&text).map(Some),
+            Kind::Duration => forms::duration(&text).map(Some),
+            Kind::Time => forms::time(&text),
+            Kind::MicroTime => forms::micro_time(&text),
+            _ => return self.misfit("string", "\"\""),
+        };
+        match canonical {
+            Ok(Some(text)) => Value::String(text.into_owned()),
+            Ok(None) => Value::Null,
+            Err(message) => {
+                self.problems.wrong_form(message);
+                Value::Null
+            }
+        }
+    }
+
+    /// Bytes are read by the decoder itself, so that a wrong text counts like a wrong type.
+    fn bytes(self, text: &str) -> Value {
+        match forms::bytes(text) {
+            Ok(text) => Value::String(text.into_owned()),
+            Err(message) => {
+                self.problems.wrong_bytes(message);
+                Value::Null
+            }
+        }
+    }
+
+    /// A number that is no integer of the kind's width.
+    fn number(self, number: Number) -> Value {
+        match self.kind {
+            Kind::Float64 => shortest(&number),
+            kind if is_raw(kind) => Value::Number(number),
+            Kind::Quantity => self.text(Cow::Owned(number.to_string())),
+            Kind::Int32 | Kind::Int64 => self.misfit(&format!("number {number}"), ""),
+            _ => self.misfit("number", &number.to_string()),
+        }
+    }
+
+    /// A JSON value that a value of this kind cannot be. Types with a text form of their own are asked first, and have
+    /// their own words for it.
+    fn misfit(self, found: &str, text: &str) -> Value {
+        let expects = |go_type| format!("json: cannot unmarshal {found} into Go value of type {go_type}");
+        match self.kind {
+            Kind::Time | Kind::MicroTime | Kind::Duration => self.problems.wrong_form(expects("string")),
+            Kind::IntOrString => {
+                let found = if found == "number" {
+                    format!("number {text}")
+                } else {
+                    found.to_owned()
+                };
+                let message = format!("json: cannot unmarshal {found} into Go value of type int32");
+                self.problems.wrong_form(message);
+            }
+            Kind::Quantity => {
+                if let Err(message) = forms::quantity(text) {
+                    self.problems.wrong_form(message);
+                }
+            }
+            Kind::SchemaOr(SchemaOr::Bool) => {
+                self.problems
+                    .wrong_form("boolean or JSON schema expected".to_owned());
+            }
+            Kind::SchemaOr(_) => {}
+            kind => self.problems.wrong_type(found, self.place, kind),
+        }
+        Value::Null
+    }
+}
+
+/// Any JSON goes, and stays as it is.
+fn is_raw(kind: Kind) -> bool {
+    matches!(kind, Kind::RawExtension | Kind::Fields | Kind::Json | Kind::Any)
+}
+
+/// A floating-point number as Go writes it: whole numbers without a fraction.
+fn shortest(number: &Number) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        #[allow(clippy::cast_possible_truncation)]
+        Some(float) if float.fract() == 0.0 && float.abs() < EXACT => Value::from(float as i64),
+        _ => Value::Number(number.clone()),
+    }
+}
+
+fn take_object(object: &mut Map<String, Value>, field: &Field) -> Option<Map<String, Value>> {
+    match object.remove(field.name) {
+        Some(Value::Object(earlier)) => Some(earlier),
+        _ => None,
+    }
+}
+
+/// A key of an object with known fields.
+enum Key {
+    Known(usize),
+    Unknown(String),
+}
+
+/// Finds a field by its name without keeping the name.
+struct FieldKey {
+    of: &'static Type,
+    keeps_unknown: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldKey {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldKey {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
+        Ok(match self.of.position(name) {
+            Some(index) => Key::Known(index),
+            None if self.keeps_unknown => Key::Unknown(name.to_owned()),
+            None => Key::Unknown(String::new()),
+        })
+    }
+}

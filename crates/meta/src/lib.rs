@@ -10,6 +10,7 @@ pub mod group;
 pub mod identity;
 pub mod ids;
 pub mod int_or_string;
+pub mod name;
 pub mod object;
 pub mod quantity;
 pub mod quote;

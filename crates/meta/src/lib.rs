@@ -18,6 +18,7 @@ pub mod quantity;
 pub mod quote;
 pub mod status;
 pub mod time;
+pub mod validation;
 
 pub use duration::Duration;
 pub use field::{ErrorList, FieldError, Path};

@@ -14,22 +14,23 @@ fn is_name(text: &str) -> bool {
     )
 }
 
-/// A name with an optional DNS subdomain before a slash: `example.com/MyName`.
-pub fn qualified_name(name: &str) -> Problems {
-    check(name, "a qualified name")
+/// A name with an optional DNS subdomain before a slash: `example.com/MyName`. Upstream's message calls it a label key
+/// whatever it is used for.
+pub fn qualified_name(text: &str) -> Problems {
+    label_key(text)
 }
 
 /// The key of a label.
-pub fn label_key(key: &str) -> Problems {
-    check(key, "a valid label key")
-}
-
-fn check(text: &str, what: &str) -> Problems {
+pub fn label_key(text: &str) -> Problems {
     let mut problems = Problems::new();
     let name = match text.split_once('/') {
         None => text,
         Some((_, name)) if name.contains('/') => {
-            let message = mismatch(&format!("{what} {CONSISTS}"), NAME_REGEX, NAME_EXAMPLES);
+            let message = mismatch(
+                &format!("a valid label key {CONSISTS}"),
+                NAME_REGEX,
+                NAME_EXAMPLES,
+            );
             return vec![format!(
                 "{message} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
             )];

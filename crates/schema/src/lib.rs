@@ -12,6 +12,7 @@ pub mod reference;
 pub mod served;
 pub mod syntax;
 pub mod table;
+pub mod yaml;
 mod zero;
 
 pub use decode::{
@@ -20,3 +21,4 @@ pub use decode::{
 pub use kinds::builtin;
 pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
 pub use served::{group_versions, resources};
+pub use yaml::{YamlDocument, to_yaml};

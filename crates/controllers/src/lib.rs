@@ -6,9 +6,13 @@
 
 mod context;
 mod expectations;
+mod key;
 mod owner;
 
 pub mod deployment;
+pub mod namespaces;
 pub mod replicaset;
+pub mod root_ca;
+pub mod service_account;
 
 pub use context::{Context, ControllerError};

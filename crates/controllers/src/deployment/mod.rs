@@ -21,6 +21,7 @@ use client::{
 use jiff::Timestamp;
 
 use crate::context::{Context, ControllerError, doing};
+use crate::key::Key;
 use crate::owner::{self, Claim};
 use plan::{Action, Observed};
 
@@ -58,22 +59,12 @@ struct Controller {
     queue: WorkQueue<Key>,
 }
 
-/// Namespace and name of a deployment.
-type Key = (String, String);
-
-fn key_of(metadata: &ObjectMeta) -> Key {
-    (
-        metadata.namespace.clone().unwrap_or_default(),
-        metadata.name.clone().unwrap_or_default(),
-    )
-}
-
 impl Controller {
     fn watch(self: &Arc<Self>) {
         let queue = self.queue.clone();
         self.deployments.on_change(move |change: &Change<Deployment>| {
             if let Some(deployment) = change.object() {
-                queue.add(key_of(&deployment.metadata));
+                queue.add(Key::of(&deployment.metadata));
             }
         });
         let controller = Arc::downgrade(self);
@@ -96,7 +87,7 @@ impl Controller {
     fn queue_owner(&self, set: &ObjectMeta) {
         let namespace = set.namespace.clone().unwrap_or_default();
         match owner::controller_of(set) {
-            Some(owner) if owner.kind == "Deployment" => self.queue.add((namespace, owner.name.clone())),
+            Some(owner) if owner.kind == "Deployment" => self.queue.add(Key::new(namespace, &owner.name)),
             Some(_) => {}
             None => {
                 for deployment in self.deployments.store().in_namespace(&namespace) {
@@ -105,7 +96,7 @@ impl Controller {
                         .as_ref()
                         .is_some_and(|spec| owner::selects(&spec.selector, set))
                     {
-                        self.queue.add(key_of(&deployment.metadata));
+                        self.queue.add(Key::of(&deployment.metadata));
                     }
                 }
             }
@@ -122,7 +113,7 @@ impl Controller {
         }
     }
 
-    async fn reconcile(self: Arc<Self>, (namespace, name): Key) -> Result<Outcome, ControllerError> {
+    async fn reconcile(self: Arc<Self>, Key { namespace, name }: Key) -> Result<Outcome, ControllerError> {
         let Some(deployment) = self.deployments.store().get(&namespace, &name) else {
             return Ok(Outcome::Done);
         };

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::context::{Context, ControllerError, doing};
 use crate::expectations::Expectations;
+use crate::key::Key;
 use crate::owner::{self, Claim};
 use plan::Plan;
 
@@ -57,26 +58,12 @@ struct Controller {
     expectations: Expectations,
 }
 
-/// Namespace and name of a set.
-type Key = (String, String);
-
-fn text((namespace, name): &Key) -> String {
-    format!("{namespace}/{name}")
-}
-
-fn key_of(metadata: &ObjectMeta) -> Key {
-    (
-        metadata.namespace.clone().unwrap_or_default(),
-        metadata.name.clone().unwrap_or_default(),
-    )
-}
-
 impl Controller {
     fn watch(self: &Arc<Self>) {
         let queue = self.queue.clone();
         self.sets.on_change(move |change: &Change<ReplicaSet>| {
             if let Some(set) = change.object() {
-                queue.add(key_of(&set.metadata));
+                queue.add(Key::of(&set.metadata));
             }
         });
         let controller = Arc::downgrade(self);
@@ -91,10 +78,7 @@ impl Controller {
         for pod in change.states() {
             match owner::controller_of(&pod.metadata) {
                 Some(owner) if owner.kind == "ReplicaSet" => {
-                    let key = (
-                        pod.metadata.namespace.clone().unwrap_or_default(),
-                        owner.name.clone(),
-                    );
+                    let key = Key::new(pod.metadata.namespace.as_deref().unwrap_or(""), &owner.name);
                     self.meet_expectations(&key, change, pod);
                     self.queue.add(key);
                 }
@@ -111,10 +95,10 @@ impl Controller {
             .is_none_or(|pod| pod.metadata.deletion_timestamp.is_some());
         if going {
             self.expectations
-                .deleted(&text(key), pod.metadata.uid.as_deref().unwrap_or(""));
+                .deleted(&key.to_string(), pod.metadata.uid.as_deref().unwrap_or(""));
         }
         if change.old.is_none() {
-            self.expectations.created(&text(key));
+            self.expectations.created(&key.to_string());
         }
     }
 
@@ -126,18 +110,18 @@ impl Controller {
                 .as_ref()
                 .is_some_and(|spec| owner::selects(&spec.selector, &pod.metadata))
             {
-                self.queue.add(key_of(&set.metadata));
+                self.queue.add(Key::of(&set.metadata));
             }
         }
     }
 
     async fn reconcile(self: Arc<Self>, key: Key) -> Result<Outcome, ControllerError> {
-        let (namespace, name) = &key;
+        let Key { namespace, name } = &key;
         let Some(set) = self.sets.store().get(namespace, name) else {
-            self.expectations.forget(&text(&key));
+            self.expectations.forget(&key.to_string());
             return Ok(Outcome::Done);
         };
-        let may_decide = self.expectations.are_met(&text(&key));
+        let may_decide = self.expectations.are_met(&key.to_string());
         let pods = self.claimed_pods(&set).await?;
         let plan = Plan::make(&set, &pods);
         let mut failure = None;
@@ -178,7 +162,7 @@ impl Controller {
 
     /// Whether the pod was still there.
     async fn patch_pod(&self, pod: &Pod, patch: &serde_json::Value) -> Result<bool, ControllerError> {
-        let (namespace, name) = key_of(&pod.metadata);
+        let Key { namespace, name } = Key::of(&pod.metadata);
         let options = PatchOptions::default();
         let result = self
             .client
@@ -198,7 +182,7 @@ impl Controller {
             return Ok(());
         }
         let uids = plan.delete.iter().filter_map(|pod| pod.metadata.uid.clone());
-        self.expectations.expect(&text(key), plan.create, uids);
+        self.expectations.expect(&key.to_string(), plan.create, uids);
         self.create_pods(key, set, plan.create).await?;
         let deletes = futures::stream::iter(plan.delete).map(|pod| self.delete_pod(key, set, pod));
         let results: Vec<_> = deletes.buffer_unordered(PARALLEL_WRITES).collect().await;
@@ -217,7 +201,7 @@ impl Controller {
             left -= size;
             if let Some(error) = results.into_iter().find_map(Result::err) {
                 for _ in 0..left {
-                    self.expectations.created(&text(key));
+                    self.expectations.created(&key.to_string());
                 }
                 return Err(error);
             }
@@ -233,7 +217,7 @@ impl Controller {
             .and_then(|spec| spec.template.clone())
             .unwrap_or_default();
         let pod = pod_from_template(set, template);
-        match self.client.create(Scope::Namespace(&key.0), &pod).await {
+        match self.client.create(Scope::Namespace(&key.namespace), &pod).await {
             Ok(pod) => {
                 let name = pod.metadata.name.unwrap_or_default();
                 self.recorder.record(
@@ -245,7 +229,7 @@ impl Controller {
                 Ok(())
             }
             Err(error) => {
-                self.expectations.created(&text(key));
+                self.expectations.created(&key.to_string());
                 let reason = error
                     .status()
                     .map_or_else(|| error.to_string(), |s| s.message.clone());
@@ -266,7 +250,7 @@ impl Controller {
         let options = DeleteOptions::of_uid(&uid);
         match self
             .client
-            .delete::<Pod>(Scope::Namespace(&key.0), name, &options)
+            .delete::<Pod>(Scope::Namespace(&key.namespace), name, &options)
             .await
         {
             Ok(()) => {
@@ -279,7 +263,7 @@ impl Controller {
                 Ok(())
             }
             Err(error) => {
-                self.expectations.deleted(&text(key), &uid);
+                self.expectations.deleted(&key.to_string(), &uid);
                 if error.is_not_found() {
                     Ok(())
                 } else {

@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use x509_parser::oid_registry::asn1_rs::oid;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::x509::X509Name;
 
@@ -19,6 +20,8 @@ pub struct Certificate {
     pub common_name: String,
     /// The user's groups.
     pub organizations: Vec<String>,
+    /// The user's UID; mostly empty.
+    pub uid: String,
     /// Under which names a server is reached.
     pub names: AlternativeNames,
     /// When it holds.
@@ -52,6 +55,7 @@ impl Certificate {
         Ok(Self {
             common_name,
             organizations,
+            uid: uid(x509.subject()),
             names,
             validity: Validity {
                 not_before: moment(x509.validity().not_before.timestamp())?,
@@ -139,6 +143,13 @@ pub(crate) fn user_and_groups(subject: &X509Name<'_>) -> (String, Vec<String>) {
     let common_name = subject.iter_common_name().filter_map(text).last();
     let organizations = subject.iter_organization().filter_map(text).collect();
     (common_name.unwrap_or_default(), organizations)
+}
+
+/// The attribute type is the Kubernetes project's own.
+fn uid(subject: &X509Name<'_>) -> String {
+    let mut found = subject.iter_by_oid(&oid!(1.3.6.1.4.1.57683.2));
+    let text = found.next().and_then(|value| value.as_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 pub(crate) fn alternative_names(found: &[GeneralName<'_>]) -> AlternativeNames {

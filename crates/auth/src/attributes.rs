@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use meta::field_selector::FieldSelector;
+use meta::label_selector::LabelSelector;
+use meta::quote::quote;
 use meta::{GroupResource, Status, User};
 
 /// One question to an [`Authorizer`](crate::Authorizer).
@@ -39,32 +42,10 @@ pub struct ResourceTarget<'a> {
     pub namespace: &'a str,
     /// Name of the object; empty for a collection.
     pub name: &'a str,
-    /// What the request's field selector demands; empty if it has none or it cannot be read.
-    pub field_selector: &'a [FieldRequirement],
-    /// What the request's label selector demands; empty if it has none or it cannot be read.
-    pub label_selector: &'a [LabelRequirement],
-}
-
-/// One term of a field selector: the field equals the value, or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldRequirement {
-    /// Path of the field: `spec.nodeName`.
-    pub field: String,
-    /// Equal (`true`) or not equal.
-    pub equals: bool,
-    /// The value.
-    pub value: String,
-}
-
-/// One term of a label selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelRequirement {
-    /// Key of the label.
-    pub key: String,
-    /// `In`, `NotIn`, `Exists`, `DoesNotExist`.
-    pub operator: String,
-    /// Values, for the first two.
-    pub values: Vec<String>,
+    /// The field selector of a list, watch or deletecollection; none if it cannot be read.
+    pub field_selector: Option<&'a FieldSelector>,
+    /// The label selector; none if it cannot be read.
+    pub label_selector: Option<&'a LabelSelector>,
 }
 
 impl<'a> Attributes<'a> {
@@ -117,27 +98,27 @@ impl ResourceTarget<'_> {
     /// Whether the field selector demands that `field` equals exactly `value`.
     pub fn selects_field(&self, field: &str, value: &str) -> bool {
         self.field_selector
-            .iter()
-            .any(|r| r.equals && r.field == field && r.value == value)
+            .and_then(|selector| selector.required_value(field))
+            == Some(value)
     }
 }
 
 /// The sentence of a denial: `User "x" cannot get resource "pods" in API group "" in the namespace "d"`.
 impl fmt::Display for Attributes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User {:?} cannot {} ", self.user.name, self.verb)?;
+        write!(f, "User {} cannot {} ", quote(&self.user.name), self.verb)?;
         match self.target {
-            Target::Path(path) => write!(f, "path {path:?}"),
+            Target::Path(path) => write!(f, "path {}", quote(path)),
             Target::Resource(r) => {
                 write!(f, "resource \"{}", r.resource)?;
                 if !r.subresource.is_empty() {
                     write!(f, "/{}", r.subresource)?;
                 }
-                write!(f, "\" in API group {:?} ", r.group)?;
+                write!(f, "\" in API group {} ", quote(r.group))?;
                 if r.namespace.is_empty() {
                     f.write_str("at the cluster scope")
                 } else {
-                    write!(f, "in the namespace {:?}", r.namespace)
+                    write!(f, "in the namespace {}", quote(r.namespace))
                 }
             }
         }

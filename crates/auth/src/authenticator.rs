@@ -1,18 +1,22 @@
 //! From credentials to an identity.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use http::HeaderMap;
+use jiff::Timestamp;
 use meta::User;
 use rustls_pki_types::CertificateDer;
 
+use crate::bearer::bearer_token;
+
 /// What a request brings to prove who sends it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials<'a> {
     /// The client's certificates from the TLS handshake, leaf first; not verified yet.
     pub peer_certificates: &'a [CertificateDer<'static>],
-    /// The bearer token, from the `Authorization` header or a WebSocket subprotocol
-    /// (see the `bearer` module).
-    pub bearer_token: Option<&'a str>,
+    /// The bearer token: [`bearer_token`](crate::bearer::bearer_token) finds it.
+    pub bearer_token: Option<Cow<'a, str>>,
     /// All headers, for front proxies that name the user there. None in a TokenReview.
     pub headers: Option<&'a HeaderMap>,
     /// Audiences the token must be for, one of them at least; empty for the API server's own.
@@ -20,6 +24,35 @@ pub struct Credentials<'a> {
     /// The identity of a component in this process, set by the in-process transport. No request from the network can
     /// carry it.
     pub in_process: Option<&'a User>,
+    /// The time of the request; certificates and tokens must be valid then.
+    pub now: Timestamp,
+}
+
+impl<'a> Credentials<'a> {
+    /// What a request from the network brings.
+    pub fn of_request(
+        headers: &'a HeaderMap,
+        peer_certificates: &'a [CertificateDer<'static>],
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            peer_certificates,
+            bearer_token: bearer_token(headers),
+            headers: Some(headers),
+            now,
+            ..Self::default()
+        }
+    }
+
+    /// What a TokenReview asks about.
+    pub fn of_token(token: &'a str, audiences: &'a [String], now: Timestamp) -> Self {
+        Self {
+            bearer_token: Some(Cow::Borrowed(token)),
+            audiences,
+            now,
+            ..Self::default()
+        }
+    }
 }
 
 /// Who it is.

@@ -1,1 +1,30 @@
 //! The built-in kinds: a folder per API group, a room per kind.
+//!
+//! A room says what is particular to a kind: its defaults, what may be in it and what may change, its table columns,
+//! which of its fields can be selected. Facts (names, verbs, types) come from the type table.
+
+// A cursor's lifetimes say nothing that a reader of a rule wants to know.
+#![allow(elided_lifetimes_in_paths)]
+// Helpers whose rooms are still being written.
+#![allow(dead_code)]
+
+mod core;
+mod facts;
+mod plain;
+mod room;
+mod rooms;
+mod scale;
+#[cfg(test)]
+mod testing;
+mod toolkit;
+
+use std::sync::Arc;
+
+use resource::Kind;
+
+/// Every built-in kind that is served, in discovery's order.
+pub fn all() -> Vec<Arc<dyn Kind>> {
+    schema::resources()
+        .map(|(version, resource)| rooms::open(facts::descriptor(version, resource)))
+        .collect()
+}

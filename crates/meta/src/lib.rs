@@ -6,22 +6,28 @@
 pub mod age;
 pub mod duration;
 pub mod field;
+pub mod field_selector;
 pub mod group;
 pub mod identity;
 pub mod ids;
 pub mod int_or_string;
+pub mod label_selector;
+pub mod name;
 pub mod object;
 pub mod quantity;
 pub mod quote;
 pub mod status;
 pub mod time;
+pub mod validation;
 
 pub use duration::Duration;
 pub use field::{ErrorList, FieldError, Path};
+pub use field_selector::FieldSelector;
 pub use group::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 pub use identity::User;
 pub use ids::{Namespace, NodeName, ResourceVersion, Uid};
 pub use int_or_string::IntOrString;
+pub use label_selector::LabelSelector;
 pub use object::{ObjectMeta, OwnerReference};
 pub use quantity::Quantity;
 pub use quote::quote;

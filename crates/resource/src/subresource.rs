@@ -34,17 +34,58 @@ pub enum SubresourceKind {
     Action,
     /// A stream to where the object runs (`log`, `exec`, `proxy`).
     Connect {
-        /// Where it leads, from the object, the path below the subresource, and the decoded query.
+        /// Where it leads.
         target: FindTarget,
     },
 }
 
-/// Where a stream leads, from the object, the path below the subresource, and the decoded query.
-pub type FindTarget = fn(&Value, &str, &[(String, String)]) -> Result<ConnectTarget, Status>;
+/// Where a stream leads, or why it leads nowhere.
+pub type FindTarget = fn(&ConnectRequest<'_>) -> Result<ConnectTarget, Status>;
+
+/// A request for a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectRequest<'a> {
+    /// The object, found by the name that [`ProxyName`] finds in the URL for `proxy`, by the whole name for the others.
+    pub object: &'a Value,
+    /// The name as it stands in the URL: `web`, `https:web:8443`.
+    pub name: &'a str,
+    /// The path below the subresource, with a slash at the start, or empty.
+    pub path: &'a str,
+    /// The decoded query.
+    pub query: &'a [(String, String)],
+}
+
+/// The name in a URL to be proxied: `name`, `name:port`, `scheme:name:port` (of which the scheme and the port may be empty).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyName<'a> {
+    /// `http` or `https`; empty if not given.
+    pub scheme: &'a str,
+    /// The object's name.
+    pub name: &'a str,
+    /// A port's number or name; empty if not given.
+    pub port: &'a str,
+}
+
+impl<'a> ProxyName<'a> {
+    /// Takes the name apart; none if it has another form.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let parts = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (scheme, name, port) = match parts {
+            (Some(name), None, ..) => ("", name, ""),
+            (Some(name), Some(port), None, _) => ("", name, port),
+            (Some(scheme @ ("" | "http" | "https")), Some(name), Some(port), None) => (scheme, name, port),
+            _ => return None,
+        };
+        (!name.is_empty()).then_some(Self { scheme, name, port })
+    }
+}
 
 /// Where a connect subresource leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectTarget {
+    /// Nowhere yet: the answer is an empty text (the log of a pod without a node).
+    Nothing,
     /// A path (with query) of a node's kubelet.
     Kubelet {
         /// The node.
@@ -76,4 +117,27 @@ pub enum ConnectTarget {
         /// Path and query there.
         path_and_query: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProxyName;
+
+    #[test]
+    fn names_to_be_proxied_are_taken_apart() {
+        for (text, expected) in [
+            ("a", Some(("", "a", ""))),
+            ("a:80", Some(("", "a", "80"))),
+            ("https:a:web", Some(("https", "a", "web"))),
+            ("https:a:", Some(("https", "a", ""))),
+            (":a:1", Some(("", "a", "1"))),
+            ("ftp:a:1", None),
+            ("a:b:c:d", None),
+            (":1", None),
+            ("", None),
+        ] {
+            let found = ProxyName::parse(text).map(|name| (name.scheme, name.name, name.port));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 }

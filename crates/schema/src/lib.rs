@@ -8,15 +8,19 @@ mod forms;
 #[rustfmt::skip]
 mod generated;
 pub mod kinds;
+pub mod protobuf;
 pub mod reference;
 pub mod served;
 pub mod syntax;
 pub mod table;
+pub mod yaml;
 mod zero;
 
 pub use decode::{
     DecodeError, FieldValidation, StrictReport, TypeMeta, decode_json, decode_value, type_meta,
 };
 pub use kinds::builtin;
+pub use protobuf::{decode_protobuf, encode_protobuf};
 pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
 pub use served::{group_versions, resources};
+pub use yaml::{YamlDocument, to_yaml};

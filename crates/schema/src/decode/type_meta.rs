@@ -1,6 +1,6 @@
 //! What an object says it is, found before the rest of it is decoded.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{DecodeError, FieldValidation, decode_json};
 use crate::reference::SchemaRef;
@@ -13,6 +13,33 @@ pub struct TypeMeta {
     pub api_version: String,
     /// `Deployment`.
     pub kind: String,
+}
+
+impl TypeMeta {
+    /// What `object` says it is.
+    pub fn of(object: &Value) -> Self {
+        let text = |name: &str| {
+            object
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Self {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+        }
+    }
+
+    /// The object, saying that.
+    pub(crate) fn put_into(self, mut object: Map<String, Value>) -> Map<String, Value> {
+        for (name, text) in [("apiVersion", self.api_version), ("kind", self.kind)] {
+            if !text.is_empty() {
+                object.insert(name.to_owned(), Value::String(text));
+            }
+        }
+        object
+    }
 }
 
 /// Go's nameless struct with these two fields.
@@ -45,21 +72,14 @@ const GO_TYPE: &str =
 pub fn type_meta(json: &[u8]) -> Result<TypeMeta, DecodeError> {
     let decoded = decode_json(json, SchemaRef::of_type(&TYPE_META), FieldValidation::Ignore);
     let unreadable = |message: String| format!("couldn't get version/kind; json parse error: {message}");
-    let (mut value, _) = decoded.map_err(|error| match error {
+    let (value, _) = decoded.map_err(|error| match error {
         DecodeError::Syntax(message) => DecodeError::Syntax(unreadable(message)),
         DecodeError::Value(message) => DecodeError::Value(unreadable(
             message.replace("of type .", &format!("of type {GO_TYPE}")),
         )),
         strict @ DecodeError::Strict(_) => strict,
     })?;
-    let mut take = |name: &str| match value.get_mut(name).map(Value::take) {
-        Some(Value::String(text)) => text,
-        _ => String::new(),
-    };
-    Ok(TypeMeta {
-        api_version: take("apiVersion"),
-        kind: take("kind"),
-    })
+    Ok(TypeMeta::of(&value))
 }
 
 #[cfg(test)]

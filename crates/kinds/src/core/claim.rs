@@ -1,0 +1,95 @@
+//! What a claim to storage may ask for.
+
+use crate::toolkit::Field;
+use crate::toolkit::quantity;
+
+/// How storage may be used.
+pub const ACCESS_MODES: &[&str] = &[
+    "ReadOnlyMany",
+    "ReadWriteMany",
+    "ReadWriteOnce",
+    "ReadWriteOncePod",
+];
+/// How storage appears.
+pub const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
+
+/// A claim within a pod's volume.
+pub fn template(template: &Field) {
+    spec(&template.child("spec"));
+}
+
+/// What is asked for.
+pub fn spec(spec: &Field) {
+    let modes = spec.child("accessModes");
+    if modes.is_empty() {
+        modes.required("at least 1 access mode is required");
+    }
+    spec.child("selector").label_selector();
+    access_modes(&modes);
+    let resources = spec.child("resources");
+    let requests = resources.child("requests");
+    let storage = requests.key("storage");
+    if storage.is_set() {
+        positive(&resources.standing_key("storage", storage.value()));
+    } else {
+        resources.key("storage").required("");
+    }
+    let class = spec.child("storageClassName");
+    if !class.is_empty() {
+        class.dns_subdomain();
+    }
+    spec.child("volumeMode").any_of_if_set(VOLUME_MODES);
+    sources(spec);
+    let attributes = spec.child("volumeAttributesClassName");
+    if !attributes.is_empty() {
+        attributes.dns_subdomain();
+    }
+}
+
+/// The list of modes.
+pub fn access_modes(modes: &Field) {
+    let mut is_exclusive = false;
+    for mode in modes.texts() {
+        if !ACCESS_MODES.contains(&mode) {
+            modes.not_supported_as(mode, ACCESS_MODES);
+        }
+        is_exclusive |= mode == "ReadWriteOncePod";
+    }
+    if is_exclusive && modes.len() > 1 {
+        modes.forbidden("may not use ReadWriteOncePod with other access modes");
+    }
+}
+
+/// An amount that must be more than nothing.
+pub fn positive(amount: &Field) {
+    if let Some(quantity) = quantity::read(amount.value())
+        && quantity.sign() <= 0
+    {
+        amount.invalid_as(quantity.to_string(), "must be greater than zero");
+    }
+}
+
+fn sources(spec: &Field) {
+    let (source, reference) = (spec.child("dataSource"), spec.child("dataSourceRef"));
+    for one in [&source, &reference] {
+        if !one.is_set() {
+            continue;
+        }
+        one.child("kind").needed();
+        one.child("name").needed();
+        if one.text_of("apiGroup").is_empty() && one.text_of("kind") != "PersistentVolumeClaim" {
+            one.invalid_as(
+                one.text_of("kind"),
+                "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+            );
+        }
+    }
+    let differ = source.is_set()
+        && reference.is_set()
+        && ["apiGroup", "kind", "name"]
+            .iter()
+            .any(|field| source.text_of(field) != reference.text_of(field));
+    if differ {
+        spec.invalid_printed("{}", "must match dataSourceRef");
+    }
+}

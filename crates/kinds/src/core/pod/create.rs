@@ -1,0 +1,141 @@
+//! The beginning of a pod.
+
+use serde_json::{Value, json};
+
+use super::{labels, qos, validation};
+use crate::toolkit::Field;
+use crate::toolkit::columns::{list, text};
+
+/// The annotation that marks the API's image of a pod that a kubelet runs from a file.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+/// Annotations that name a profile for a container.
+pub const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Every pod begins pending, and with the quality of service it will keep.
+pub fn prepare(pod: &mut Value) {
+    repair_grace_period(pod);
+    labels::merge(pod);
+    let mut status = json!({"phase": "Pending", "qosClass": qos::class(pod)});
+    if !list(pod, &["spec", "schedulingGates"]).is_empty() {
+        status["conditions"] = json!([{
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastProbeTime": null,
+            "lastTransitionTime": text(pod, &["metadata", "creationTimestamp"]),
+        }]);
+    }
+    pod["status"] = status;
+}
+
+/// A negative grace period, from times when it was not refused, is the shortest one.
+pub fn repair_grace_period(pod: &mut Value) {
+    if let Some(period) = pod.pointer_mut("/spec/terminationGracePeriodSeconds")
+        && period.as_i64().is_some_and(|seconds| seconds < 0)
+    {
+        *period = 1.into();
+    }
+}
+
+/// What a new pod must be like.
+pub fn rules(pod: &Field) {
+    metadata_and_spec(pod);
+    let spec = pod.child("spec");
+    let ephemeral = spec.child("ephemeralContainers");
+    if !ephemeral.is_empty() {
+        ephemeral.forbidden("cannot be set on create");
+    }
+    let node = spec.child("nodeName");
+    if !node.is_empty() && !spec.child("schedulingGates").is_empty() {
+        node.forbidden("cannot be set until all schedulingGates have been cleared");
+    }
+}
+
+/// What any pod must be like, new or changed.
+pub fn metadata_and_spec(pod: &Field) {
+    annotations(pod);
+    let spec = pod.child("spec");
+    validation::spec(&spec, pod.child("metadata").text_of("name"));
+    if spec.child("serviceAccountName").is_empty() {
+        no_tokens(&spec);
+    }
+    for list in ["containers", "initContainers"] {
+        validation::container::only_in_pods(&spec.child(list));
+    }
+}
+
+/// Without an account there is nothing to make a token for.
+fn no_tokens(spec: &Field) {
+    for volume in spec.child("volumes").items() {
+        for source in volume.child("projected").child("sources").items() {
+            let token = source.child("serviceAccountToken");
+            if token.is_set() {
+                token.forbidden("must not be specified when serviceAccountName is not set");
+            }
+        }
+    }
+}
+
+fn annotations(pod: &Field) {
+    let metadata = pod.child("metadata");
+    let annotations = metadata.child("annotations");
+    for (key, annotation) in annotations.entries() {
+        let value = annotation.text();
+        if key == MIRROR && pod.child("spec").child("nodeName").is_empty() {
+            annotation.invalid("must set spec.nodeName if mirror pod annotation is set");
+        } else if key == DELETION_COST {
+            deletion_cost(&annotation);
+        } else if let Some(container) = key.strip_prefix(APP_ARMOR) {
+            app_armor(pod, &annotation, container, value);
+        }
+    }
+}
+
+fn deletion_cost(annotation: &Field) {
+    let text = annotation.text();
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = !digits.starts_with('+') && (digits == "0" || !digits.starts_with('0')) && text != "-0";
+    if !is_plain || text.parse::<i32>().is_err() {
+        annotation.invalid("must be a 32bit integer");
+    }
+}
+
+fn app_armor(pod: &Field, annotation: &Field, container: &str, profile: &str) {
+    let spec = pod.child("spec");
+    let exists = ["containers", "initContainers", "ephemeralContainers"]
+        .iter()
+        .any(|list| {
+            spec.child(list)
+                .items()
+                .any(|each| each.text_of("name") == container)
+        });
+    if !exists {
+        annotation.invalid_as(container, "container not found");
+    }
+    let is_known =
+        matches!(profile, "" | "runtime/default" | "unconfined") || profile.starts_with("localhost/");
+    if !is_known {
+        annotation.invalid(&format!("invalid AppArmor profile name: {profile:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_begin_pending() {
+        let mut pod = json!({
+            "metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"},
+            "spec": {"schedulingGates": [{"name": "a.b/c"}], "terminationGracePeriodSeconds": -5},
+            "status": {"phase": "Running"},
+        });
+        prepare(&mut pod);
+        assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 1);
+        assert_eq!(pod["status"]["phase"], "Pending");
+        assert_eq!(pod["status"]["qosClass"], "BestEffort");
+        assert_eq!(pod["status"]["conditions"][0]["reason"], "SchedulingGated");
+    }
+}

@@ -1,0 +1,129 @@
+//! Requests that follow from limits, of a container and of the pod as a whole.
+
+use serde_json::Value;
+
+use crate::core::resources::{is_huge_pages, total_requests};
+use crate::toolkit::defaults::{Object, has, object, object_or_new};
+use crate::toolkit::quantity;
+
+/// Whoever sets a limit and no request asks for that much.
+pub fn requests_from_limits(container: &mut Object) {
+    let Some(resources) = object(container, "resources") else {
+        return;
+    };
+    let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else {
+        return;
+    };
+    if limits.is_empty() {
+        return;
+    }
+    let Some(requests) = object_or_new(resources, "requests") else {
+        return;
+    };
+    for (name, limit) in limits {
+        requests.entry(name).or_insert(limit);
+    }
+}
+
+/// What the pod as a whole asks for, if it has resources of its own: what its containers ask for together, else its limit.
+pub fn pod_level(spec: &mut Object) {
+    let has_own = spec
+        .get("resources")
+        .and_then(Value::as_object)
+        .is_some_and(|own| has(own, "limits") || has(own, "requests"));
+    if !has_own {
+        return;
+    }
+    let is_pods = |name: &str| matches!(name, "cpu" | "memory") || is_huge_pages(name);
+    let containers = Value::Object(
+        ["containers", "initContainers"]
+            .iter()
+            .filter_map(|&list| Some((list.to_owned(), spec.get(list)?.clone())))
+            .collect(),
+    );
+    let mut wanted = Object::new();
+    for (name, quantity) in total_requests(Some(&containers)) {
+        if is_pods(&name) {
+            wanted.insert(name, quantity.to_string().into());
+        }
+    }
+    let Some(own) = object(spec, "resources") else {
+        return;
+    };
+    for (name, limit) in own.get("limits").and_then(Value::as_object).into_iter().flatten() {
+        if is_pods(name) {
+            wanted.entry(name.clone()).or_insert_with(|| limit.clone());
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    if let Some(requests) = object_or_new(own, "requests") {
+        for (name, quantity) in wanted {
+            requests.entry(name).or_insert(quantity);
+        }
+    }
+}
+
+/// Amounts finer than a thousandth are rounded up.
+pub fn rounded(holder: &mut Object, list: &str) {
+    let Some(amounts) = object(holder, list) else {
+        return;
+    };
+    for amount in amounts.values_mut() {
+        // Nearly every amount is written without a fraction or with a unit that is coarse enough.
+        let may_be_finer = |text: &str| text.ends_with(['n', 'u']) || text.contains(['.', 'e', 'E']);
+        if amount.as_str().is_some_and(may_be_finer)
+            && let Some(exact) = quantity::read(Some(amount))
+            && exact.round_up(-3) != exact
+        {
+            *amount = exact.round_up(-3).to_string().into();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn run(rule: fn(&mut Object), before: Value, after: Value) {
+        let mut object = before;
+        rule(object.as_object_mut().expect("an object"));
+        assert_eq!(object, after);
+    }
+
+    #[test]
+    fn limits_are_requests() {
+        run(
+            requests_from_limits,
+            json!({"resources": {"limits": {"cpu": "1", "memory": "2Gi"}, "requests": {"cpu": "500m"}}}),
+            json!({"resources": {"limits": {"cpu": "1", "memory": "2Gi"}, "requests": {"cpu": "500m", "memory": "2Gi"}}}),
+        );
+        run(
+            requests_from_limits,
+            json!({"resources": {}}),
+            json!({"resources": {}}),
+        );
+    }
+
+    #[test]
+    fn a_pod_asks_for_what_its_containers_ask_for() {
+        run(
+            pod_level,
+            json!({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
+                   "containers": [{"resources": {"requests": {"cpu": "100m"}}}]}),
+            json!({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "100m", "memory": "1Gi"}},
+                   "containers": [{"resources": {"requests": {"cpu": "100m"}}}]}),
+        );
+    }
+
+    #[test]
+    fn amounts_are_no_finer_than_thousandths() {
+        run(
+            |o| rounded(o, "limits"),
+            json!({"limits": {"cpu": "1500u", "memory": "1", "x.y/z": "1500m"}}),
+            json!({"limits": {"cpu": "2m", "memory": "1", "x.y/z": "1500m"}}),
+        );
+    }
+}

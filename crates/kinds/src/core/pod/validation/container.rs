@@ -1,0 +1,73 @@
+//! Rules for one container, whichever list it stands in.
+
+use super::{env, mounts, ports, requirements, security};
+use crate::core::pod::context::PodContext;
+use crate::toolkit::Field;
+
+/// When an image is pulled.
+pub const PULL_POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
+
+/// What holds for containers of all three lists.
+pub fn common(container: &Field, pod: &PodContext) {
+    let name = container.child("name");
+    if name.is_empty() {
+        name.required("");
+    } else {
+        name.dns_label();
+    }
+    container.child("image").needed();
+    container
+        .child("terminationMessagePolicy")
+        .one_of(&["File", "FallbackToLogsOnError"]);
+    ports::ports(&container.child("ports"));
+    env::variables(&container.child("env"), pod);
+    env::sources(&container.child("envFrom"));
+    mounts::mounts(container, pod);
+    mounts::devices(container, pod);
+    container.child("imagePullPolicy").one_of(PULL_POLICIES);
+    requirements::of_container(&container.child("resources"), pod);
+    requirements::resize_policy(&container.child("resizePolicy"), pod);
+    security::of_container(&container.child("securityContext"), pod);
+}
+
+/// What holds in pods, but for the sake of old objects not in templates.
+pub fn only_in_pods(containers: &Field) {
+    for container in containers.items() {
+        let image = container.child("image");
+        if image.text() != image.text().trim() {
+            image.invalid("must not have leading or trailing whitespace");
+        }
+    }
+}
+
+/// Whether a container restarts as it ends, and by which rules.
+pub fn restart_policy(container: &Field) {
+    let policy = container.child("restartPolicy");
+    policy.any_of_if_set(&["Always", "Never", "OnFailure"]);
+    let rules = container.child("restartPolicyRules");
+    if rules.is_empty() {
+        return;
+    }
+    if !policy.is_set() {
+        policy.required("must specify restartPolicy when restart rules are used");
+    }
+    if rules.len() > MAX_RESTART_RULES {
+        rules.too_many(MAX_RESTART_RULES);
+    }
+    for rule in rules.items() {
+        rule.child("action").one_of(&["Restart", "RestartAllContainers"]);
+        let codes = rule.child("exitCodes");
+        if !codes.is_set() {
+            codes.required("must be specified");
+            continue;
+        }
+        codes.child("operator").one_of(&["In", "NotIn"]);
+        let values = codes.child("values");
+        if values.len() > MAX_EXIT_CODES {
+            values.too_many(MAX_EXIT_CODES);
+        }
+    }
+}
+
+const MAX_RESTART_RULES: usize = 20;
+const MAX_EXIT_CODES: usize = 255;

@@ -1,0 +1,247 @@
+//! Rules for security contexts of containers and pods.
+
+use serde_json::Value;
+
+use crate::core::pod::context::PodContext;
+use crate::toolkit::{Field, Seen};
+
+const MAX_ID: i64 = i32::MAX as i64;
+
+/// Rights of one container.
+pub fn of_container(context: &Field, pod: &PodContext) {
+    if !context.is_set() {
+        return;
+    }
+    for id in ["runAsUser", "runAsGroup"] {
+        user_or_group(&context.child(id));
+    }
+    let proc_mount = context.child("procMount");
+    proc_mount.any_of_if_set(&["Default", "Unmasked"]);
+    if proc_mount.text() == "Unmasked" && pod.has_host_users() {
+        proc_mount.invalid("`hostUsers` must be false to use `Unmasked`");
+    }
+    seccomp(&context.child("seccompProfile"));
+    if context.child("allowPrivilegeEscalation").bool() == Some(false) {
+        if context.child("privileged").is_true() {
+            context.invalid("cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+        }
+        if context
+            .child("capabilities")
+            .child("add")
+            .texts()
+            .any(|capability| capability == "CAP_SYS_ADMIN")
+        {
+            context.invalid(
+                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+            );
+        }
+    }
+    windows_options(&context.child("windowsOptions"));
+    app_armor(&context.child("appArmorProfile"));
+}
+
+/// Rights that the containers of a pod share.
+pub fn of_pod(spec: &Field, pod: &PodContext) {
+    if pod.has_host_network() {
+        for list in ["containers", "initContainers"] {
+            let containers = spec.child("containers");
+            host_ports(&containers, &spec.child(list));
+        }
+    }
+    let context = spec.child("securityContext");
+    for id in ["fsGroup", "runAsUser", "runAsGroup"] {
+        user_or_group(&context.child(id));
+    }
+    for group in context.child("supplementalGroups").items() {
+        user_or_group(&group);
+    }
+    if spec.child("shareProcessNamespace").is_true() && pod.has_host_pid() {
+        context
+            .child("shareProcessNamespace")
+            .invalid_as(true, "ShareProcessNamespace and HostPID cannot both be enabled");
+    }
+    sysctls(&context.child("sysctls"));
+    context
+        .child("fsGroupChangePolicy")
+        .any_of_if_set(&["Always", "OnRootMismatch"]);
+    seccomp(&context.child("seccompProfile"));
+    windows_options(&context.child("windowsOptions"));
+    app_armor(&context.child("appArmorProfile"));
+    context
+        .child("supplementalGroupsPolicy")
+        .any_of_if_set(&["Merge", "Strict"]);
+    context
+        .child("seLinuxChangePolicy")
+        .any_of_if_set(&["MountOption", "Recursive"]);
+}
+
+/// In the host's network a port cannot be mapped. Upstream's path always names `containers`.
+fn host_ports<'v>(place: &Field<'_, 'v>, containers: &Field<'_, 'v>) {
+    for (index, container) in containers.items().enumerate() {
+        let named = place.item(index);
+        let named = named.child("ports");
+        for (index, port) in container.child("ports").items().enumerate() {
+            let host_port = port.child("hostPort").number();
+            if host_port != port.child("containerPort").number() {
+                named
+                    .item(index)
+                    .child("hostPort")
+                    .invalid_as(host_port, "must match `containerPort` when `hostNetwork` is true");
+            }
+        }
+    }
+}
+
+fn user_or_group(id: &Field) {
+    if id.is_set() {
+        id.between(0, MAX_ID);
+    }
+}
+
+/// Linux kernel parameters.
+fn sysctls(sysctls: &Field) {
+    let mut names = Seen::new();
+    for sysctl in sysctls.items() {
+        let name = sysctl.child("name");
+        if name.is_empty() {
+            name.required("");
+        } else if !is_sysctl(name.text()) {
+            name.invalid(
+                "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$",
+            );
+        } else if names.again(name.text()) {
+            name.duplicate();
+        }
+    }
+}
+
+fn is_sysctl(name: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    name.len() <= 253
+        && name.split(['.', '/']).all(|part| {
+            let bytes = part.as_bytes();
+            bytes.first().copied().is_some_and(is_word)
+                && bytes.last().copied().is_some_and(is_word)
+                && bytes.iter().all(|&b| is_word(b) || b == b'-' || b == b'_')
+        })
+}
+
+fn seccomp(profile: &Field) {
+    if !profile.is_set() {
+        return;
+    }
+    let kind = profile.child("type");
+    if kind.is_empty() {
+        kind.required("type is required when seccompProfile is set");
+    } else {
+        kind.any_of(&["Localhost", "RuntimeDefault", "Unconfined"]);
+    }
+    let file = profile.child("localhostProfile");
+    if kind.text() == "Localhost" {
+        if file.is_set() {
+            file.local_descending_path();
+        } else {
+            file.required("must be set when seccomp type is Localhost");
+        }
+    } else if file.is_set() {
+        let detail = "can only be set when seccomp type is Localhost";
+        file.invalid_printed(&profile.printed(), detail);
+    }
+}
+
+fn app_armor(profile: &Field) {
+    if !profile.is_set() {
+        return;
+    }
+    let (kind, file) = (profile.child("type"), profile.child("localhostProfile"));
+    if kind.is_empty() {
+        kind.required("type is required when appArmorProfile is set");
+    } else {
+        kind.any_of(&["Localhost", "RuntimeDefault", "Unconfined"]);
+    }
+    if kind.text() == "Localhost" {
+        let name = file.text().trim();
+        if !file.is_set() {
+            file.required("must be set when AppArmor type is Localhost");
+        } else if name != file.text() {
+            file.invalid("must not be padded with whitespace");
+        } else if name.is_empty() {
+            file.required("must be set when AppArmor type is Localhost");
+        } else if name.len() > MAX_APP_ARMOR_NAME {
+            file.too_long(MAX_APP_ARMOR_NAME);
+        }
+    } else if file.is_set() {
+        file.invalid("can only be set when AppArmor type is Localhost");
+    }
+}
+
+const MAX_APP_ARMOR_NAME: usize = 4095;
+
+fn windows_options(options: &Field) {
+    let name = options.child("gmsaCredentialSpecName");
+    if name.is_set() {
+        name.dns_subdomain();
+    }
+    let spec = options.child("gmsaCredentialSpec");
+    if spec.is_set() {
+        if spec.is_empty() {
+            spec.invalid("gmsaCredentialSpec cannot be an empty string");
+        } else if spec.text().len() > MAX_GMSA_BYTES {
+            spec.invalid("gmsaCredentialSpec size must be under 64 KiB");
+        }
+    }
+    let user = options.child("runAsUserName");
+    if user.is_set() {
+        windows_user(&user);
+    }
+}
+
+const MAX_GMSA_BYTES: usize = 64 * 1024;
+
+/// `[DOMAIN\]USER`.
+fn windows_user(name: &Field) {
+    let text = name.text();
+    if text.is_empty() {
+        return name.invalid("runAsUserName cannot be an empty string");
+    }
+    if text.chars().any(char::is_control) {
+        name.invalid("runAsUserName cannot contain control characters");
+    }
+    let parts: Vec<&str> = text.split('\\').collect();
+    let (domain, user) = match parts[..] {
+        [user] => (None, user),
+        [domain, user] => (Some(domain), user),
+        _ => return name.invalid("runAsUserName cannot contain more than one backslash"),
+    };
+    if let Some(domain) = domain {
+        if domain.is_empty() {
+            name.invalid("runAsUserName's Domain doesn't match the NetBIOS nor the DNS format");
+        } else if domain.len() > 253 {
+            name.invalid("runAsUserName's Domain length must be under 253 characters");
+        }
+    }
+    if user.is_empty() {
+        name.invalid("runAsUserName's User cannot be empty");
+    } else if user.len() > 104 {
+        name.invalid("runAsUserName's User length must not be longer than 104 characters");
+    } else if user.bytes().all(|b| b == b'.' || b == b' ') {
+        name.invalid("runAsUserName's User cannot contain only periods or spaces");
+    } else if user.contains([
+        '"', '/', '\\', ':', ';', '|', '=', ',', '+', '*', '?', '<', '>', '@', '[', ']',
+    ]) {
+        name.invalid("runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]");
+    }
+}
+
+/// A pod with its own users cannot share what belongs to the host's.
+pub fn host_users(spec: &Field, pod: &PodContext) {
+    if pod.has_host_users() {
+        return;
+    }
+    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+        let field = spec.child(field);
+        if field.value() == Some(&Value::Bool(true)) {
+            field.forbidden("when `hostUsers` is false");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Rules for a pod's volumes.
+
+pub mod files;
+pub mod network;
+
+use crate::core::pod::validation::container::PULL_POLICIES;
+use crate::toolkit::quantity;
+use crate::toolkit::{Field, Seen};
+
+/// All volumes of a pod; its name is empty in a template.
+pub fn volumes(volumes: &Field, pod_name: &str) {
+    let mut names = Seen::new();
+    for volume in volumes.items() {
+        source(&volume, POD_SOURCES, "may not specify more than 1 volume type");
+        let name = volume.child("name");
+        if name.is_empty() {
+            name.required("");
+        } else {
+            name.dns_label();
+            if names.again(name.text()) {
+                name.duplicate();
+            }
+        }
+        if !pod_name.is_empty() && volume.child("ephemeral").is_set() {
+            claim_name(&name, pod_name);
+        }
+    }
+}
+
+/// An ephemeral volume's claim is named after pod and volume.
+fn claim_name(name: &Field, pod_name: &str) {
+    let claim = format!("{pod_name}-{}", name.text());
+    for complaint in meta::name::dns1123_subdomain(&claim) {
+        name.invalid(&format!("PVC name \"{claim}\": {complaint}"));
+    }
+}
+
+/// Rules for one kind of source.
+pub type Rules = fn(&Field);
+
+/// Exactly one of the sources must be there.
+pub fn source<'v>(volume: &Field<'_, 'v>, sources: &[(&'v str, Rules)], more_than_one: &str) {
+    let mut kinds = 0;
+    for (name, rules) in sources {
+        let one = volume.child(name);
+        if !one.is_set() {
+            continue;
+        }
+        if kinds > 0 {
+            one.forbidden(more_than_one);
+        } else {
+            rules(&one);
+        }
+        kinds += 1;
+    }
+    if kinds == 0 {
+        volume.required("must specify a volume type");
+    }
+}
+
+const POD_SOURCES: &[(&str, Rules)] = &[
+    ("emptyDir", empty_dir),
+    ("hostPath", host_path),
+    ("gitRepo", network::git_repo),
+    ("gcePersistentDisk", network::gce_disk),
+    ("awsElasticBlockStore", network::aws_disk),
+    ("secret", files::secret),
+    ("nfs", network::nfs),
+    ("iscsi", network::iscsi),
+    ("glusterfs", network::glusterfs),
+    ("flocker", network::flocker),
+    ("persistentVolumeClaim", claim),
+    ("rbd", network::rbd),
+    ("cinder", network::cinder),
+    ("cephfs", network::cephfs),
+    ("downwardAPI", files::downward_api),
+    ("fc", network::fibre_channel),
+    ("azureFile", network::azure_file),
+    ("configMap", files::config_map),
+    ("vsphereVolume", network::vsphere),
+    ("quobyte", network::quobyte),
+    ("azureDisk", network::azure_disk),
+    ("portworxVolume", network::portworx),
+    ("scaleIO", network::scale_io),
+    ("storageos", network::storage_os),
+    ("projected", files::projected),
+    ("csi", csi),
+    ("ephemeral", ephemeral),
+    ("image", image),
+];
+
+fn empty_dir(volume: &Field) {
+    let limit = volume.child("sizeLimit");
+    if quantity::read(limit.value()).is_some_and(|size| size.sign() < 0) {
+        limit.forbidden("SizeLimit field must be a valid resource quantity");
+    }
+}
+
+/// A place on the node.
+pub fn host_path(volume: &Field) {
+    let path = volume.child("path");
+    if path.is_empty() {
+        return path.required("");
+    }
+    path.no_backsteps();
+    volume.child("type").any_of_if_set(&[
+        "",
+        "BlockDevice",
+        "CharDevice",
+        "Directory",
+        "DirectoryOrCreate",
+        "File",
+        "FileOrCreate",
+        "Socket",
+    ]);
+}
+
+fn claim(volume: &Field) {
+    volume.child("claimName").needed();
+}
+
+fn csi(volume: &Field) {
+    csi_driver_name(&volume.child("driver"));
+    let secret = volume.child("nodePublishSecretRef");
+    if secret.is_set() {
+        secret.child("name").needed();
+    }
+}
+
+/// The name of a storage driver.
+pub fn csi_driver_name(name: &Field) {
+    const MAX: usize = 63;
+    if name.is_empty() {
+        return name.required("");
+    }
+    if name.text().len() > MAX {
+        name.too_long(MAX);
+    }
+    for complaint in meta::name::dns1123_subdomain(&name.text().to_lowercase()) {
+        name.invalid(&complaint);
+    }
+}
+
+fn ephemeral(volume: &Field) {
+    let template = volume.child("volumeClaimTemplate");
+    if template.is_set() {
+        crate::core::claim::template(&template);
+    } else {
+        template.required("");
+    }
+}
+
+fn image(volume: &Field) {
+    volume.child("reference").needed();
+    volume.child("pullPolicy").one_of(PULL_POLICIES);
+}

@@ -1,0 +1,91 @@
+//! The scale of a workload: how many replicas it has and shall have, whatever its kind.
+
+use meta::Status;
+use meta::object::metadata;
+use resource::SubresourceKind;
+use serde_json::{Map, Value, json};
+
+use crate::toolkit::selectors::{label_selector_text, map_text};
+
+/// The scale of a workload with a label selector.
+pub const OF_LABEL_SELECTOR: SubresourceKind = SubresourceKind::Projection {
+    read: |object| Ok(read(object, label_selector_text)),
+    write,
+};
+
+/// The scale of a replication controller, whose selector is a map of labels.
+pub const OF_PLAIN_SELECTOR: SubresourceKind = SubresourceKind::Projection {
+    read: |object| Ok(read(object, map_text)),
+    write,
+};
+
+fn read(object: &Value, selector_text: fn(&Value) -> String) -> Value {
+    let mut of_scale = Map::new();
+    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        if let Some(value) = metadata(object).and_then(|m| m.get(field)) {
+            of_scale.insert(field.to_owned(), value.clone());
+        }
+    }
+    let number = |part: &str| object[part]["replicas"].as_i64().unwrap_or(0);
+    let mut spec = Map::new();
+    if number("spec") != 0 {
+        spec.insert("replicas".to_owned(), number("spec").into());
+    }
+    let mut status = Map::new();
+    status.insert("replicas".to_owned(), number("status").into());
+    let selector = selector_text(&object["spec"]["selector"]);
+    if !selector.is_empty() {
+        status.insert("selector".to_owned(), selector.into());
+    }
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": of_scale,
+        "spec": spec,
+        "status": status,
+    })
+}
+
+fn write(object: &mut Value, scale: &Value) -> Result<(), Status> {
+    let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas < 0 {
+        let place = meta::Path::new("spec.replicas");
+        let error = meta::FieldError::invalid(&place, replicas, crate::toolkit::checks::NOT_NEGATIVE);
+        let kind = meta::GroupVersionKind::new("autoscaling", "v1", "Scale");
+        return Err(Status::invalid(&kind, meta::object::name(scale), &[error]));
+    }
+    object["spec"]["replicas"] = replicas.into();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_shows_its_scale_and_takes_one() {
+        let mut object = json!({
+            "metadata": {"name": "d", "namespace": "n", "labels": {"x": "y"}},
+            "spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}},
+            "status": {"replicas": 1},
+        });
+        let scale = read(&object, label_selector_text);
+        assert_eq!(
+            scale,
+            json!({
+                "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {"name": "d", "namespace": "n"},
+                "spec": {"replicas": 2}, "status": {"replicas": 1, "selector": "a=b"},
+            })
+        );
+        write(&mut object, &json!({"spec": {"replicas": 5}})).expect("a good scale");
+        assert_eq!(object["spec"]["replicas"], 5);
+        write(&mut object, &json!({})).expect("nothing is zero");
+        assert_eq!(object["spec"]["replicas"], 0);
+        let refused = write(&mut object, &json!({"spec": {"replicas": -1}})).expect_err("a negative scale");
+        assert!(
+            refused.message.contains("must be greater than or equal to 0"),
+            "{}",
+            refused.message
+        );
+    }
+}

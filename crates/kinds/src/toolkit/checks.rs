@@ -1,0 +1,163 @@
+//! Rules many fields share: ranges, choices, uniqueness, immutability.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::field::Field;
+
+/// What upstream says of a negative number.
+pub const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
+/// What upstream says of a changed field.
+pub const IMMUTABLE: &str = "field is immutable";
+
+impl Field<'_, '_> {
+    /// A number that must not be negative.
+    pub fn non_negative(&self) {
+        if self.number() < 0 {
+            self.invalid(NOT_NEGATIVE);
+        }
+    }
+
+    /// A number that must lie between two others, both allowed.
+    pub fn between(&self, least: i64, most: i64) {
+        if !(least..=most).contains(&self.number()) {
+            self.invalid_as(self.number(), &not_between(least, most));
+        }
+    }
+
+    /// A text that must be one of these; required.
+    pub fn one_of(&self, supported: &[&str]) {
+        if self.text().is_empty() {
+            self.required("");
+        } else {
+            self.any_of(supported);
+        }
+    }
+
+    /// A text that must be one of these, the empty one being just another wrong one.
+    pub fn any_of(&self, supported: &[&str]) {
+        if !supported.contains(&self.text()) {
+            self.not_supported(supported);
+        }
+    }
+
+    /// A text that, if it is there, must be one of these.
+    pub fn any_of_if_set(&self, supported: &[&str]) {
+        if self.is_set() {
+            self.any_of(supported);
+        }
+    }
+
+    /// A text that must not be empty.
+    pub fn needed(&self) {
+        if self.is_empty() {
+            self.required("");
+        }
+    }
+
+    /// Every one of these complaints about a text.
+    pub fn complain(&self, complaints: Vec<String>) {
+        for complaint in complaints {
+            self.invalid_as(self.text(), &complaint);
+        }
+    }
+
+    /// A field that must stay as it was.
+    pub fn immutable(&self, old: Option<&Value>) {
+        if !same(self.value(), old) {
+            self.invalid(IMMUTABLE);
+        }
+    }
+}
+
+/// What upstream says of a number outside a range.
+pub fn not_between(least: i64, most: i64) -> String {
+    format!("must be between {least} and {most}, inclusive")
+}
+
+/// Whether two values mean the same: a missing list is an empty one, null is missing.
+pub fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    let nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    match (a.filter(|v| !nothing(v)), b.filter(|v| !nothing(v))) {
+        (None, None) => true,
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            a.iter().all(|(key, value)| same(Some(value), b.get(key)))
+                && b.iter()
+                    .all(|(key, value)| a.contains_key(key) || same(None, Some(value)))
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(Some(a), Some(b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// Whether a field of two objects means the same.
+pub fn same_field(a: &Value, b: &Value, field: &str) -> bool {
+    same(a.get(field), b.get(field))
+}
+
+/// What has been seen already, to find duplicates.
+#[derive(Debug, Default)]
+pub struct Seen<T: Ord>(BTreeSet<T>);
+
+impl<T: Ord> Seen<T> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// Whether `what` was there before; it is now.
+    pub fn again(&mut self, what: T) -> bool {
+        !self.0.insert(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolkit::field::Report;
+    use serde_json::json;
+
+    #[test]
+    fn sameness_ignores_empty_lists() {
+        for (a, b, expected) in [
+            (json!({"a": []}), json!({}), true),
+            (json!({"a": null}), json!({}), true),
+            (json!({}), json!({"a": null}), true),
+            (json!({"a": {}}), json!({}), false),
+            (json!([{"a": []}]), json!([{}]), true),
+            (json!([1]), json!([1, 2]), false),
+            (json!(1), json!(2), false),
+        ] {
+            assert_eq!(same(Some(&a), Some(&b)), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn rules_say_what_upstream_says() {
+        let object = json!({"n": -1, "p": 70000, "t": "x", "e": ""});
+        let errors = Report::of_any(&object, |root| {
+            root.child("n").non_negative();
+            root.child("p").between(1, 65535);
+            root.child("t").one_of(&["a", "b"]);
+            root.child("e").one_of(&["a", "b"]);
+            root.child("none").any_of(&["a"]);
+            root.child("none").any_of_if_set(&["a"]);
+            root.child("t").immutable(Some(&json!("y")));
+        });
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "n: Invalid value: -1: must be greater than or equal to 0",
+                "p: Invalid value: 70000: must be between 1 and 65535, inclusive",
+                r#"t: Unsupported value: "x": supported values: "a", "b""#,
+                "e: Required value",
+                r#"none: Unsupported value: "": supported values: "a""#,
+                r#"t: Invalid value: "x": field is immutable"#,
+            ]
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! What rooms are written with: a cursor to validate with, steps to fill in defaults, helpers for tables.
+
+pub mod checks;
+pub mod columns;
+pub mod defaults;
+pub mod diff;
+pub mod field;
+pub mod go;
+pub mod names;
+pub mod paths;
+pub mod quantity;
+pub mod selectors;
+
+pub use checks::{Seen, same, same_field};
+pub use field::{Field, Report};

@@ -6,12 +6,27 @@
 
 pub mod action;
 pub mod admission;
+mod cache;
+mod caches;
+mod checks;
 pub mod context;
+mod continue_token;
+mod deletion;
+mod draft;
+mod fault;
 pub mod hooks;
+mod identity;
+mod index;
+mod list_options;
+mod managed;
+mod metadata;
 pub mod object;
 pub mod options;
+mod owner_references;
 mod registry;
 mod resources;
+mod selection;
+mod served;
 mod watcher;
 
 pub use action::{Action, ActionRequest};

@@ -1,50 +1,94 @@
 //! An object as it is held and served: immutable bytes, and beside them what is needed to find it.
 
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
-use meta::ResourceVersion;
+use meta::label_selector::Labels;
+use meta::{ResourceVersion, Status};
+use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::draft::{Draft, Places};
+use crate::index::Index;
+
 /// An object at one version. Shared, never changed.
-#[derive(Debug)]
 pub struct Object {
-    pub(crate) name: Box<str>,
-    pub(crate) namespace: Box<str>,
-    pub(crate) uid: Box<str>,
-    pub(crate) revision: Option<ResourceVersion>,
-    pub(crate) labels: Box<[(Box<str>, Box<str>)]>,
-    pub(crate) fields: Box<[(&'static str, Box<str>)]>,
-    pub(crate) json: Bytes,
+    index: Arc<Index>,
+    revision: Option<ResourceVersion>,
+    json: Bytes,
+    places: Places,
+    /// How long `"resourceVersion":"…",` is, which stands at its place in `json`.
+    version_bytes: usize,
+    protobuf: OnceLock<Bytes>,
+    /// The same object as other kinds show it, made when first asked for.
+    views: Mutex<Vec<(usize, Arc<Object>)>>,
 }
 
 impl Object {
+    /// An object that was never stored: the answer of an action, or of a dry run.
+    pub fn unstored(tree: Value) -> Self {
+        let revision = ResourceVersion::parse(meta::object::metadata_str(&tree, "resourceVersion"));
+        Draft::of_tree(tree, Vec::new()).at(revision)
+    }
+
+    pub(crate) fn new(
+        index: Arc<Index>,
+        revision: Option<ResourceVersion>,
+        json: Bytes,
+        places: Places,
+        version_bytes: usize,
+    ) -> Self {
+        Self {
+            index,
+            revision,
+            json,
+            places,
+            version_bytes,
+            protobuf: OnceLock::new(),
+            views: Mutex::default(),
+        }
+    }
+
     /// `metadata.name`.
     pub fn name(&self) -> &str {
-        &self.name
+        self.index.name()
     }
 
     /// `metadata.namespace`; empty for cluster-scoped objects.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.index.namespace()
+    }
+
+    /// `namespace/name`, or the name alone: what orders lists.
+    pub fn key(&self) -> &str {
+        self.index.key()
     }
 
     /// `metadata.uid`.
     pub fn uid(&self) -> &str {
-        &self.uid
+        self.index.uid()
     }
 
-    /// The version; none for what was never stored (dry run, answers of actions).
+    /// The version; none for what was never stored.
     pub fn resource_version(&self) -> Option<ResourceVersion> {
         self.revision
     }
 
     /// Labels, sorted by key.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.labels.iter().map(|(k, v)| (&**k, &**v))
+        self.index.labels()
     }
 
-    /// Values of the kind's selectable fields.
+    /// The value of one of the kind's selectable fields.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.index.field(name)
+    }
+
+    /// Every selectable field with its value.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.fields.iter().map(|(k, v)| (*k, &**v))
+        self.index.fields()
     }
 
     /// The object in JSON, `metadata.resourceVersion` in place, no line end.
@@ -52,8 +96,77 @@ impl Object {
         &self.json
     }
 
+    /// The JSON behind the opening brace, without `kind` and `apiVersion`: an item of a typed list is `{` and this.
+    pub fn item_json(&self) -> Bytes {
+        self.json.slice(self.places.body..)
+    }
+
     /// The object as a tree, parsed on each call.
     pub fn tree(&self) -> Value {
         serde_json::from_slice(&self.json).unwrap_or_default()
+    }
+
+    /// The object in Kubernetes' protobuf, made by the first who asks.
+    pub fn protobuf(&self, encode: impl FnOnce(&Self) -> Result<Bytes, Status>) -> Result<&Bytes, Status> {
+        if let Some(bytes) = self.protobuf.get() {
+            return Ok(bytes);
+        }
+        let bytes = encode(self)?;
+        Ok(self.protobuf.get_or_init(|| bytes))
+    }
+
+    /// The key, shared with the maps that hold the object.
+    pub(crate) fn shared_key(&self) -> &Arc<str> {
+        self.index.key()
+    }
+
+    /// The same object at another version: what a DELETED event tells.
+    pub(crate) fn at(&self, revision: ResourceVersion) -> Self {
+        let draft = Draft::new(Arc::clone(&self.index), self.value(), self.places);
+        draft.at(Some(revision))
+    }
+
+    /// The bytes as they lie in the store: the JSON without the version.
+    fn value(&self) -> Bytes {
+        let Range { start, end } = self.version_at();
+        [&self.json[..start], &self.json[end..]].concat().into()
+    }
+
+    fn version_at(&self) -> Range<usize> {
+        self.places.version..self.places.version + self.version_bytes
+    }
+
+    /// Whether the store holds exactly `value` for this object.
+    pub(crate) fn is_stored_as(&self, value: &[u8]) -> bool {
+        let Range { start, end } = self.version_at();
+        value.len() + (end - start) == self.json.len()
+            && value[..start] == self.json[..start]
+            && value[start..] == self.json[end..]
+    }
+
+    /// The object as another kind shows it, made by the first who asks. `view` numbers the kinds of a storage prefix.
+    pub(crate) fn view(&self, view: usize, make: impl FnOnce(&Self) -> Object) -> Arc<Object> {
+        let mut views = self.views.lock();
+        if let Some((_, object)) = views.iter().find(|(v, _)| *v == view) {
+            return Arc::clone(object);
+        }
+        let object = Arc::new(make(self));
+        views.push((view, Arc::clone(&object)));
+        object
+    }
+}
+
+impl Labels for Object {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.index.label(key)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object")
+            .field("key", &self.key())
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,15 @@
 //! All resources of a server over one store.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
-use meta::{GroupResource, GroupVersionResource, ResourceVersion};
+use meta::{GroupResource, GroupVersionResource, ResourceVersion, Status};
 use resource::Kind;
+use store::StateStore;
 
 use crate::action::Action;
 use crate::admission::{Admission, AdmitAll};
+use crate::caches::Caches;
 use crate::hooks::Hooks;
 use crate::resources::Resource;
 
@@ -31,34 +33,99 @@ impl Default for Plugins {
     }
 }
 
-/// All resources of a server. Cloning is cheap.
+/// What every resource of a registry works with.
+pub(crate) struct Shared {
+    pub(crate) caches: Arc<Caches>,
+    plugins: OnceLock<Plugins>,
+    registry: Weak<Inner>,
+}
+
+impl Shared {
+    /// The plugins; a 503 before they are in.
+    pub(crate) fn plugins(&self) -> Result<&Plugins, Status> {
+        let starting = || Status::service_unavailable("the server is starting and takes no writes yet");
+        self.plugins.get().ok_or_else(starting)
+    }
+
+    /// The registry itself; a 503 while it goes down.
+    pub(crate) fn registry(&self) -> Result<Registry, Status> {
+        let inner = self.registry.upgrade();
+        inner
+            .map(|inner| Registry { inner })
+            .ok_or_else(|| Status::service_unavailable("the server is shutting down"))
+    }
+}
+
+/// All resources of a server. Cloning is cheap; the last clone takes the caches with it.
 #[derive(Clone)]
 pub struct Registry {
-    #[allow(dead_code)]
-    kinds: Vec<Arc<dyn Kind>>,
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    resources: Vec<Arc<Resource>>,
+    by_name: HashMap<GroupVersionResource, Arc<Resource>>,
 }
 
 impl Registry {
-    /// Puts the plugins in; writes before that are answered with 503. Once only.
-    pub fn plug(&self, _plugins: Plugins) {}
+    /// Loads the caches of every kind from the store and begins to follow it. Reads work at once; for writes,
+    /// [`Registry::plug`] comes first, since plugins read through the registry themselves.
+    pub async fn start(store: Arc<dyn StateStore>, kinds: Vec<Arc<dyn Kind>>) -> Result<Self, Status> {
+        let caches = Arc::new(Caches::start(store, &kinds).await?);
+        let inner = Arc::new_cyclic(|registry| {
+            let shared = Arc::new(Shared {
+                caches,
+                plugins: OnceLock::new(),
+                registry: Weak::clone(registry),
+            });
+            let with_place = kinds.into_iter().enumerate();
+            let resources: Vec<_> = with_place
+                .map(|(place, kind)| Arc::new(Resource::new(kind, place, Arc::clone(&shared))))
+                .collect();
+            let named = resources
+                .iter()
+                .map(|resource| (resource.name().clone(), Arc::clone(resource)));
+            Inner {
+                by_name: named.collect(),
+                shared,
+                resources,
+            }
+        });
+        Ok(Self { inner })
+    }
+
+    /// Puts the plugins in; writes before that are answered with 503. Only the first call counts.
+    pub fn plug(&self, plugins: Plugins) {
+        if self.inner.shared.plugins.set(plugins).is_err() {
+            tracing::warn!("the registry has its plugins already");
+        }
+    }
 
     /// The resource of that name.
-    pub fn resource(&self, _resource: &GroupVersionResource) -> Option<Arc<Resource>> {
-        None
+    pub fn resource(&self, resource: &GroupVersionResource) -> Option<Arc<Resource>> {
+        self.inner.by_name.get(resource).cloned()
     }
 
     /// Every resource, in the order the kinds were given.
-    pub fn resources(&self) -> Vec<Arc<Resource>> {
-        Vec::new()
+    pub fn resources(&self) -> &[Arc<Resource>] {
+        &self.inner.resources
     }
 
     /// The revision up to which the caches have followed the store.
     pub fn revision(&self) -> Option<ResourceVersion> {
-        None
+        ResourceVersion::new(self.inner.shared.caches.applied())
     }
 
     /// Whether the caches follow the store and plugins are in; else what is missing.
     pub fn ready(&self) -> Result<(), String> {
-        Ok(())
+        if !self.inner.shared.caches.is_following() {
+            return Err(String::from("the watch caches have lost the store"));
+        }
+        self.inner
+            .shared
+            .plugins()
+            .map(|_| ())
+            .map_err(|status| status.message)
     }
 }

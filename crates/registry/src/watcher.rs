@@ -1,10 +1,24 @@
 //! One client's watch.
 
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meta::{ResourceVersion, Status};
+use tokio::time::Instant;
 
+use crate::cache::{Change, Cursor, Lagged, Snapshot};
+use crate::caches::Caches;
 use crate::object::Object;
+use crate::selection::Selection;
+use crate::served::Served;
+
+/// How often a watcher that allows bookmarks is told how far it is.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+/// A last bookmark comes so long before the watch ends by itself.
+const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 /// What a watch tells.
 #[derive(Clone, Debug)]
@@ -26,18 +40,178 @@ pub enum WatchEvent {
     Error(Status),
 }
 
-/// A watch: a cursor into the events of a resource.
-#[derive(Debug)]
-pub struct Watcher {}
+/// A watch: a cursor into the recent changes of a resource.
+pub struct Watcher {
+    served: Served,
+    selection: Selection,
+    caches: Arc<Caches>,
+    /// Events that were due when the watch began.
+    due: VecDeque<WatchEvent>,
+    /// None once the watch is over.
+    cursor: Option<Cursor>,
+    /// Changes up to this revision are not told.
+    after: u64,
+    next_bookmark: Option<Instant>,
+    end: Option<Instant>,
+}
 
 impl Watcher {
+    /// A watch with nothing to tell yet.
+    pub(crate) fn new(served: Served, selection: Selection, caches: Arc<Caches>) -> Self {
+        Self {
+            served,
+            selection,
+            caches,
+            due: VecDeque::new(),
+            cursor: None,
+            after: 0,
+            next_bookmark: None,
+            end: None,
+        }
+    }
+
+    /// Follows a cursor; changes up to the revision `after` are not told.
+    pub(crate) fn follow(&mut self, cursor: Cursor, after: u64) {
+        self.cursor = Some(cursor);
+        self.after = after;
+    }
+
+    /// A watch that tells what is wrong and is over.
+    pub(crate) fn failed(mut self, status: Status) -> Self {
+        self.due.push_back(WatchEvent::Error(status));
+        self.cursor = None;
+        self
+    }
+
+    /// Begins with the present state.
+    pub(crate) fn tell_state(&mut self, state: &Snapshot) {
+        let objects = state.candidates(&self.selection, None);
+        let shown = objects.map(|object| self.served.show(object));
+        let selected = shown.filter(|object| self.selection.matches(object));
+        let events: Vec<_> = selected.map(WatchEvent::Added).collect();
+        self.due.extend(events);
+    }
+
+    /// Tells what changed before the cursor stood.
+    pub(crate) fn tell_missed(&mut self, changes: &[Arc<Change>]) {
+        let events: Vec<_> = changes.iter().filter_map(|change| self.event(change)).collect();
+        self.due.extend(events);
+    }
+
+    /// Says that the present state has been told.
+    pub(crate) fn mark_state(&mut self, revision: ResourceVersion) {
+        self.due.push_back(WatchEvent::Bookmark {
+            revision,
+            initial_events_end: true,
+        });
+    }
+
+    /// Sends bookmarks from time to time, and ends after `timeout`.
+    pub(crate) fn set_times(&mut self, bookmarks: bool, timeout: Option<Duration>) {
+        let now = Instant::now();
+        self.end = timeout.map(|timeout| now + timeout);
+        self.next_bookmark = bookmarks.then(|| self.bookmark_after(now));
+    }
+
+    fn bookmark_after(&self, now: Instant) -> Instant {
+        let regular = now + BOOKMARK_EVERY;
+        match self.end.and_then(|end| end.checked_sub(BOOKMARK_BEFORE_END)) {
+            Some(last) if last > now => regular.min(last),
+            _ => regular,
+        }
+    }
+
     /// The next event; none when the watch is over. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<WatchEvent> {
-        None
+        loop {
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            let group = Arc::clone(self.cursor.as_ref()?.group());
+            let mut woken = pin!(group.wake.notified());
+            woken.as_mut().enable();
+            // What came between the look above and now has rung for nobody.
+            if let Some(event) = self.try_next() {
+                return Some(event);
+            }
+            let Some(timer) = self.next_bookmark.into_iter().chain(self.end).min() else {
+                woken.await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                () = woken => {}
+                () = tokio::time::sleep_until(timer) => match self.on_timer() {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
+        }
     }
 
     /// The next event, if there is one already: lets a writer gather what is due into one write.
     pub fn try_next(&mut self) -> Option<WatchEvent> {
-        None
+        if let Some(event) = self.due.pop_front() {
+            return Some(event);
+        }
+        loop {
+            match self.cursor.as_mut()?.try_next() {
+                Ok(change) => {
+                    if let Some(event) = self.event(&*change?) {
+                        return Some(event);
+                    }
+                }
+                Err(Lagged) => {
+                    self.cursor = None;
+                    return Some(WatchEvent::Error(Status::expired(
+                        "too old resource version: the watch was too slow and has lost its place",
+                    )));
+                }
+            }
+        }
+    }
+
+    fn on_timer(&mut self) -> Option<WatchEvent> {
+        let now = Instant::now();
+        if self.end.is_some_and(|end| end <= now) {
+            self.cursor = None;
+            return None;
+        }
+        self.next_bookmark = Some(self.bookmark_after(now));
+        // The revision is read first: what is found after it was read may be newer, never older.
+        let revision = ResourceVersion::new(self.caches.applied().max(self.after))?;
+        self.try_next().or(Some(WatchEvent::Bookmark {
+            revision,
+            initial_events_end: false,
+        }))
+    }
+
+    /// What a change means to this watch, if anything.
+    fn event(&self, change: &Change) -> Option<WatchEvent> {
+        if change.revision.get() <= self.after {
+            return None;
+        }
+        let selected = |object: &Option<Arc<Object>>| {
+            let shown = object.as_ref().map(|object| self.served.show(object));
+            shown.filter(|object| self.selection.matches(object))
+        };
+        match (selected(&change.previous), selected(&change.current)) {
+            (None, None) => None,
+            (None, Some(current)) => Some(WatchEvent::Added(current)),
+            (Some(_), Some(current)) => Some(WatchEvent::Modified(current)),
+            (Some(_), None) => {
+                let gone = change.gone()?;
+                Some(WatchEvent::Deleted(self.served.show(gone)))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher")
+            .field("selection", &self.selection)
+            .field("after", &self.after)
+            .finish_non_exhaustive()
     }
 }

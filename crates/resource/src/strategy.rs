@@ -101,6 +101,11 @@ pub trait Strategy: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a finalizer without a domain may be any word, as for custom resources and the kinds that describe the API.
+    fn allows_any_finalizer(&self) -> bool {
+        false
+    }
+
     /// Whether a PUT of an object that does not exist creates it.
     fn allows_create_on_update(&self) -> bool {
         false

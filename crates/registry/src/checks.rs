@@ -1,0 +1,171 @@
+//! The order in which a kind prepares and checks what is to be written, around what the server does to every object.
+
+use std::sync::LazyLock;
+
+use meta::validation::{self, MetaRules};
+use meta::{ErrorList, Path, Status};
+use resource::{Kind, SubresourceKind};
+use serde_json::{Map, Value};
+
+use crate::context::Warnings;
+use crate::metadata;
+
+/// Prepares and checks a new object.
+pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> Result<(), Status> {
+    if has_status(kind) && !kind.keeps_status_on_create() {
+        replace_status(kind, new, None);
+    }
+    if kind.generation_image(new).is_some() {
+        metadata::set(new, "generation", 1.into());
+    }
+    kind.prepare_for_create(new);
+    let mut errors = metadata_errors(kind, new);
+    errors.extend(kind.validate(new));
+    refuse(kind, new, &errors)?;
+    for warning in kind.warnings(new, None) {
+        warnings.add(warning);
+    }
+    Ok(())
+}
+
+/// Prepares and checks a change of an object, or (`subresource` not empty) of a part of it.
+pub(crate) fn update(
+    kind: &dyn Kind,
+    subresource: &str,
+    new: &mut Value,
+    old: &Value,
+    warnings: &Warnings,
+) -> Result<(), Status> {
+    metadata::keep(new, old);
+    let part = part(kind, subresource);
+    match part {
+        None => {
+            if has_status(kind) {
+                replace_status(kind, new, Some(old));
+            }
+            kind.prepare_for_update(new, old);
+        }
+        Some(part) => {
+            if part == "status" {
+                keep_all_but_status(new, old);
+            }
+            kind.prepare_part_for_update(part, new, old);
+        }
+    }
+    if kind.generation_image(new) != kind.generation_image(old) {
+        metadata::count_generation(new);
+    }
+    let mut errors = metadata_update_errors(kind, new, old);
+    errors.extend(match part {
+        None => kind.validate_update(new, old),
+        Some(part) => kind.validate_part_update(part, new, old),
+    });
+    refuse(kind, new, &errors)?;
+    for warning in kind.warnings(new, Some(old)) {
+        warnings.add(warning);
+    }
+    Ok(())
+}
+
+/// The subresource, if it is a part of the object; a projection is written through the object itself.
+fn part<'a>(kind: &dyn Kind, subresource: &'a str) -> Option<&'a str> {
+    let works_as = kind.descriptor().subresource(subresource)?.works_as;
+    matches!(works_as, SubresourceKind::Part).then_some(subresource)
+}
+
+fn has_status(kind: &dyn Kind) -> bool {
+    kind.descriptor().subresource("status").is_some()
+}
+
+/// Puts the old status in, or what is written of a status that was never given.
+fn replace_status(kind: &dyn Kind, new: &mut Value, old: Option<&Value>) {
+    let Some(new) = new.as_object_mut() else { return };
+    let status = match old {
+        Some(old) => old.get("status").cloned(),
+        None => blank_status(kind),
+    };
+    match status {
+        Some(status) => new.insert("status".into(), status),
+        None => new.remove("status"),
+    };
+}
+
+fn blank_status(kind: &dyn Kind) -> Option<Value> {
+    let schema = kind.descriptor().schema.field("status")?;
+    if schema.is_pointer() {
+        return None;
+    }
+    let (blank, _) = schema::decode_value(Value::Null, schema, schema::FieldValidation::Ignore).ok()?;
+    blank.is_object().then_some(blank)
+}
+
+/// A status endpoint changes metadata and status; the rest is put back. Of the metadata, the kind takes back what it wants.
+fn keep_all_but_status(new: &mut Value, old: &Value) {
+    let (Some(new), Some(old)) = (new.as_object_mut(), old.as_object()) else {
+        return;
+    };
+    let changes = |field: &str| field == "status" || field == "metadata";
+    new.retain(|field, _| changes(field) || old.contains_key(field));
+    for (field, value) in old.iter().filter(|(field, _)| !changes(field)) {
+        new.insert(field.clone(), value.clone());
+    }
+}
+
+/// What is wrong with the metadata of a new object.
+fn metadata_errors(kind: &dyn Kind, new: &Value) -> ErrorList {
+    let name = |name: &str, prefix: bool| kind.validate_name(name, prefix);
+    validation::object_meta(&metadata_path(), metadata_of(new), &rules(kind, &name))
+}
+
+/// What is wrong with a change of metadata. Upstream checks it for all kinds and then once more for each kind, and so
+/// names some things twice.
+fn metadata_update_errors(kind: &dyn Kind, new: &Value, old: &Value) -> ErrorList {
+    let (new, old) = (metadata_of(new), metadata_of(old));
+    let path = metadata_path();
+    let of_kind = rules(kind, &path_segment);
+    let of_all = MetaRules {
+        known_finalizers: false,
+        ..of_kind
+    };
+    let mut errors = validation::object_meta(&path, new, &of_all);
+    errors.extend(validation::object_meta_update(&path, new, old, &of_all));
+    errors.extend(validation::object_meta_update(&path, new, old, &of_kind));
+    errors
+}
+
+fn rules<'a>(kind: &dyn Kind, name: &'a dyn Fn(&str, bool) -> Vec<String>) -> MetaRules<'a> {
+    MetaRules {
+        namespaced: kind.descriptor().is_namespaced(),
+        name,
+        known_finalizers: !kind.allows_any_finalizer(),
+    }
+}
+
+/// What any name must be: something that can stand in a path.
+fn path_segment(name: &str, prefix: bool) -> Vec<String> {
+    if prefix {
+        meta::name::path_segment_prefix(name)
+    } else {
+        meta::name::path_segment(name)
+    }
+}
+
+fn metadata_path() -> Path {
+    Path::new("metadata")
+}
+
+fn metadata_of(object: &Value) -> &Map<String, Value> {
+    static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    meta::object::metadata(object).unwrap_or(&NONE)
+}
+
+fn refuse(kind: &dyn Kind, object: &Value, errors: &ErrorList) -> Result<(), Status> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(
+        &kind.descriptor().kind,
+        meta::object::name(object),
+        errors,
+    ))
+}

@@ -1,0 +1,114 @@
+//! The token that asks for the next page of a list, in upstream's format: a version, a revision and a key.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use meta::Status;
+use serde::{Deserialize, Serialize};
+
+const VERSION: &str = "meta.k8s.io/v1";
+
+/// Where the next page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ContinueToken {
+    /// The revision of the first page; none to go on with what is there now.
+    pub(crate) revision: Option<u64>,
+    /// The first key of the page, below the storage prefix (and namespace).
+    pub(crate) start: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Encoded {
+    v: String,
+    #[serde(default)]
+    rv: i64,
+    #[serde(default)]
+    start: String,
+}
+
+impl ContinueToken {
+    /// The text a client gives back.
+    pub(crate) fn encode(&self) -> String {
+        let encoded = Encoded {
+            v: VERSION.to_owned(),
+            rv: self.revision.and_then(|r| i64::try_from(r).ok()).unwrap_or(-1),
+            start: self.start.clone(),
+        };
+        let json = serde_json::to_vec(&encoded).expect("texts and a number are always JSON");
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// Reads what a client gave back; a 400 in upstream's words if it is none of ours.
+    pub(crate) fn decode(token: &str) -> Result<Self, Status> {
+        Self::read(token).map_err(|problem| Status::bad_request(format!("invalid continue token: {problem}")))
+    }
+
+    fn read(token: &str) -> Result<Self, String> {
+        let invalid = |error: &dyn std::fmt::Display| format!("continue key is not valid: {error}");
+        let json = URL_SAFE_NO_PAD.decode(token).map_err(|e| invalid(&e))?;
+        let encoded: Encoded = serde_json::from_slice(&json).map_err(|e| invalid(&e))?;
+        if encoded.v != VERSION {
+            return Err(invalid(&"server does not recognize this encoded version"));
+        }
+        if encoded.rv == 0 {
+            let problem = format!("incorrect encoded start resourceVersion (version {VERSION})");
+            return Err(invalid(&problem));
+        }
+        if encoded.start.is_empty() {
+            return Err(invalid(&format!("encoded start key empty (version {VERSION})")));
+        }
+        if encoded.start.split('/').any(|part| part == "." || part == "..") {
+            return Err(invalid(&encoded.start));
+        }
+        Ok(Self {
+            revision: u64::try_from(encoded.rv).ok(),
+            start: encoded.start,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back_as_they_went() {
+        for revision in [Some(1), Some(12_345), None] {
+            let token = ContinueToken {
+                revision,
+                start: String::from("default/a\0"),
+            };
+            assert_eq!(ContinueToken::decode(&token.encode()), Ok(token));
+        }
+    }
+
+    #[test]
+    fn foreign_tokens_are_refused_in_upstreams_words() {
+        let cases = [
+            (
+                r#"{"v":"meta.k8s.io/v2","rv":1,"start":"a"}"#,
+                "server does not recognize this encoded version",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":0,"start":"a"}"#,
+                "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":1}"#,
+                "encoded start key empty (version meta.k8s.io/v1)",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets/a"}"#,
+                "../secrets/a",
+            ),
+        ];
+        for (json, problem) in cases {
+            let status = ContinueToken::decode(&URL_SAFE_NO_PAD.encode(json)).expect_err("refused");
+            assert_eq!(status.code, 400);
+            assert_eq!(
+                status.message,
+                format!("invalid continue token: continue key is not valid: {problem}")
+            );
+        }
+        assert!(ContinueToken::decode("%%").is_err());
+    }
+}

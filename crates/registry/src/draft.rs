@@ -1,0 +1,221 @@
+//! An object before its version is known: what goes into the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use meta::{ResourceVersion, Status};
+use resource::Kind;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::index::{Head, Index, undecodable};
+use crate::object::Object;
+
+/// Everything of an [`Object`] but its version.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    index: Arc<Index>,
+    /// JSON without a version.
+    value: Bytes,
+    places: Places,
+}
+
+/// Places in the JSON of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Behind `kind` and `apiVersion` and their commas: what items of a list begin with.
+    pub(crate) body: usize,
+    /// Behind the brace that opens `metadata`: where the version belongs.
+    pub(crate) version: usize,
+}
+
+impl Draft {
+    pub(crate) fn new(index: Arc<Index>, value: Bytes, places: Places) -> Self {
+        Self { index, value, places }
+    }
+
+    /// A draft of an object of `kind`.
+    pub(crate) fn of_kind(kind: &dyn Kind, tree: Value) -> Self {
+        let fields = kind.selectable_fields(&tree);
+        Self::of_tree(tree, fields)
+    }
+
+    /// A draft of any object. A version in it is dropped.
+    pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>) -> Self {
+        if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("resourceVersion");
+        }
+        let index = Arc::new(Index::of_tree(&tree, fields));
+        let (value, places) = tree.as_object().map(encode).unwrap_or_default();
+        Self::new(index, value, places)
+    }
+
+    /// A draft of what lies in the store. If it was written by [`encode`], hardly more than the metadata is parsed.
+    pub(crate) fn of_stored(kind: &dyn Kind, value: Bytes) -> Result<Self, Status> {
+        if let Some((places, metadata)) = places(&value) {
+            let head: Head<'_> = serde_json::from_str(metadata).map_err(undecodable)?;
+            if head.resource_version.is_empty() {
+                let index = Arc::new(Index::of_stored(head, kind, &value)?);
+                return Ok(Self::new(index, value, places));
+            }
+        }
+        let tree = serde_json::from_slice(&value).map_err(undecodable)?;
+        Ok(Self::of_kind(kind, tree))
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What goes into the store.
+    pub(crate) fn value(&self) -> &Bytes {
+        &self.value
+    }
+
+    /// The object at that version.
+    pub(crate) fn at(&self, revision: Option<ResourceVersion>) -> Object {
+        let at = self.places.version;
+        let index = Arc::clone(&self.index);
+        let Some(revision) = revision else {
+            return Object::new(index, None, self.value.clone(), self.places, 0);
+        };
+        let mut version = format!("\"resourceVersion\":\"{revision}\"");
+        if self.value.get(at) != Some(&b'}') {
+            version.push(',');
+        }
+        let json = [&self.value[..at], version.as_bytes(), &self.value[at..]].concat();
+        Object::new(index, Some(revision), json.into(), self.places, version.len())
+    }
+}
+
+/// The JSON of an object: `kind`, `apiVersion` and `metadata` first, as upstream's encoder writes them.
+fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
+    const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
+    let first = FIRST.iter().filter_map(|name| tree.get_key_value(*name));
+    let rest = tree.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
+    let mut json = Vec::with_capacity(1024);
+    let mut places = Places { body: 1, version: 1 };
+    json.push(b'{');
+    for (name, member) in first.chain(rest) {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        let start = json.len();
+        append(&mut json, name);
+        json.push(b':');
+        if name == "metadata" {
+            places = Places {
+                body: start,
+                version: json.len() + 1,
+            };
+        }
+        append(&mut json, member);
+    }
+    json.push(b'}');
+    (json.into(), places)
+}
+
+fn append(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(json, value).expect("a JSON value is written into memory without errors");
+}
+
+/// An object of which only the frame is looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Frame<'a> {
+    kind: &'a str,
+    api_version: &'a str,
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+}
+
+/// The places in the JSON of an object, and its metadata. None if [`encode`] has not written it.
+fn places(json: &[u8]) -> Option<(Places, &str)> {
+    let frame: Frame<'_> = serde_json::from_slice(json).ok()?;
+    let metadata = frame.metadata.get();
+    let place = |text: &str| text.as_ptr().addr() - json.as_ptr().addr();
+    let kind_at = r#"{"kind":""#.len();
+    let api_version_at = kind_at + frame.kind.len() + r#"","apiVersion":""#.len();
+    let body = api_version_at + frame.api_version.len() + r#"","#.len();
+    let metadata_at = body + r#""metadata":"#.len();
+    let as_encoded = [
+        (frame.kind, kind_at),
+        (frame.api_version, api_version_at),
+        (metadata, metadata_at),
+    ];
+    let places = Places {
+        body,
+        version: metadata_at + 1,
+    };
+    let is_encoded = as_encoded.iter().all(|(text, at)| place(text) == *at);
+    is_encoded.then_some((places, metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn version(number: u64) -> Option<ResourceVersion> {
+        ResourceVersion::new(number)
+    }
+
+    #[test]
+    fn the_version_is_put_in_and_taken_out_without_parsing() {
+        let tree = json!({
+            "kind": "A", "apiVersion": "v1", "b": 1,
+            "metadata": {"name": "n", "resourceVersion": "3"}, "z": {"metadata": {}},
+        });
+        let draft = Draft::of_tree(tree, Vec::new());
+        assert_eq!(
+            draft.value().as_ref(),
+            br#"{"kind":"A","apiVersion":"v1","metadata":{"name":"n"},"b":1,"z":{"metadata":{}}}"#
+        );
+        let object = draft.at(version(7));
+        assert_eq!(
+            object.json().as_ref(),
+            br#"{"kind":"A","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"n"},"b":1,"z":{"metadata":{}}}"#
+        );
+        assert!(object.is_stored_as(draft.value()));
+        assert!(!object.is_stored_as(&draft.value().slice(1..)));
+        let later = object.at(version(1234).expect("not zero"));
+        assert_eq!(later.tree()["metadata"]["resourceVersion"], "1234");
+        assert_eq!(later.resource_version(), version(1234));
+        assert!(
+            later
+                .item_json()
+                .starts_with(br#""metadata":{"resourceVersion":"1234""#)
+        );
+    }
+
+    #[test]
+    fn what_was_encoded_is_recognised() {
+        let tree = json!({"kind": "A", "apiVersion": "g/v1", "metadata": {"name": "n"}, "spec": {}});
+        let draft = Draft::of_tree(tree, Vec::new());
+        let found = places(draft.value()).map(|(places, _)| places);
+        assert_eq!(found, Some(draft.places));
+        let foreign = [
+            r#"{"apiVersion":"v1","kind":"A","metadata":{}}"#,
+            r#"{"kind":"A", "apiVersion":"v1","metadata":{}}"#,
+            r#"{"kind":"A","apiVersion":"v1","metadata": {}}"#,
+            r#"{"kind":"A","apiVersion":"v1","x":1,"metadata":{}}"#,
+            r#"{"kind":"A\n","apiVersion":"v1","metadata":{}}"#,
+        ];
+        for json in foreign {
+            assert_eq!(places(json.as_bytes()), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn objects_without_metadata_or_version_are_written_as_they_are() {
+        for text in [r#"{"kind":"Status","metadata":{}}"#, r#"{"a":1}"#, "{}"] {
+            let tree: Value = serde_json::from_str(text).expect("JSON");
+            let object = Object::unstored(tree);
+            assert_eq!(object.json().as_ref(), text.as_bytes());
+        }
+        let tree = json!({"metadata": {"resourceVersion": "5"}});
+        assert_eq!(Object::unstored(tree.clone()).tree(), tree);
+    }
+}

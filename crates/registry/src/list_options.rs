@@ -1,0 +1,278 @@
+//! Which state a list or a watch asks for: what `resourceVersion`, its match and the continue token mean together.
+
+use meta::field::{FieldError, Path};
+use meta::{ErrorList, GroupVersionKind, Status};
+
+use crate::continue_token::ContinueToken;
+use crate::options::{ListOptions, WatchOptions};
+
+const EXACT: &str = "Exact";
+const NOT_OLDER_THAN: &str = "NotOlderThan";
+
+/// Which state to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// Everything committed before the request.
+    MostRecent,
+    /// Whatever is at hand.
+    Any,
+    /// That revision or a later one.
+    NotOlderThan(u64),
+    /// That very revision.
+    Exact(u64),
+}
+
+/// A list as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListPlan {
+    pub(crate) consistency: Consistency,
+    /// The first key, below the storage prefix and namespace; none for the first page.
+    pub(crate) start: Option<String>,
+    /// The most objects to answer with; none for all.
+    pub(crate) limit: Option<usize>,
+}
+
+impl ListPlan {
+    /// Reads the options of a list.
+    pub(crate) fn new(options: &ListOptions) -> Result<Self, Status> {
+        refuse(list_errors(options))?;
+        let limit = usize::try_from(options.limit).ok().filter(|limit| *limit > 0);
+        if !options.continue_token.is_empty() {
+            return Self::next_page(options, limit);
+        }
+        let revision = parse_version(&options.resource_version)?;
+        let consistency = match (options.resource_version_match.as_str(), revision) {
+            (_, None) => Consistency::MostRecent,
+            (EXACT, Some(revision)) => Consistency::Exact(revision),
+            (_, Some(0)) => Consistency::Any,
+            ("", Some(revision)) if limit.is_some() => Consistency::Exact(revision),
+            (_, Some(revision)) => Consistency::NotOlderThan(revision),
+        };
+        // A list of whatever is at hand comes whole, as upstream serves it from its cache.
+        let limit = limit.filter(|_| consistency != Consistency::Any);
+        Ok(Self {
+            consistency,
+            start: None,
+            limit,
+        })
+    }
+
+    fn next_page(options: &ListOptions, limit: Option<usize>) -> Result<Self, Status> {
+        if !matches!(options.resource_version.as_str(), "" | "0") {
+            let problem = "specifying resource version is not allowed when using continue";
+            return Err(Status::bad_request(problem));
+        }
+        let token = ContinueToken::decode(&options.continue_token)?;
+        Ok(Self {
+            consistency: token.revision.map_or(Consistency::MostRecent, Consistency::Exact),
+            start: Some(token.start),
+            limit,
+        })
+    }
+}
+
+/// Where a watch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WatchStart {
+    /// With the present state as events; for none, everything committed before the request, else that revision or later.
+    State {
+        not_older_than: Option<u64>,
+        /// Whether a bookmark says where the state ends.
+        marked: bool,
+    },
+    /// After everything committed before the request.
+    MostRecent,
+    /// After that revision.
+    After(u64),
+}
+
+impl WatchStart {
+    /// Reads the options of a watch.
+    pub(crate) fn new(options: &WatchOptions) -> Result<Self, Status> {
+        refuse(watch_errors(options))?;
+        let revision = parse_version(&options.resource_version)?;
+        Ok(match (options.send_initial_events, revision) {
+            (Some(true), not_older_than) => Self::State {
+                not_older_than,
+                marked: options.allow_bookmarks,
+            },
+            (None, None | Some(0)) => Self::State {
+                not_older_than: revision,
+                marked: false,
+            },
+            (Some(false), None | Some(0)) => Self::MostRecent,
+            (_, Some(revision)) => Self::After(revision),
+        })
+    }
+}
+
+fn list_errors(options: &ListOptions) -> ErrorList {
+    let path = Path::new("resourceVersionMatch");
+    let wanted = options.resource_version_match.as_str();
+    let mut errors = ErrorList::new();
+    if wanted.is_empty() {
+        return errors;
+    }
+    if options.resource_version.is_empty() {
+        let problem = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+        errors.push(FieldError::forbidden(&path, problem));
+    }
+    if !options.continue_token.is_empty() {
+        let problem = "resourceVersionMatch is forbidden with continue";
+        errors.push(FieldError::forbidden(&path, problem));
+    }
+    if ![EXACT, NOT_OLDER_THAN].contains(&wanted) {
+        let supported = [EXACT, NOT_OLDER_THAN, ""];
+        errors.push(FieldError::not_supported(&path, wanted, &supported));
+    }
+    if wanted == EXACT && options.resource_version == "0" {
+        let problem = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+        errors.push(FieldError::forbidden(&path, problem));
+    }
+    errors
+}
+
+fn watch_errors(options: &WatchOptions) -> ErrorList {
+    let path = Path::new("resourceVersionMatch");
+    let wanted = options.resource_version_match.as_str();
+    let mut errors = ErrorList::new();
+    if options.send_initial_events.is_some() && wanted != NOT_OLDER_THAN {
+        let problem = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        errors.push(FieldError::forbidden(&path, problem));
+    }
+    if wanted.is_empty() {
+        return errors;
+    }
+    if options.send_initial_events.is_none() {
+        let problem = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+        errors.push(FieldError::forbidden(&path, problem));
+    }
+    if wanted != NOT_OLDER_THAN {
+        errors.push(FieldError::not_supported(&path, wanted, &[NOT_OLDER_THAN]));
+    }
+    errors
+}
+
+fn refuse(errors: ErrorList) -> Result<(), Status> {
+    const LIST_OPTIONS: GroupVersionKind = GroupVersionKind::new("meta.k8s.io", "v1", "ListOptions");
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(&LIST_OPTIONS, "", &errors))
+}
+
+/// Reads the version of a read request; none if it is empty.
+pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse_uint(text).map(Some).map_err(|problem| {
+        let error = FieldError::invalid(&Path::new("resourceVersion"), text, &problem);
+        Status::bad_request(error.to_string())
+    })
+}
+
+/// Reads a number as the server's own language does, with its words if it cannot.
+pub(crate) fn parse_uint(text: &str) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let problem = if digits {
+        "value out of range"
+    } else {
+        "invalid syntax"
+    };
+    let parsed = text.parse().ok().filter(|_| digits);
+    parsed.ok_or_else(|| format!("strconv.ParseUint: parsing {text:?}: {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(version: &str, wanted: &str, limit: u64) -> Result<ListPlan, Status> {
+        ListPlan::new(&ListOptions {
+            resource_version: version.to_owned(),
+            resource_version_match: wanted.to_owned(),
+            limit,
+            ..ListOptions::default()
+        })
+    }
+
+    #[test]
+    fn versions_and_matches_say_which_state_is_listed() {
+        use Consistency::{Any, Exact, MostRecent, NotOlderThan};
+        let cases = [
+            ("", "", 0, MostRecent),
+            ("", "", 5, MostRecent),
+            ("0", "", 0, Any),
+            ("0", "", 5, Any),
+            ("0", "NotOlderThan", 0, Any),
+            ("7", "", 0, NotOlderThan(7)),
+            ("7", "", 5, Exact(7)),
+            ("7", "NotOlderThan", 5, NotOlderThan(7)),
+            ("7", "Exact", 0, Exact(7)),
+        ];
+        for (version, wanted, limit, expected) in cases {
+            let plan = list(version, wanted, limit).expect("accepted");
+            assert_eq!(plan.consistency, expected, "{version:?} {wanted:?} {limit}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused_in_upstreams_words() {
+        let cases = [
+            (
+                "",
+                "Exact",
+                422,
+                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+            ),
+            (
+                "0",
+                "Exact",
+                422,
+                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+            ),
+            (
+                "1",
+                "exact",
+                422,
+                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported value: \"exact\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+            ),
+            (
+                "x",
+                "",
+                400,
+                "resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax",
+            ),
+        ];
+        for (version, wanted, code, message) in cases {
+            let status = list(version, wanted, 0).expect_err("refused");
+            assert_eq!((status.code, status.message.as_str()), (code, message));
+        }
+    }
+
+    #[test]
+    fn watches_begin_where_they_are_told() {
+        let start = |version: &str, initial, bookmarks| {
+            WatchStart::new(&WatchOptions {
+                resource_version: version.to_owned(),
+                send_initial_events: initial,
+                resource_version_match: initial.map_or("", |_| NOT_OLDER_THAN).to_owned(),
+                allow_bookmarks: bookmarks,
+                ..WatchOptions::default()
+            })
+            .expect("accepted")
+        };
+        let state = |not_older_than, marked| WatchStart::State {
+            not_older_than,
+            marked,
+        };
+        assert_eq!(start("", None, true), state(None, false));
+        assert_eq!(start("0", None, false), state(Some(0), false));
+        assert_eq!(start("5", None, false), WatchStart::After(5));
+        assert_eq!(start("", Some(true), true), state(None, true));
+        assert_eq!(start("5", Some(true), false), state(Some(5), false));
+        assert_eq!(start("", Some(false), true), WatchStart::MostRecent);
+        assert_eq!(start("5", Some(false), true), WatchStart::After(5));
+    }
+}

@@ -1,0 +1,213 @@
+//! Creating, and acting: everything a POST does.
+
+use std::sync::Arc;
+
+use meta::object::{metadata_str, name};
+use meta::status::Details;
+use meta::{GroupResource, Reason, Status};
+use serde_json::Value;
+use store::KeyValue;
+
+use super::commit::Put;
+use super::target::Target;
+use super::{Resource, Written};
+use crate::action::ActionRequest;
+use crate::admission::Operation;
+use crate::checks;
+use crate::context::RequestContext;
+use crate::fault;
+use crate::hooks::Pending;
+use crate::identity;
+use crate::managed;
+use crate::metadata;
+use crate::object::Object;
+use crate::owner_references::{self, Found};
+use crate::served::Served;
+
+/// How many names are generated before the server gives up.
+const NAME_ATTEMPTS: usize = 8;
+
+/// How the insertion of a new object ended.
+pub(super) enum Inserted {
+    Done(Arc<Object>),
+    /// There is an object of that name.
+    Exists(Option<KeyValue>),
+}
+
+impl Resource {
+    /// A new object from a decoded body; for a virtual resource, its action.
+    pub async fn create(
+        &self,
+        context: &RequestContext,
+        namespace: &str,
+        mut body: Value,
+    ) -> Result<Written, Status> {
+        metadata::ensure_namespace(&mut body, namespace)?;
+        self.kind.default(&mut body);
+        owner_references::fold(&mut body, &context.warnings, Found::InRequest);
+        let own_name = name(&body).to_owned();
+        let target = Target {
+            namespace,
+            name: &own_name,
+            subresource: "",
+        };
+        managed::track(&*self.kind, context, "", None, &mut body);
+        let mut new = self
+            .mutate(context, target, Operation::Create, body, None)
+            .await?;
+        owner_references::fold(&mut new, &context.warnings, Found::AfterAdmission);
+        let object = match &self.served {
+            Some(served) => self.insert_named(context, served, target, new).await?,
+            None => Arc::new(Object::unstored(self.run_action(context, target, new).await?)),
+        };
+        Ok(Written {
+            object,
+            created: true,
+        })
+    }
+
+    /// Inserts an object, generating its name if it asks for that.
+    async fn insert_named(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        new: Value,
+    ) -> Result<Arc<Object>, Status> {
+        let prefix = metadata_str(&new, "generateName").to_owned();
+        if !name(&new).is_empty() || prefix.is_empty() {
+            return match self.insert(context, served, target, new).await? {
+                Inserted::Done(object) => Ok(object),
+                Inserted::Exists(existing) => Err(self.exists(target.name, existing)),
+            };
+        }
+        let mut attempt = 1;
+        loop {
+            let generated = identity::generate_name(&prefix);
+            let mut named = new.clone();
+            metadata::set(&mut named, "name", generated.as_str().into());
+            let target = Target {
+                name: &generated,
+                ..target
+            };
+            match self.insert(context, served, target, named).await? {
+                Inserted::Done(object) => return Ok(object),
+                Inserted::Exists(_) if attempt < NAME_ATTEMPTS => attempt += 1,
+                Inserted::Exists(_) => return Err(no_unique_name(&self.group_resource, &generated)),
+            }
+        }
+    }
+
+    /// Makes a body a new object of the server, and stores it.
+    pub(super) async fn insert(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        mut new: Value,
+    ) -> Result<Inserted, Status> {
+        metadata::begin(&mut new, &identity::uid(), context.now);
+        let taken = self.begin_create(context, &mut new).await?;
+        checks::create(&*self.kind, &mut new, &context.warnings)?;
+        let new = self
+            .validate(context, target, Operation::Create, new, None)
+            .await?;
+        if context.dry_run {
+            return Ok(match self.newest(served, &target.key()).await.current {
+                Some(_) => Inserted::Exists(None),
+                None => Inserted::Done(Arc::new(Object::unstored(new))),
+            });
+        }
+        if metadata::resource_version(&new).is_ok_and(|version| version != 0) {
+            return Err(fault::plain(
+                500,
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
+        match self.put(served, served.draft(new), None).await? {
+            Put::Done(object) => {
+                if let Some(taken) = taken {
+                    taken.keep();
+                }
+                Ok(Inserted::Done(object))
+            }
+            Put::Raced(existing) => Ok(Inserted::Exists(existing)),
+        }
+    }
+
+    async fn begin_create(
+        &self,
+        context: &RequestContext,
+        new: &mut Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status> {
+        match self.shared.plugins()?.hooks.get(&self.group_resource) {
+            Some(hooks) => hooks.begin_create(context, new).await,
+            None => Ok(None),
+        }
+    }
+
+    /// 409 for a create of what exists.
+    fn exists(&self, name: &str, existing: Option<KeyValue>) -> Status {
+        let mut status = Status::already_exists(&self.group_resource, name);
+        let existing = existing.and_then(|kv| serde_json::from_slice(&kv.value).ok());
+        if existing.is_some_and(|existing| metadata::is_deleting(&existing)) {
+            status.message = format!("object is being deleted: {}", status.message);
+        }
+        status
+    }
+
+    /// A POST to a subresource that is an action: `binding`, `eviction`, `token`.
+    pub async fn act(
+        &self,
+        context: &RequestContext,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        body: Value,
+    ) -> Result<Value, Status> {
+        let target = Target {
+            namespace,
+            name,
+            subresource,
+        };
+        let body = self
+            .mutate(context, target, Operation::Create, body, None)
+            .await?;
+        self.run_action(context, target, body).await
+    }
+
+    async fn run_action(
+        &self,
+        context: &RequestContext,
+        target: Target<'_>,
+        body: Value,
+    ) -> Result<Value, Status> {
+        let body = self
+            .validate(context, target, Operation::Create, body, None)
+            .await?;
+        let name = (self.group_resource.clone(), target.subresource.to_owned());
+        let action = self.shared.plugins()?.actions.get(&name).cloned();
+        let action = action.ok_or_else(|| Status::method_not_supported(&self.group_resource, "create"))?;
+        let request = ActionRequest {
+            context,
+            namespace: target.namespace,
+            name: target.name,
+            body,
+        };
+        action.run(request, &self.shared.registry()?).await
+    }
+}
+
+/// 409 when every generated name was taken.
+fn no_unique_name(resource: &GroupResource, name: &str) -> Status {
+    let message = format!(
+        "{resource} {name:?} already exists, the server was not able to generate a unique name for the object"
+    );
+    Status::failure(409, Reason::ALREADY_EXISTS, message).with_details(Details {
+        name: name.to_owned(),
+        group: resource.group.clone().into_owned(),
+        kind: resource.resource.clone().into_owned(),
+        retry_after_seconds: 1,
+        ..Details::default()
+    })
+}

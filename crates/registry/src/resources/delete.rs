@@ -1,0 +1,214 @@
+//! Deleting: one object, or all that a list selects.
+
+use std::sync::Arc;
+
+use meta::object::{metadata_str, uid};
+use meta::{GroupResource, Status};
+use serde_json::Value;
+
+use super::Resource;
+use super::commit::{Put, Removed};
+use super::current::{Current, Known};
+use super::read::Page;
+use super::target::Target;
+use crate::admission::Operation;
+use crate::context::RequestContext;
+use crate::deletion::{self, Plan};
+use crate::object::Object;
+use crate::options::{DeleteOptions, ListOptions};
+use crate::served::Served;
+
+/// How often a delete is decided anew because someone else was first.
+const MAX_ATTEMPTS: usize = 100;
+
+/// What a delete answers with.
+#[derive(Clone, Debug)]
+pub enum Deleted {
+    /// The object: its last state, or its state while it waits to be gone.
+    Object(Arc<Object>),
+    /// A Status that says so.
+    Status(Box<Status>),
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Done(Deleted),
+    /// Someone else was first, and this is what is there now.
+    Raced(Known),
+}
+
+impl Resource {
+    /// Deletes an object, or begins to.
+    pub async fn delete(
+        &self,
+        context: &RequestContext,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Status> {
+        let served = self.served()?;
+        let target = Target {
+            namespace,
+            name,
+            subresource: "",
+        };
+        deletion::validate_options(options)?;
+        let mut known = self.newest(served, &target.key()).await;
+        for _ in 0..MAX_ATTEMPTS {
+            let current = known.current.as_ref().ok_or_else(|| self.not_found(name))?;
+            match self.try_delete(context, served, target, options, current).await? {
+                Attempt::Done(deleted) => return Ok(deleted),
+                Attempt::Raced(now) => known = now,
+            }
+        }
+        Err(Status::conflict(
+            &self.group_resource,
+            name,
+            "the object is changed all the time; please try again",
+        ))
+    }
+
+    async fn try_delete(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        options: &DeleteOptions,
+        current: &Current,
+    ) -> Result<Attempt, Status> {
+        let old = current.shown.tree();
+        self.check_preconditions(options, &old)?;
+        self.admit_delete(context, target, &old).await?;
+        self.kind.validate_delete(&old)?;
+        match deletion::plan(&*self.kind, &old, options, context.now) {
+            Plan::Wait => Ok(Attempt::Done(Deleted::Object(Arc::clone(&current.shown)))),
+            Plan::Mark(marked) => match self.mark(context, served, current, marked).await? {
+                Put::Done(object) => Ok(Attempt::Done(Deleted::Object(object))),
+                Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+            },
+            Plan::MarkAndRemove(marked) => match self.mark(context, served, current, marked).await? {
+                Put::Done(object) => self.take_away(context, served, target, object).await,
+                Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+            },
+            Plan::Remove => {
+                self.take_away(context, served, target, Arc::clone(&current.shown))
+                    .await
+            }
+        }
+    }
+
+    async fn admit_delete(
+        &self,
+        context: &RequestContext,
+        target: Target<'_>,
+        old: &Value,
+    ) -> Result<(), Status> {
+        let admission = &self.shared.plugins()?.admission;
+        let mut request = self.admission_request(context, target, Operation::Delete, None, Some(old));
+        admission.mutate(&mut request).await?;
+        admission.validate(&request).await
+    }
+
+    async fn mark(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        current: &Current,
+        marked: Value,
+    ) -> Result<Put, Status> {
+        if context.dry_run {
+            return Ok(Put::Done(Arc::new(Object::unstored(marked))));
+        }
+        let draft = served.draft(marked);
+        if current.stored.is_stored_as(draft.value()) {
+            return Ok(Put::Done(Arc::clone(&current.shown)));
+        }
+        self.put(served, draft, current.version()).await
+    }
+
+    /// Removes an object in that very state.
+    async fn take_away(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        object: Arc<Object>,
+    ) -> Result<Attempt, Status> {
+        if context.dry_run {
+            return Ok(Attempt::Done(self.gone(object)));
+        }
+        match self
+            .remove(served, &target.key(), object.resource_version())
+            .await?
+        {
+            Removed::Done(revision) => {
+                self.after_delete(context, &object.tree()).await?;
+                Ok(Attempt::Done(self.gone(Arc::new(object.at(revision)))))
+            }
+            Removed::Raced(None) => Ok(Attempt::Done(self.gone(object))),
+            Removed::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+        }
+    }
+
+    fn gone(&self, object: Arc<Object>) -> Deleted {
+        if self.kind.returns_deleted_object() {
+            return Deleted::Object(object);
+        }
+        let status = Status::success(&self.group_resource, object.name(), object.uid());
+        Deleted::Status(Box::new(status))
+    }
+
+    /// Lets the hooks know that an object is gone.
+    pub(super) async fn after_delete(&self, context: &RequestContext, old: &Value) -> Result<(), Status> {
+        if let Some(hooks) = self.shared.plugins()?.hooks.get(&self.group_resource) {
+            hooks.after_delete(context, old).await;
+        }
+        Ok(())
+    }
+
+    /// 409 for a delete of another object, or another state, than the client has seen. Upstream names the kind here.
+    fn check_preconditions(&self, options: &DeleteOptions, old: &Value) -> Result<(), Status> {
+        let kind = &self.kind.descriptor().kind;
+        let conflict = |why: String| {
+            let resource = GroupResource {
+                group: kind.group.clone(),
+                resource: kind.kind.clone(),
+            };
+            Err(Status::conflict(&resource, meta::object::name(old), &why))
+        };
+        let wanted = &options.preconditions;
+        let (found_uid, found_version) = (uid(old), metadata_str(old, "resourceVersion"));
+        match (&wanted.uid, &wanted.resource_version) {
+            (Some(uid), _) if uid != found_uid => conflict(format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({found_uid}). The object might have \
+                 been deleted and then recreated"
+            )),
+            (_, Some(version)) if version != found_version => conflict(format!(
+                "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record \
+                 ({found_version}). The object might have been modified"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes what a list selects; answers with what was there.
+    pub async fn delete_collection(
+        &self,
+        context: &RequestContext,
+        namespace: Option<&str>,
+        options: &DeleteOptions,
+        list: &ListOptions,
+    ) -> Result<Page, Status> {
+        let page = self.list(namespace, list).await?;
+        for object in &page.items {
+            let deleted = self
+                .delete(context, object.namespace(), object.name(), options)
+                .await;
+            match deleted {
+                Err(status) if !status.is_not_found() => return Err(status),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(page)
+    }
+}

@@ -1,0 +1,233 @@
+//! Reading: get, list and watch, all served from the watch cache.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use meta::{ResourceVersion, Status};
+use resource::SubresourceKind;
+use tokio::time::timeout;
+
+use super::Resource;
+use crate::cache::{Snapshot, Start};
+use crate::continue_token::ContinueToken;
+use crate::fault;
+use crate::index;
+use crate::list_options::{Consistency, ListPlan, WatchStart, parse_version};
+use crate::object::Object;
+use crate::options::{GetOptions, ListOptions, WatchOptions};
+use crate::selection::Selection;
+use crate::served::Served;
+use crate::watcher::Watcher;
+
+/// How long a read waits for a version that the server has not reached, as long as upstream does.
+const WAIT_FOR_VERSION: Duration = Duration::from_secs(3);
+
+/// A list, or a page of one.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The objects, in order of namespace and name.
+    pub items: Vec<Arc<Object>>,
+    /// The version of the list.
+    pub revision: ResourceVersion,
+    /// Asks for the next page; empty on the last.
+    pub continue_token: String,
+    /// How many objects follow, where that is known.
+    pub remaining: Option<u64>,
+}
+
+impl Resource {
+    /// One object. `namespace` is empty for cluster-scoped resources.
+    pub async fn get(
+        &self,
+        namespace: &str,
+        name: &str,
+        options: &GetOptions,
+    ) -> Result<Arc<Object>, Status> {
+        let served = self.served()?;
+        match parse_version(&options.resource_version)? {
+            None => self.shared.caches.catch_up().await,
+            Some(revision) => self.reach(revision).await?,
+        };
+        let object = served.cache.get(&index::key(namespace, name));
+        object
+            .map(|object| served.show(&object))
+            .ok_or_else(|| self.not_found(name))
+    }
+
+    /// A subresource that reads: the object itself for a part, the other kind for a projection (`scale`).
+    pub async fn get_subresource(
+        &self,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        options: &GetOptions,
+    ) -> Result<Arc<Object>, Status> {
+        let works_as = self.subresource(subresource)?.works_as;
+        let object = self.get(namespace, name, options).await?;
+        match works_as {
+            SubresourceKind::Part => Ok(object),
+            SubresourceKind::Projection { read, .. } => Ok(Arc::new(Object::unstored(read(&object.tree())?))),
+            SubresourceKind::Action | SubresourceKind::Connect { .. } => {
+                Err(Status::method_not_supported(&self.group_resource, "get"))
+            }
+        }
+    }
+
+    /// Objects of a namespace, or of all.
+    pub async fn list(&self, namespace: Option<&str>, options: &ListOptions) -> Result<Page, Status> {
+        let served = self.served()?;
+        let selection = Selection::new(
+            &*self.kind,
+            namespace,
+            &options.label_selector,
+            &options.field_selector,
+        )?;
+        let plan = ListPlan::new(options)?;
+        let snapshot = self.snapshot(served, &plan).await?;
+        page(served, &selection, &plan, &snapshot)
+    }
+
+    async fn snapshot(&self, served: &Served, plan: &ListPlan) -> Result<Snapshot, Status> {
+        let caches = &self.shared.caches;
+        let applied = match plan.consistency {
+            Consistency::MostRecent => caches.catch_up().await,
+            Consistency::Any => caches.applied(),
+            Consistency::NotOlderThan(revision) => self.reach(revision).await?,
+            Consistency::Exact(revision) => {
+                self.reach(revision).await?;
+                if let Some(snapshot) = served.cache.snapshot_at(revision) {
+                    return Ok(snapshot);
+                }
+                let snapshot = caches.read_at(&served.cache, revision).await;
+                return snapshot.map_err(|e| if e.is_expired() { too_old_to_list(plan) } else { e });
+            }
+        };
+        Ok(served.cache.snapshot(applied))
+    }
+
+    /// Waits a little for a version, and answers with the version the caches have then.
+    async fn reach(&self, revision: u64) -> Result<u64, Status> {
+        let caches = &self.shared.caches;
+        match timeout(WAIT_FOR_VERSION, caches.reach(revision)).await {
+            Ok(applied) => Ok(applied),
+            Err(_) => Err(fault::too_large_resource_version(revision, caches.applied())),
+        }
+    }
+
+    /// Changes in a namespace, or in all. One object is watched with the field selector `metadata.name=x`.
+    pub async fn watch(&self, namespace: Option<&str>, options: &WatchOptions) -> Result<Watcher, Status> {
+        let served = self.served()?;
+        let selection = Selection::new(
+            &*self.kind,
+            namespace,
+            &options.label_selector,
+            &options.field_selector,
+        )?;
+        let start = WatchStart::new(options)?;
+        let mut watcher = self.begin_watch(served, selection, start).await?;
+        watcher.set_times(options.allow_bookmarks, options.timeout);
+        Ok(watcher)
+    }
+
+    async fn begin_watch(
+        &self,
+        served: &Served,
+        selection: Selection,
+        start: WatchStart,
+    ) -> Result<Watcher, Status> {
+        let caches = &self.shared.caches;
+        let (applied, from) = match start {
+            WatchStart::State { not_older_than, .. } => {
+                let applied = match not_older_than {
+                    None => caches.catch_up().await,
+                    Some(revision) => self.reach(revision).await?,
+                };
+                (applied, Start::Now)
+            }
+            WatchStart::MostRecent => (caches.catch_up().await, Start::Now),
+            WatchStart::After(revision) => (revision, Start::After(revision)),
+        };
+        let interest = selection.interest(served.is_stored());
+        let mut watcher = Watcher::new(served.clone(), selection, Arc::clone(caches));
+        let followed = match served.cache.follow(interest, from, applied) {
+            Ok(followed) => followed,
+            Err(too_old) => {
+                let message = format!("too old resource version: {applied} ({})", too_old.oldest);
+                return Ok(watcher.failed(Status::expired(message)));
+            }
+        };
+        watcher.follow(followed.cursor, followed.after);
+        watcher.tell_missed(&followed.missed);
+        if let WatchStart::State { marked, .. } = start {
+            watcher.tell_state(&followed.state);
+            if marked {
+                watcher.mark_state(version(followed.state.revision)?);
+            }
+        }
+        Ok(watcher)
+    }
+}
+
+/// A store in use has revisions: starting to follow it makes the first.
+fn version(revision: u64) -> Result<ResourceVersion, Status> {
+    ResourceVersion::new(revision).ok_or_else(|| Status::internal("the store has no revision"))
+}
+
+/// 410 for a state that nobody remembers. Who was going through pages may go on with what is there now.
+fn too_old_to_list(plan: &ListPlan) -> Status {
+    let Some(start) = &plan.start else {
+        return Status::expired("The resourceVersion for the provided list is too old.");
+    };
+    let mut status = Status::expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
+         results. Continuing with the provided token results in an inconsistent list - objects that were created, \
+         modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    );
+    status.continue_token = ContinueToken {
+        revision: None,
+        start: start.clone(),
+    }
+    .encode();
+    status
+}
+
+/// The page of a state that a plan asks for.
+fn page(
+    served: &Served,
+    selection: &Selection,
+    plan: &ListPlan,
+    snapshot: &Snapshot,
+) -> Result<Page, Status> {
+    let start = plan.start.as_ref().map(|start| match selection.namespace() {
+        Some(namespace) => format!("{namespace}/{start}"),
+        None => start.clone(),
+    });
+    let mut selected = snapshot
+        .candidates(selection, start.as_deref())
+        .map(|object| served.show(object))
+        .filter(|object| selection.matches(object));
+    let mut page = Page {
+        items: Vec::new(),
+        revision: version(snapshot.revision)?,
+        continue_token: String::new(),
+        remaining: None,
+    };
+    let Some(limit) = plan.limit else {
+        page.items = selected.collect();
+        return Ok(page);
+    };
+    page.items = selected.by_ref().take(limit).collect();
+    let (Some(last), Some(next)) = (page.items.last(), selected.next()) else {
+        return Ok(page);
+    };
+    drop(next);
+    let prefix_bytes = selection.namespace().map_or(0, |namespace| namespace.len() + 1);
+    page.continue_token = ContinueToken {
+        revision: Some(snapshot.revision),
+        start: format!("{}\0", &last.key()[prefix_bytes..]),
+    }
+    .encode();
+    page.remaining = selection.is_whole().then(|| 1 + selected.count() as u64);
+    Ok(page)
+}

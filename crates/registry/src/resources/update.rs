@@ -1,0 +1,334 @@
+//! Updating and patching: a change is computed from the object as it is, and computed again whenever someone else was first.
+
+use std::sync::Arc;
+
+use meta::Status;
+use meta::field::{FieldError, Path};
+use meta::object::{metadata_str, uid};
+use resource::SubresourceKind;
+use serde_json::Value;
+
+use super::change::Change;
+use super::commit::{Put, Removed};
+use super::create::Inserted;
+use super::current::{Current, Known};
+use super::target::Target;
+use super::{Resource, Written};
+use crate::admission::Operation;
+use crate::checks;
+use crate::context::RequestContext;
+use crate::fault;
+use crate::hooks::Pending;
+use crate::managed;
+use crate::metadata;
+use crate::object::Object;
+use crate::options::PatchBody;
+use crate::owner_references::{self, Found};
+use crate::served::Served;
+
+/// How often a write is computed anew because someone else was first. Each time, someone else has made progress.
+const MAX_ATTEMPTS: usize = 100;
+
+/// What the client is told when it has changed an old version.
+const MODIFIED: &str =
+    "the object has been modified; please apply your changes to the latest version and try again";
+
+/// A change on its way into the store.
+struct Rewrite<'a> {
+    context: &'a RequestContext,
+    served: &'a Served,
+    target: Target<'a>,
+    works_as: Option<SubresourceKind>,
+    change: Change,
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Done(Written),
+    /// Someone else was first, and this is what is there now.
+    Raced(Known),
+}
+
+impl Resource {
+    /// Replaces an object, or (`subresource` not empty) a part or a projection of it.
+    pub async fn update(
+        &self,
+        context: &RequestContext,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        body: Value,
+    ) -> Result<Written, Status> {
+        let target = Target {
+            namespace,
+            name,
+            subresource,
+        };
+        let change = self.replace(context, &target, body)?;
+        self.rewrite(context, target, change).await
+    }
+
+    /// Patches an object, or a part or a projection of it. An apply creates what is not there.
+    pub async fn patch(
+        &self,
+        context: &RequestContext,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        patch: PatchBody,
+    ) -> Result<Written, Status> {
+        let target = Target {
+            namespace,
+            name,
+            subresource,
+        };
+        self.rewrite(context, target, Change::Patch(patch)).await
+    }
+
+    async fn rewrite(
+        &self,
+        context: &RequestContext,
+        target: Target<'_>,
+        change: Change,
+    ) -> Result<Written, Status> {
+        let served = self.served()?;
+        let rewrite = Rewrite {
+            context,
+            served,
+            target,
+            works_as: self.works_as(&target)?,
+            change,
+        };
+        let key = target.key();
+        let mut known = self.at_hand(served, &key);
+        for _ in 0..MAX_ATTEMPTS {
+            match self.attempt(&rewrite, &known).await {
+                Ok(Attempt::Done(written)) => return Ok(written),
+                Ok(Attempt::Raced(now)) => known = now,
+                Err(status) => match self.newer(served, &key, &known).await {
+                    Some(newer) => known = newer,
+                    None => return Err(status),
+                },
+            }
+        }
+        Err(Status::conflict(&self.group_resource, target.name, MODIFIED))
+    }
+
+    async fn attempt(&self, rewrite: &Rewrite<'_>, known: &Known) -> Result<Attempt, Status> {
+        match &known.current {
+            None => self.create_by_update(rewrite).await,
+            Some(current) => self.change(rewrite, known, current).await,
+        }
+    }
+
+    /// A PUT or an apply of what is not there.
+    async fn create_by_update(&self, rewrite: &Rewrite<'_>) -> Result<Attempt, Status> {
+        let Rewrite { context, target, .. } = *rewrite;
+        let may_create = match rewrite.change {
+            Change::Replace(_) => self.kind.allows_create_on_update(),
+            Change::Patch(PatchBody::Apply { .. }) => true,
+            Change::Patch(_) => false,
+        };
+        if !may_create || rewrite.works_as.is_some() {
+            return Err(self.not_found(target.name));
+        }
+        let new = self.first_state(context, &target, &rewrite.change)?;
+        let new = self.mutate(context, target, Operation::Create, new, None).await?;
+        match self.insert(context, rewrite.served, target, new).await? {
+            Inserted::Done(object) => Ok(Attempt::Done(Written {
+                object,
+                created: true,
+            })),
+            Inserted::Exists(existing) => Known::stored(rewrite.served, existing).map(Attempt::Raced),
+        }
+    }
+
+    async fn change(
+        &self,
+        rewrite: &Rewrite<'_>,
+        known: &Known,
+        current: &Current,
+    ) -> Result<Attempt, Status> {
+        let Rewrite { context, target, .. } = *rewrite;
+        let old = current.shown.tree();
+        self.check_uid(&target, &rewrite.change, &old)?;
+        let mut new = self.changed(rewrite, &old).await?;
+        self.check_version(&target, &mut new, current)?;
+        let taken = self.begin_update(context, &mut new, &old).await?;
+        checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
+        managed::ignore_times(&mut new, &old);
+        let new = self.validate_faces(rewrite, new, &old).await?;
+        let attempt = if metadata::may_go(&new, &old) && !self.kind.holds_deletion(&new) {
+            self.let_go(rewrite, current, new).await?
+        } else {
+            self.store_change(rewrite, known, current, new).await?
+        };
+        if let (Attempt::Done(_), Some(taken)) = (&attempt, taken)
+            && !context.dry_run
+        {
+            taken.keep();
+        }
+        Ok(attempt)
+    }
+
+    /// The object as the change and admission want it.
+    async fn changed(&self, rewrite: &Rewrite<'_>, old: &Value) -> Result<Value, Status> {
+        let Rewrite { context, target, .. } = *rewrite;
+        if let Some(SubresourceKind::Projection { read, write }) = rewrite.works_as {
+            let old_face = read(old)?;
+            let new_face = self.next_state(context, &target, &rewrite.change, &old_face)?;
+            let new_face = self
+                .mutate(context, target, Operation::Update, new_face, Some(&old_face))
+                .await?;
+            let mut new = old.clone();
+            let version = metadata_str(&new_face, "resourceVersion");
+            metadata::set(&mut new, "resourceVersion", version.into());
+            write(&mut new, &new_face)?;
+            managed::track(&*self.kind, context, target.subresource, Some(old), &mut new);
+            return Ok(new);
+        }
+        let new = self.next_state(context, &target, &rewrite.change, old)?;
+        let mut new = self
+            .mutate(context, target, Operation::Update, new, Some(old))
+            .await?;
+        owner_references::fold(&mut new, &context.warnings, Found::AfterAdmission);
+        Ok(new)
+    }
+
+    /// Lets admission refuse what is about to be stored, in the form in which it was sent.
+    async fn validate_faces(&self, rewrite: &Rewrite<'_>, new: Value, old: &Value) -> Result<Value, Status> {
+        let Rewrite { context, target, .. } = *rewrite;
+        if let Some(SubresourceKind::Projection { read, .. }) = rewrite.works_as {
+            let old_face = read(old)?;
+            self.validate(context, target, Operation::Update, read(&new)?, Some(&old_face))
+                .await?;
+            return Ok(new);
+        }
+        self.validate(context, target, Operation::Update, new, Some(old))
+            .await
+    }
+
+    /// A PUT of another object of the same name is a 409.
+    fn check_uid(&self, target: &Target<'_>, change: &Change, old: &Value) -> Result<(), Status> {
+        let Change::Replace(body) = change else {
+            return Ok(());
+        };
+        let (wanted, found) = (uid(body), uid(old));
+        if wanted.is_empty() || wanted == found {
+            return Ok(());
+        }
+        Err(self.uid_conflict(target, wanted, found))
+    }
+
+    /// 409 for a write to another object of the same name, with the words of upstream's storage layer.
+    pub(super) fn uid_conflict(&self, target: &Target<'_>, wanted: &str, found: &str) -> Status {
+        let problem =
+            format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
+        self.storage_conflict(target, &problem)
+    }
+
+    /// 409 in the words of upstream's storage layer.
+    pub(super) fn storage_conflict(&self, target: &Target<'_>, problem: &str) -> Status {
+        let key = [&self.kind.descriptor().storage_prefix, &*target.key()].concat();
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {problem}"
+        );
+        Status::conflict(&self.group_resource, target.name, &why)
+    }
+
+    /// A change of another version than the present one is a 409; one without a version is taken if the kind allows it.
+    fn check_version(&self, target: &Target<'_>, new: &mut Value, current: &Current) -> Result<(), Status> {
+        let wanted = metadata::resource_version(new)?;
+        let found = current.version().map_or(0, |version| version.get());
+        if wanted == 0 {
+            if !self.kind.allows_unconditional_update() {
+                let path = Path::new("metadata.resourceVersion");
+                let error = FieldError::invalid(&path, 0, "must be specified for an update");
+                return Err(Status::invalid(
+                    &self.kind.descriptor().kind,
+                    target.name,
+                    &[error],
+                ));
+            }
+            metadata::set(new, "resourceVersion", found.to_string().into());
+        } else if wanted != found {
+            return Err(Status::conflict(&self.group_resource, target.name, MODIFIED));
+        }
+        Ok(())
+    }
+
+    async fn begin_update(
+        &self,
+        context: &RequestContext,
+        new: &mut Value,
+        old: &Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status> {
+        match self.shared.plugins()?.hooks.get(&self.group_resource) {
+            Some(hooks) => hooks.begin_update(context, new, old).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Stores a changed object, unless nothing has changed.
+    async fn store_change(
+        &self,
+        rewrite: &Rewrite<'_>,
+        known: &Known,
+        current: &Current,
+        new: Value,
+    ) -> Result<Attempt, Status> {
+        let Rewrite {
+            context,
+            served,
+            target,
+            ..
+        } = *rewrite;
+        if context.dry_run {
+            return self.written(rewrite, Arc::new(Object::unstored(new)));
+        }
+        let draft = served.draft(new);
+        if current.stored.is_stored_as(draft.value()) {
+            return match self.newer(served, &target.key(), known).await {
+                Some(newer) => Ok(Attempt::Raced(newer)),
+                None => self.written(rewrite, Arc::clone(&current.shown)),
+            };
+        }
+        match self.put(served, draft, current.version()).await? {
+            Put::Done(object) => self.written(rewrite, object),
+            Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+        }
+    }
+
+    /// Removes a deleted object that has lost its last finalizer. The answer is what the client wanted it to be.
+    async fn let_go(&self, rewrite: &Rewrite<'_>, current: &Current, new: Value) -> Result<Attempt, Status> {
+        let Rewrite {
+            context,
+            served,
+            target,
+            ..
+        } = *rewrite;
+        if !context.dry_run {
+            match self.remove(served, &target.key(), current.version()).await? {
+                Removed::Done(_) => self.after_delete(context, &new).await?,
+                Removed::Raced(existing) => return Known::stored(served, existing).map(Attempt::Raced),
+            }
+        }
+        self.written(rewrite, Arc::new(Object::unstored(new)))
+    }
+
+    fn written(&self, rewrite: &Rewrite<'_>, object: Arc<Object>) -> Result<Attempt, Status> {
+        let object = match rewrite.works_as {
+            Some(SubresourceKind::Projection { read, .. }) => {
+                Arc::new(Object::unstored(read(&object.tree())?))
+            }
+            Some(SubresourceKind::Action | SubresourceKind::Connect { .. }) => {
+                return Err(fault::not_served(&self.group_resource, "update"));
+            }
+            Some(SubresourceKind::Part) | None => object,
+        };
+        Ok(Attempt::Done(Written {
+            object,
+            created: false,
+        }))
+    }
+}

@@ -1,0 +1,97 @@
+//! Which objects a list or a watch is about.
+
+use meta::{FieldSelector, LabelSelector, Status};
+use resource::Kind;
+
+use crate::cache::Interest;
+use crate::index;
+use crate::object::Object;
+
+const NAME: &str = "metadata.name";
+const NAMESPACE: &str = "metadata.namespace";
+
+/// Namespace, labels and fields that an object must have.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    namespace: Option<Box<str>>,
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// The key of the only object that can match, if the selection names one.
+    key: Option<Box<str>>,
+    /// A selectable field that must have one value.
+    field: Option<(&'static str, Box<str>)>,
+}
+
+impl Selection {
+    /// Reads the selectors of a request to `kind`; a 400 in upstream's words for what the kind does not know.
+    pub(crate) fn new(
+        kind: &dyn Kind,
+        namespace: Option<&str>,
+        label_selector: &str,
+        field_selector: &str,
+    ) -> Result<Self, Status> {
+        let labels = LabelSelector::parse(label_selector);
+        let labels = labels.map_err(|error| Status::bad_request(error.to_string()))?;
+        let fields = FieldSelector::parse(field_selector);
+        let fields = fields.map_err(|error| Status::bad_request(error.to_string()))?;
+        let selectable = kind.selectable_field_names();
+        let is_known = |field: &str| field == NAME || field == NAMESPACE || selectable.contains(&field);
+        if let Some(term) = fields.terms().iter().find(|term| !is_known(&term.field)) {
+            return Err(Status::bad_request(kind.unknown_field_label(&term.field)));
+        }
+        let is_namespaced = kind.descriptor().is_namespaced();
+        let name = fields.required_value(NAME);
+        let key = name.filter(|_| namespace.is_some() || !is_namespaced);
+        let mut required = selectable
+            .iter()
+            .filter_map(|name| Some((*name, fields.required_value(name)?.into())));
+        Ok(Self {
+            namespace: namespace.map(Into::into),
+            key: key.map(|name| index::key(namespace.unwrap_or(""), name)),
+            field: required.next(),
+            labels,
+            fields,
+        })
+    }
+
+    /// Whether an object is selected.
+    pub(crate) fn matches(&self, object: &Object) -> bool {
+        let in_namespace = self.namespace.as_deref();
+        in_namespace.is_none_or(|namespace| object.namespace() == namespace)
+            && self.fields.matches(|field| value_of(object, field))
+            && self.labels.matches(object)
+    }
+
+    /// The namespace it is confined to.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The key of the only object that can match, if the selection names one.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Whether everything in the namespace is selected.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.labels.is_everything() && self.fields.is_everything()
+    }
+
+    /// The narrowest interest that covers the selection. `by_field`: whether the caches know the kind's fields.
+    pub(crate) fn interest(&self, by_field: bool) -> Interest {
+        match (&self.key, &self.field, &self.namespace) {
+            (Some(key), _, _) => Interest::Key(key.clone()),
+            (None, Some((field, value)), _) if by_field => Interest::Field(field, value.clone()),
+            (None, _, Some(namespace)) => Interest::Namespace(namespace.clone()),
+            (None, _, None) => Interest::All,
+        }
+    }
+}
+
+fn value_of<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    match field {
+        NAME => Some(object.name()),
+        NAMESPACE => Some(object.namespace()),
+        _ => object.field(field),
+    }
+}

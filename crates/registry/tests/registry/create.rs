@@ -1,0 +1,138 @@
+//! Creating.
+
+use registry::PatchBody;
+use serde_json::json;
+
+use crate::gadgets::{Cluster, gadget, refused, version};
+
+#[tokio::test]
+async fn a_new_object_gets_what_the_server_adds() {
+    let cluster = Cluster::start().await;
+    let mut body = gadget("a");
+    body["metadata"]["uid"] = "mine".into();
+    body["metadata"]["generation"] = 7.into();
+    body["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z".into();
+    body["status"] = json!({"currentHealthy": 3});
+    let created = cluster.create(body).await;
+    let tree = created.tree();
+    assert_eq!(tree["metadata"]["generation"], 1);
+    assert_eq!(tree["metadata"]["creationTimestamp"], "2026-01-02T03:04:05Z");
+    assert_eq!(tree["metadata"]["uid"], created.uid());
+    assert_ne!(created.uid(), "mine");
+    assert_eq!(
+        tree["metadata"]["resourceVersion"],
+        cluster.revision().to_string()
+    );
+    assert!(tree["metadata"].get("deletionTimestamp").is_none());
+    assert_eq!(tree["spec"]["unhealthyPodEvictionPolicy"], "IfHealthyBudget");
+    assert_eq!(tree["status"]["currentHealthy"], 0);
+    assert_eq!(cluster.read("a").await.unwrap(), tree);
+}
+
+#[tokio::test]
+async fn what_exists_is_not_created_again() {
+    let cluster = Cluster::start().await;
+    cluster.create(gadget("a")).await;
+    let again = cluster.gadgets.create(&cluster.context, "ns", gadget("a")).await;
+    refused(again, 409, "gadgets.policy \"a\" already exists");
+    let dry = cluster.gadgets.create(&cluster.dry(), "ns", gadget("a")).await;
+    refused(dry, 409, "gadgets.policy \"a\" already exists");
+}
+
+#[tokio::test]
+async fn names_are_generated() {
+    let cluster = Cluster::start().await;
+    let mut body = gadget("");
+    body["metadata"] = json!({"generateName": "g-"});
+    let object = cluster
+        .gadgets
+        .create(&cluster.context, "ns", body)
+        .await
+        .unwrap()
+        .object;
+    assert!(
+        object.name().starts_with("g-") && object.name().len() == 7,
+        "{}",
+        object.name()
+    );
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused() {
+    let cluster = Cluster::start().await;
+    let mut nameless = gadget("a");
+    nameless["metadata"] = json!({});
+    let mut negative = gadget("a");
+    negative["spec"]["minAvailable"] = (-1).into();
+    let mut versioned = gadget("a");
+    versioned["metadata"]["resourceVersion"] = "5".into();
+    let mut elsewhere = gadget("a");
+    elsewhere["metadata"]["namespace"] = "other".into();
+    let cases = [
+        (
+            nameless,
+            422,
+            "PodDisruptionBudget.policy \"\" is invalid: metadata.name: Required value: name or generateName is required",
+        ),
+        (
+            negative,
+            422,
+            "PodDisruptionBudget.policy \"a\" is invalid: spec.minAvailable: Invalid value: -1: must not be negative",
+        ),
+        (
+            versioned,
+            500,
+            "resourceVersion should not be set on objects to be created",
+        ),
+        (
+            elsewhere,
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+    ];
+    for (body, code, message) in cases {
+        refused(
+            cluster.gadgets.create(&cluster.context, "ns", body).await,
+            code,
+            message,
+        );
+    }
+    let before = cluster.revision();
+    let patch = PatchBody::Merge(b"{}".as_slice().into());
+    let patched = cluster
+        .gadgets
+        .patch(&cluster.context, "ns", "none", "", patch)
+        .await;
+    refused(patched, 404, "gadgets.policy \"none\" not found");
+    assert_eq!(cluster.revision(), before);
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_no_trace() {
+    let cluster = Cluster::start().await;
+    let before = cluster.revision();
+    let dry = cluster
+        .gadgets
+        .create(&cluster.dry(), "ns", gadget("a"))
+        .await
+        .unwrap();
+    assert!(dry.created && dry.object.resource_version().is_none());
+    assert_eq!(dry.object.tree()["metadata"]["generation"], 1);
+    assert_eq!(cluster.revision(), before);
+    assert!(cluster.read("a").await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_restart_finds_everything_again() {
+    let cluster = Cluster::start().await;
+    let created = cluster.create(gadget("a")).await;
+    let restarted = Cluster::over(cluster.store.clone()).await;
+    let found = restarted
+        .gadgets
+        .get("ns", "a", &Default::default())
+        .await
+        .unwrap();
+    assert_eq!(found.json(), created.json());
+    assert_eq!(version(&found), version(&created));
+    assert_eq!(found.field("spec.minAvailable"), Some("1"));
+}

@@ -1,0 +1,207 @@
+//! A namespaced kind with everything the algorithm asks about, and a cluster around it.
+
+use std::sync::Arc;
+
+use meta::{ErrorList, FieldError, GroupVersionKind, GroupVersionResource, Path, Status, User};
+use registry::{GetOptions, Object, Plugins, Registry, RequestContext, Resource};
+use resource::{Deletion, Descriptor, Kind, Scope, Strategy, Subresource, SubresourceKind, Verb};
+use serde_json::{Value, json};
+use store::memory::MemoryStore;
+
+/// Stored like a PodDisruptionBudget, whose types it borrows.
+pub struct Gadgets {
+    descriptor: Descriptor,
+    graceful: bool,
+}
+
+pub const GADGETS: GroupVersionResource = GroupVersionResource::new("policy", "v1", "gadgets");
+pub const GRACEFUL: GroupVersionResource = GroupVersionResource::new("policy", "v1", "graceful");
+
+const KIND: GroupVersionKind = GroupVersionKind::new("policy", "v1", "PodDisruptionBudget");
+
+impl Gadgets {
+    pub fn kind(plural: &str, graceful: bool) -> Arc<dyn Kind> {
+        let subresource = |name: &str, works_as| Subresource {
+            name: name.to_owned(),
+            kind: KIND,
+            verbs: vec![Verb::Get, Verb::Patch, Verb::Update],
+            works_as,
+        };
+        let descriptor = Descriptor {
+            kind: KIND,
+            list_kind: String::from("GadgetList"),
+            plural: plural.to_owned(),
+            singular: String::new(),
+            scope: Scope::Namespaced,
+            verbs: vec![Verb::Create, Verb::Get, Verb::List, Verb::Update],
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            subresources: vec![
+                subresource("status", SubresourceKind::Part),
+                subresource("healthy", SubresourceKind::Projection { read, write }),
+            ],
+            storage_prefix: format!("/registry/{plural}/"),
+            storage_version_hash: String::new(),
+            schema: schema::builtin(&KIND).expect("a built-in kind"),
+        };
+        Arc::new(Self { descriptor, graceful })
+    }
+}
+
+fn read(gadget: &Value) -> Result<Value, Status> {
+    let metadata = &gadget["metadata"];
+    Ok(json!({
+        "apiVersion": "policy/v1", "kind": "Healthy",
+        "metadata": {
+            "name": metadata["name"], "namespace": metadata["namespace"], "resourceVersion": metadata["resourceVersion"],
+        },
+        "wanted": gadget["spec"]["minAvailable"],
+    }))
+}
+
+fn write(gadget: &mut Value, healthy: &Value) -> Result<(), Status> {
+    gadget["spec"]["minAvailable"] = healthy["wanted"].clone();
+    Ok(())
+}
+
+impl Kind for Gadgets {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+impl Strategy for Gadgets {
+    fn default(&self, gadget: &mut Value) {
+        let spec = &mut gadget["spec"];
+        if spec["unhealthyPodEvictionPolicy"].is_null() {
+            spec["unhealthyPodEvictionPolicy"] = "IfHealthyBudget".into();
+        }
+    }
+
+    fn validate(&self, gadget: &Value) -> ErrorList {
+        let least = &gadget["spec"]["minAvailable"];
+        if least.as_i64().is_some_and(|least| least < 0) {
+            let path = Path::new("spec.minAvailable");
+            return vec![FieldError::invalid(&path, least.clone(), "must not be negative")];
+        }
+        ErrorList::new()
+    }
+
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        if prefix {
+            meta::name::dns1123_subdomain_prefix(name)
+        } else {
+            meta::name::dns1123_subdomain(name)
+        }
+    }
+
+    fn generation_image<'a>(&self, gadget: &'a Value) -> Option<Vec<&'a Value>> {
+        resource::strategy::spec_only(gadget)
+    }
+
+    fn deletion(&self, _gadget: &Value, requested: Option<i64>) -> Deletion {
+        match self.graceful {
+            true => Deletion::Graceful {
+                grace_period_seconds: requested.unwrap_or(30),
+            },
+            false => Deletion::Immediate,
+        }
+    }
+
+    fn returns_deleted_object(&self) -> bool {
+        self.graceful
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["spec.minAvailable"]
+    }
+
+    fn selectable_fields(&self, gadget: &Value) -> Vec<(&'static str, String)> {
+        let least = &gadget["spec"]["minAvailable"];
+        let text = if least.is_null() {
+            String::new()
+        } else {
+            least.to_string()
+        };
+        vec![("spec.minAvailable", text)]
+    }
+}
+
+/// A registry over an empty store.
+pub struct Cluster {
+    pub store: MemoryStore,
+    pub gadgets: Arc<Resource>,
+    pub graceful: Arc<Resource>,
+    pub context: RequestContext,
+}
+
+impl Cluster {
+    pub async fn start() -> Self {
+        Self::over(MemoryStore::new()).await
+    }
+
+    pub async fn over(store: MemoryStore) -> Self {
+        let kinds = vec![Gadgets::kind("gadgets", false), Gadgets::kind("graceful", true)];
+        let registry = Registry::start(Arc::new(store.clone()), kinds).await.unwrap();
+        registry.plug(Plugins::default());
+        let now = "2026-01-02T03:04:05Z".parse().unwrap();
+        let mut context = RequestContext::new(Arc::new(User::new("someone", &[])), now);
+        context.field_manager = String::from("tests");
+        Self {
+            gadgets: registry.resource(&GADGETS).unwrap(),
+            graceful: registry.resource(&GRACEFUL).unwrap(),
+            store,
+            context,
+        }
+    }
+
+    pub fn dry(&self) -> RequestContext {
+        RequestContext {
+            dry_run: true,
+            ..self.context.clone()
+        }
+    }
+
+    pub async fn create(&self, gadget: Value) -> Arc<Object> {
+        let namespace = meta::object::namespace(&gadget).to_owned();
+        let created = self.gadgets.create(&self.context, &namespace, gadget).await;
+        created.unwrap().object
+    }
+
+    pub async fn read(&self, name: &str) -> Result<Value, Status> {
+        let object = self.gadgets.get("ns", name, &GetOptions::default()).await?;
+        Ok(object.tree())
+    }
+
+    /// The number of the store's newest commit.
+    pub fn revision(&self) -> u64 {
+        use store::StateStore as _;
+        self.store.current_revision().get()
+    }
+}
+
+/// A gadget in the namespace `ns`.
+pub fn gadget(name: &str) -> Value {
+    json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": "ns"},
+        "spec": {"minAvailable": 1},
+    })
+}
+
+/// The same with labels.
+pub fn labelled(name: &str, labels: Value) -> Value {
+    let mut gadget = gadget(name);
+    gadget["metadata"]["labels"] = labels;
+    gadget
+}
+
+pub fn version(object: &Object) -> u64 {
+    object.resource_version().unwrap().get()
+}
+
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Status>, code: u16, message: &str) {
+    let status = result.expect_err("refused");
+    assert_eq!((status.code, status.message.as_str()), (code, message));
+}

@@ -1,0 +1,185 @@
+//! Listing.
+
+use registry::{ListOptions, Page};
+use serde_json::json;
+use store::StateStore as _;
+
+use crate::gadgets::{Cluster, gadget, labelled, refused, version};
+
+fn names(page: &Page) -> Vec<String> {
+    page.items.iter().map(|object| object.key().to_owned()).collect()
+}
+
+fn in_namespace(namespace: &str, name: &str) -> serde_json::Value {
+    let mut gadget = gadget(name);
+    gadget["metadata"]["namespace"] = namespace.into();
+    gadget
+}
+
+#[tokio::test]
+async fn objects_are_listed_in_the_stores_order() {
+    let cluster = Cluster::start().await;
+    for (namespace, name) in [("a", "z"), ("a-b", "y"), ("ab", "x"), ("a", "b")] {
+        cluster.create(in_namespace(namespace, name)).await;
+    }
+    let all = cluster.gadgets.list(None, &ListOptions::default()).await.unwrap();
+    assert_eq!(names(&all), ["a-b/y", "a/b", "a/z", "ab/x"]);
+    assert_eq!(all.revision.get(), cluster.revision());
+    let one = cluster
+        .gadgets
+        .list(Some("a"), &ListOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(names(&one), ["a/b", "a/z"]);
+    let none = cluster
+        .gadgets
+        .list(Some("none"), &ListOptions::default())
+        .await
+        .unwrap();
+    assert!(none.items.is_empty());
+}
+
+#[tokio::test]
+async fn selectors_select() {
+    let cluster = Cluster::start().await;
+    for (name, tier, least) in [("a", "x", 1), ("b", "y", 2), ("c", "x", 2)] {
+        let mut gadget = labelled(name, json!({"tier": tier}));
+        gadget["spec"]["minAvailable"] = least.into();
+        cluster.create(gadget).await;
+    }
+    let list = async |namespace: Option<&str>, labels: &str, fields: &str| {
+        let options = ListOptions {
+            label_selector: labels.to_owned(),
+            field_selector: fields.to_owned(),
+            ..ListOptions::default()
+        };
+        let page = cluster.gadgets.list(namespace, &options).await?;
+        Ok(page
+            .items
+            .iter()
+            .map(|object| object.name().to_owned())
+            .collect::<Vec<_>>()
+            .concat())
+    };
+    let cases = [
+        (None, "tier=x", "", "ac"),
+        (None, "tier!=x", "", "b"),
+        (None, "", "spec.minAvailable=2", "bc"),
+        (None, "tier=x", "spec.minAvailable=2", "c"),
+        (Some("ns"), "", "metadata.name=b", "b"),
+        (None, "", "metadata.name=b", "b"),
+        (None, "", "metadata.name!=b", "ac"),
+        (Some("ns"), "tier=x", "metadata.name=b", ""),
+        (Some("other"), "", "metadata.name=b", ""),
+    ];
+    for (namespace, labels, fields, expected) in cases {
+        let found: Result<String, meta::Status> = list(namespace, labels, fields).await;
+        assert_eq!(found.unwrap(), expected, "{labels} {fields}");
+    }
+    refused(
+        list(None, "", "spec.color=x").await,
+        400,
+        "field label not supported: spec.color",
+    );
+}
+
+#[tokio::test]
+async fn pages_show_one_state() {
+    let cluster = Cluster::start().await;
+    for name in ["a", "b", "c", "d", "e"] {
+        cluster.create(gadget(name)).await;
+    }
+    let first = cluster
+        .gadgets
+        .list(
+            Some("ns"),
+            &ListOptions {
+                limit: 2,
+                ..ListOptions::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(names(&first), ["ns/a", "ns/b"]);
+    assert_eq!(first.remaining, Some(3));
+
+    cluster.create(gadget("bb")).await;
+    let options = Default::default();
+    cluster
+        .gadgets
+        .delete(&cluster.context, "ns", "c", &options)
+        .await
+        .unwrap();
+    let next = |token: &str| ListOptions {
+        limit: 2,
+        continue_token: token.to_owned(),
+        ..ListOptions::default()
+    };
+    let second = cluster
+        .gadgets
+        .list(Some("ns"), &next(&first.continue_token))
+        .await
+        .unwrap();
+    assert_eq!(names(&second), ["ns/c", "ns/d"]);
+    assert_eq!((second.revision, second.remaining), (first.revision, Some(1)));
+    let third = cluster
+        .gadgets
+        .list(Some("ns"), &next(&second.continue_token))
+        .await
+        .unwrap();
+    assert_eq!(names(&third), ["ns/e"]);
+    assert_eq!((third.continue_token.as_str(), third.remaining), ("", None));
+}
+
+#[tokio::test]
+async fn older_states_are_listed_while_they_are_held() {
+    let cluster = Cluster::start().await;
+    let first = version(cluster.create(gadget("a")).await.as_ref());
+    cluster.create(gadget("b")).await;
+    let exact = |version: u64| ListOptions {
+        resource_version: version.to_string(),
+        resource_version_match: String::from("Exact"),
+        ..ListOptions::default()
+    };
+    let then = cluster.gadgets.list(None, &exact(first)).await.unwrap();
+    assert_eq!(
+        (names(&then), then.revision.get()),
+        (vec![String::from("ns/a")], first)
+    );
+
+    // Another server over the same store remembers nothing and asks the store.
+    let restarted = Cluster::over(cluster.store.clone()).await;
+    let then = restarted.gadgets.list(None, &exact(first)).await.unwrap();
+    assert_eq!(names(&then), ["ns/a"]);
+    let newest = cluster.store.current_revision();
+    cluster.store.compact(newest).await.unwrap();
+    let compacted = restarted.gadgets.list(None, &exact(first)).await;
+    refused(
+        compacted,
+        410,
+        "The resourceVersion for the provided list is too old.",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_nobody_has_reached_are_waited_for_in_vain() {
+    let cluster = Cluster::start().await;
+    let current = cluster.revision();
+    let options = ListOptions {
+        resource_version: String::from("999"),
+        ..ListOptions::default()
+    };
+    let message = format!("Timeout: Too large resource version: 999, current: {current}");
+    refused(cluster.gadgets.list(None, &options).await, 504, &message);
+}
+
+#[tokio::test]
+async fn a_list_shows_what_was_written_before_it() {
+    let cluster = Cluster::start().await;
+    for number in 0..50 {
+        let created = cluster.create(gadget(&format!("g{number}"))).await;
+        let page = cluster.gadgets.list(None, &ListOptions::default()).await.unwrap();
+        assert!(page.items.iter().any(|object| object.uid() == created.uid()));
+        assert_eq!(page.items.len(), number + 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! The registry over the in-memory store, with kinds of its own.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod create;
+mod delete;
+mod gadgets;
+mod list;
+mod update;
+mod watch;

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::cache::{Cache, Group, Report, Snapshot};
-use crate::fault;
+use crate::{compaction, fault};
 
 /// Keys of the cluster's state begin with this, as upstream lays them out.
 const ROOT: &str = "/registry/";
@@ -31,7 +31,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// The watch caches of a store.
 pub(crate) struct Caches {
     shared: Arc<Shared>,
-    follower: AbortHandle,
+    /// What follows and compacts the store while the caches live.
+    tasks: [AbortHandle; 2],
 }
 
 struct Shared {
@@ -61,8 +62,11 @@ impl Caches {
             following: AtomicBool::new(false),
         });
         let stream = shared.load().await?;
-        let follower = tokio::spawn(Arc::clone(&shared).follow(stream)).abort_handle();
-        Ok(Self { shared, follower })
+        let tasks = [
+            tokio::spawn(compaction::run(Arc::clone(&shared.store))).abort_handle(),
+            tokio::spawn(Arc::clone(&shared).follow(stream)).abort_handle(),
+        ];
+        Ok(Self { shared, tasks })
     }
 
     /// The cache of a storage prefix.
@@ -110,7 +114,7 @@ impl Caches {
 
 impl Drop for Caches {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 

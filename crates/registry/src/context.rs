@@ -4,18 +4,7 @@ use std::sync::Arc;
 
 use meta::User;
 use parking_lot::Mutex;
-
-/// What to do about fields the type table does not know, and about fields given twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FieldValidation {
-    /// Drop them silently.
-    Ignore,
-    /// Drop them and warn the client.
-    #[default]
-    Warn,
-    /// Refuse the request.
-    Strict,
-}
+use schema::FieldValidation;
 
 /// The facts of a request that outlive its decoding. Cloning is cheap; clones share the warnings.
 #[derive(Clone, Debug)]

@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 use crate::index::{Head, Index, undecodable};
 use crate::object::Object;
 
+/// What Kubernetes protobuf begins with.
+const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
+
 /// Everything of an [`Object`] but its version.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -51,7 +54,8 @@ impl Draft {
         Self::new(index, value, places)
     }
 
-    /// A draft of what lies in the store. If it was written by [`encode`], hardly more than the metadata is parsed.
+    /// A draft of what lies in the store. If it was written by [`encode`], hardly more than the metadata is parsed; what
+    /// upstream wrote there is decoded and given defaults.
     pub(crate) fn of_stored(kind: &dyn Kind, value: Bytes) -> Result<Self, Status> {
         if let Some((places, metadata)) = places(&value) {
             let head: Head<'_> = serde_json::from_str(metadata).map_err(undecodable)?;
@@ -60,7 +64,12 @@ impl Draft {
                 return Ok(Self::new(index, value, places));
             }
         }
-        let tree = serde_json::from_slice(&value).map_err(undecodable)?;
+        let mut tree = if value.starts_with(PROTOBUF_MAGIC) {
+            schema::decode_protobuf(&value, kind.descriptor().schema).map_err(undecodable)?
+        } else {
+            serde_json::from_slice(&value).map_err(undecodable)?
+        };
+        kind.default(&mut tree);
         Ok(Self::of_kind(kind, tree))
     }
 

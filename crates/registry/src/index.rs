@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use meta::Status;
@@ -140,6 +141,6 @@ pub(crate) fn key(namespace: &str, name: &str) -> Box<str> {
 }
 
 /// A 500 for what no request can be blamed for.
-pub(crate) fn undecodable(error: serde_json::Error) -> Status {
+pub(crate) fn undecodable(error: impl Display) -> Status {
     Status::internal(format_args!("a stored object cannot be decoded: {error}"))
 }

@@ -9,6 +9,7 @@ pub mod admission;
 mod cache;
 mod caches;
 mod checks;
+mod compaction;
 pub mod context;
 mod continue_token;
 mod deletion;
@@ -31,7 +32,7 @@ mod watcher;
 
 pub use action::{Action, ActionRequest};
 pub use admission::{Admission, AdmissionRequest, Operation};
-pub use context::{FieldValidation, RequestContext, Warnings};
+pub use context::{RequestContext, Warnings};
 pub use hooks::{Hooks, Pending};
 pub use object::Object;
 pub use options::{
@@ -39,4 +40,5 @@ pub use options::{
 };
 pub use registry::{Plugins, Registry};
 pub use resources::{Deleted, Page, Resource, Written};
+pub use schema::FieldValidation;
 pub use watcher::{WatchEvent, Watcher};

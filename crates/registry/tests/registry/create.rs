@@ -2,6 +2,7 @@
 
 use registry::PatchBody;
 use serde_json::json;
+use store::StateStore as _;
 
 use crate::gadgets::{Cluster, gadget, refused, version};
 
@@ -135,4 +136,32 @@ async fn a_restart_finds_everything_again() {
     assert_eq!(found.json(), created.json());
     assert_eq!(version(&found), version(&created));
     assert_eq!(found.field("spec.minAvailable"), Some("1"));
+}
+
+#[tokio::test]
+async fn what_upstream_has_stored_is_read() {
+    let store = store::memory::MemoryStore::new();
+    let mut body = gadget("a");
+    body["status"] =
+        json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0});
+    let schema = schema::builtin(&crate::gadgets::KIND).unwrap();
+    let protobuf = schema::encode_protobuf(&body, schema).unwrap();
+    let json = br#"{"apiVersion":"policy/v1", "kind":"PodDisruptionBudget", "metadata":{"name":"b","namespace":"ns"},"spec":{}}"#;
+    for (key, value) in [("a", protobuf), ("b", json.to_vec())] {
+        let key = format!("/registry/gadgets/ns/{key}");
+        store
+            .commit(store::Transaction::create(key.into(), value.into()))
+            .await
+            .unwrap();
+    }
+    let cluster = Cluster::over(store).await;
+    let found = cluster.read("a").await.unwrap();
+    assert_eq!(
+        found["spec"],
+        json!({"minAvailable": 1, "unhealthyPodEvictionPolicy": "IfHealthyBudget"})
+    );
+    assert_eq!(
+        cluster.read("b").await.unwrap()["metadata"]["resourceVersion"],
+        "2"
+    );
 }

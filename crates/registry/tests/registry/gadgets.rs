@@ -17,7 +17,7 @@ pub struct Gadgets {
 pub const GADGETS: GroupVersionResource = GroupVersionResource::new("policy", "v1", "gadgets");
 pub const GRACEFUL: GroupVersionResource = GroupVersionResource::new("policy", "v1", "graceful");
 
-const KIND: GroupVersionKind = GroupVersionKind::new("policy", "v1", "PodDisruptionBudget");
+pub const KIND: GroupVersionKind = GroupVersionKind::new("policy", "v1", "PodDisruptionBudget");
 
 impl Gadgets {
     pub fn kind(plural: &str, graceful: bool) -> Arc<dyn Kind> {

@@ -183,3 +183,28 @@ async fn a_list_shows_what_was_written_before_it() {
         assert_eq!(page.items.len(), number + 1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn history_is_forgotten_after_a_while() {
+    let cluster = Cluster::start().await;
+    let before = cluster.create(gadget("a")).await;
+    let exact = ListOptions {
+        resource_version: version(&before).to_string(),
+        resource_version_match: String::from("Exact"),
+        ..ListOptions::default()
+    };
+    // The cache remembers what has changed since; a new one has to ask the store.
+    tokio::time::sleep(std::time::Duration::from_secs(301)).await;
+    cluster.create(gadget("b")).await;
+    let restarted = Cluster::over(cluster.store.clone()).await;
+    assert!(restarted.gadgets.list(None, &exact).await.is_ok());
+    tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+    assert!(
+        restarted
+            .gadgets
+            .list(None, &exact)
+            .await
+            .unwrap_err()
+            .is_expired()
+    );
+}

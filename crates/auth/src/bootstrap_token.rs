@@ -170,8 +170,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_counts_while_its_secret_says_so() {
+        type Case = (
+            (&'static str, &'static str),
+            &'static str,
+            Option<&'static [&'static str]>,
+        );
         let plain: Option<&[&str]> = Some(&["system:bootstrappers"]);
-        let cases: [((&str, &str), &str, Option<&[&str]>); 14] = [
+        let cases: [Case; 14] = [
             (("", ""), TOKEN, plain),
             (("", ""), "abcdef.0123456789abcdeX", None),
             (("", ""), "abcdef.0123456789abcdee", None),

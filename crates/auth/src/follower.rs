@@ -1,0 +1,16 @@
+//! The seam to what changes: decisions that depend on objects follow these objects.
+
+use meta::GroupResource;
+use serde_json::Value;
+
+/// Keeps up with objects of some resources. Fed by the server's watch caches: first everything there is, then each change.
+pub trait Follower: Send + Sync {
+    /// The resources to follow.
+    fn resources(&self) -> Vec<GroupResource>;
+
+    /// An object that is there, new or changed.
+    fn set(&self, resource: &GroupResource, object: &Value);
+
+    /// An object that is gone. The namespace is empty for cluster-scoped ones.
+    fn remove(&self, resource: &GroupResource, namespace: &str, name: &str);
+}

@@ -4,10 +4,11 @@ use meta::GroupVersionKind;
 
 use crate::generated::KINDS;
 use crate::reference::SchemaRef;
+use crate::served::known_group_versions;
 use crate::table::Type;
 
 /// The group version of what belongs to no group: `Status`, the options of requests, `Table`.
-const META: (&str, &str) = ("meta.k8s.io", "v1");
+pub(crate) const META: (&str, &str) = ("meta.k8s.io", "v1");
 
 /// Kinds that every group version has.
 const IN_EVERY_GROUP_VERSION: [&str; 7] = [
@@ -21,7 +22,7 @@ const IN_EVERY_GROUP_VERSION: [&str; 7] = [
 ];
 
 /// Kinds that the core group version has besides its own.
-const UNVERSIONED: [&str; 5] = [
+pub(crate) const UNVERSIONED: [&str; 5] = [
     "APIGroup",
     "APIGroupList",
     "APIResourceList",
@@ -45,7 +46,8 @@ pub fn builtin(kind: &GroupVersionKind) -> Option<SchemaRef<'static>> {
     Some(SchemaRef::of_type(of))
 }
 
-fn find(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
+/// The type of a kind, where it is listed.
+pub(crate) fn find(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
     let position = KINDS
         .binary_search_by(|(g, v, k, _)| (*g, *v, *k).cmp(&(group, version, kind)))
         .ok()?;
@@ -53,10 +55,7 @@ fn find(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
 }
 
 fn is_known(group: &str, version: &str) -> bool {
-    let first = KINDS.partition_point(|(g, v, _, _)| (*g, *v) < (group, version));
-    KINDS
-        .get(first)
-        .is_some_and(|(g, v, _, _)| (*g, *v) == (group, version))
+    known_group_versions().binary_search(&(group, version)).is_ok()
 }
 
 #[cfg(test)]

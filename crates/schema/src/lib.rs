@@ -8,6 +8,7 @@ mod forms;
 #[rustfmt::skip]
 mod generated;
 pub mod kinds;
+pub mod openapi;
 pub mod protobuf;
 pub mod reference;
 pub mod served;

@@ -211,7 +211,10 @@ impl<'a> SchemaRef<'a> {
 
     /// The values this text may have, where they are a closed set; else empty.
     pub fn enum_values(self) -> &'a [&'a str] {
-        self.facts().enum_values
+        match self.kind() {
+            Kind::String => self.facts().enum_values,
+            _ => &[],
+        }
     }
 
     /// The name by which OpenAPI knows this object: `io.k8s.api.core.v1.Pod`.

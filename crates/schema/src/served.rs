@@ -34,6 +34,8 @@ pub struct ResourceFacts {
     pub storage_version_hash: &'static str,
     /// Where it is stored; none for what is only computed.
     pub storage: Option<Storage>,
+    /// Whether deleting one object answers with the object, rather than with a Status.
+    pub delete_returns_object: bool,
     /// What stands below an object's path, in discovery's order.
     pub subresources: &'static [SubresourceFacts],
 }
@@ -64,9 +66,30 @@ pub struct SubresourceFacts {
     pub verbs: &'static [&'static str],
 }
 
+impl SubresourceFacts {
+    /// Whether it is a stream to where the object runs: its kind is that of options then.
+    pub fn is_connection(&self) -> bool {
+        self.kind.ends_with("Options")
+    }
+
+    /// The kind whose fields its query may hold. Logs are the one answer to a plain read that has any.
+    pub fn query_options(&self) -> Option<&'static str> {
+        match self.name {
+            "log" => Some("PodLogOptions"),
+            _ if self.is_connection() => Some(self.kind),
+            _ => None,
+        }
+    }
+}
+
 /// The served group versions, in the order of the answer to `GET /apis`, the core group first.
 pub fn group_versions() -> &'static [GroupVersionFacts] {
     crate::generated::resources::GROUP_VERSIONS
+}
+
+/// Groups and versions that upstream's server knows, whether served or not, sorted.
+pub(crate) fn known_group_versions() -> &'static [(&'static str, &'static str)] {
+    crate::generated::resources::KNOWN
 }
 
 /// The served resources, each with its group version, in discovery's order.

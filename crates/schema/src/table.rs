@@ -92,7 +92,7 @@ pub struct Facts {
     pub patch_merge_key: Option<&'static str>,
     /// The declared default, as JSON.
     pub default: Option<&'static str>,
-    /// The values it may have, where they are a closed set.
+    /// The values that it, or the elements of the list or map, may have, where they are a closed set.
     pub enum_values: &'static [&'static str],
 }
 

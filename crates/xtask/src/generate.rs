@@ -1,6 +1,7 @@
 //! Writes the type table of the `schema` crate from Kubernetes' published data, or compares it with what is there.
 
 mod names;
+mod openapi;
 mod published;
 mod resources;
 mod types;
@@ -59,7 +60,11 @@ fn generate(reference: &Path) -> Result<Files, Error> {
     let mut files = types::render(&packages)?;
     let discovery = read(&reference.join("discovery-1.36.2.json"))?;
     let layout = read(&reference.join("etcd-layout-1.36.2.tsv"))?;
-    files.insert("resources.rs".to_owned(), resources::render(&discovery, &layout)?);
+    let openapi = openapi::Facts::read(&reference.join("openapi-v2.json.gz"))?;
+    files.insert(
+        "resources.rs".to_owned(),
+        resources::render(&discovery, &layout, &openapi)?,
+    );
     Ok(files)
 }
 

@@ -205,7 +205,7 @@ pub static NAMED_RULE_WITH_OPERATIONS: Type = Type {
     name: "NamedRuleWithOperations",
     fields: &[
         field(1, "resourceNames", Kind::List(&Kind::String)).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
-        field(0, "operations", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.OperationType"), list_type: Some(ListType::Atomic), ..NO_FACTS }),
+        field(0, "operations", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.OperationType"), list_type: Some(ListType::Atomic), enum_values: &["*", "CONNECT", "CREATE", "DELETE", "UPDATE"], ..NO_FACTS }),
         field(0, "apiGroups", Kind::List(&Kind::String)).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
         field(0, "apiVersions", Kind::List(&Kind::String)).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
         field(0, "resources", Kind::List(&Kind::String)).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
@@ -324,7 +324,7 @@ pub static VALIDATING_ADMISSION_POLICY_BINDING_SPEC: Type = Type {
         field(1, "policyName", Kind::String).omitempty().required(),
         field(2, "paramRef", Kind::Object(&super::admissionregistration_v1alpha1::PARAM_REF)).omitempty().pointer(),
         field(3, "matchResources", Kind::Object(&super::admissionregistration_v1alpha1::MATCH_RESOURCES)).omitempty().pointer(),
-        field(4, "validationActions", Kind::List(&Kind::String)).omitempty().required().facts(&Facts { go_type: Some("[]v1alpha1.ValidationAction"), list_type: Some(ListType::Set), ..NO_FACTS }),
+        field(4, "validationActions", Kind::List(&Kind::String)).omitempty().required().facts(&Facts { go_type: Some("[]v1alpha1.ValidationAction"), list_type: Some(ListType::Set), enum_values: &["Audit", "Deny", "Warn"], ..NO_FACTS }),
     ],
     by_name: &[2, 1, 0, 3],
     by_number: &[0, 1, 2, 3],

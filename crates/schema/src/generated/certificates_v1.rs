@@ -65,7 +65,7 @@ pub static CERTIFICATE_SIGNING_REQUEST_SPEC: Type = Type {
         field(1, "request", Kind::Bytes).required(),
         field(7, "signerName", Kind::String).required(),
         field(8, "expirationSeconds", Kind::Int32).omitempty().pointer(),
-        field(5, "usages", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.KeyUsage"), list_type: Some(ListType::Atomic), ..NO_FACTS }),
+        field(5, "usages", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.KeyUsage"), list_type: Some(ListType::Atomic), enum_values: &["any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment", "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime", "server auth", "signing", "timestamping"], ..NO_FACTS }),
         field(2, "username", Kind::String).omitempty(),
         field(3, "uid", Kind::String).omitempty(),
         field(4, "groups", Kind::List(&Kind::String)).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),

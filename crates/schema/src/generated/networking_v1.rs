@@ -453,7 +453,7 @@ pub static NETWORK_POLICY_SPEC: Type = Type {
         field(1, "podSelector", Kind::Object(&super::meta_v1::LABEL_SELECTOR)),
         field(2, "ingress", Kind::List(&Kind::Object(&super::networking_v1::NETWORK_POLICY_INGRESS_RULE))).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
         field(3, "egress", Kind::List(&Kind::Object(&super::networking_v1::NETWORK_POLICY_EGRESS_RULE))).omitempty().facts(&Facts { list_type: Some(ListType::Atomic), ..NO_FACTS }),
-        field(4, "policyTypes", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.PolicyType"), list_type: Some(ListType::Atomic), ..NO_FACTS }),
+        field(4, "policyTypes", Kind::List(&Kind::String)).omitempty().facts(&Facts { go_type: Some("[]v1.PolicyType"), list_type: Some(ListType::Atomic), enum_values: &["Egress", "Ingress"], ..NO_FACTS }),
     ],
     by_name: &[2, 1, 0, 3],
     by_number: &[0, 1, 2, 3],

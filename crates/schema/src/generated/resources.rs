@@ -2,6 +2,9 @@
 
 use crate::served::{GroupVersionFacts, ResourceFacts, Storage, SubresourceFacts};
 
+/// Groups and versions that upstream's server knows, whether served or not, sorted.
+pub static KNOWN: &[(&str, &str)] = &[("", "v1"), ("admission.k8s.io", "v1"), ("admission.k8s.io", "v1beta1"), ("admissionregistration.k8s.io", "v1"), ("admissionregistration.k8s.io", "v1alpha1"), ("admissionregistration.k8s.io", "v1beta1"), ("apiextensions.k8s.io", "v1"), ("apiextensions.k8s.io", "v1beta1"), ("apiregistration.k8s.io", "v1"), ("apiregistration.k8s.io", "v1beta1"), ("apps", "v1"), ("apps", "v1beta1"), ("apps", "v1beta2"), ("authentication.k8s.io", "v1"), ("authentication.k8s.io", "v1alpha1"), ("authentication.k8s.io", "v1beta1"), ("authorization.k8s.io", "v1"), ("authorization.k8s.io", "v1beta1"), ("autoscaling", "v1"), ("autoscaling", "v2"), ("batch", "v1"), ("batch", "v1beta1"), ("certificates.k8s.io", "v1"), ("certificates.k8s.io", "v1alpha1"), ("certificates.k8s.io", "v1beta1"), ("coordination.k8s.io", "v1"), ("coordination.k8s.io", "v1alpha2"), ("coordination.k8s.io", "v1beta1"), ("discovery.k8s.io", "v1"), ("discovery.k8s.io", "v1beta1"), ("events.k8s.io", "v1"), ("events.k8s.io", "v1beta1"), ("extensions", "v1beta1"), ("flowcontrol.apiserver.k8s.io", "v1"), ("flowcontrol.apiserver.k8s.io", "v1beta1"), ("flowcontrol.apiserver.k8s.io", "v1beta2"), ("flowcontrol.apiserver.k8s.io", "v1beta3"), ("imagepolicy.k8s.io", "v1alpha1"), ("internal.apiserver.k8s.io", "v1alpha1"), ("networking.k8s.io", "v1"), ("networking.k8s.io", "v1beta1"), ("node.k8s.io", "v1"), ("node.k8s.io", "v1alpha1"), ("node.k8s.io", "v1beta1"), ("policy", "v1"), ("policy", "v1beta1"), ("rbac.authorization.k8s.io", "v1"), ("rbac.authorization.k8s.io", "v1alpha1"), ("rbac.authorization.k8s.io", "v1beta1"), ("resource.k8s.io", "v1"), ("resource.k8s.io", "v1alpha3"), ("resource.k8s.io", "v1beta1"), ("resource.k8s.io", "v1beta2"), ("scheduling.k8s.io", "v1"), ("scheduling.k8s.io", "v1alpha2"), ("scheduling.k8s.io", "v1beta1"), ("storage.k8s.io", "v1"), ("storage.k8s.io", "v1alpha1"), ("storage.k8s.io", "v1beta1"), ("storagemigration.k8s.io", "v1beta1")];
+
 /// In the order of the answer to `GET /apis`, the core group first.
 pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
     GroupVersionFacts {
@@ -19,6 +22,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -32,6 +36,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -45,6 +50,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "qFsyl6wFWjQ=",
                 storage: Some(Storage { prefix: "/registry/configmaps/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -58,6 +64,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "fWeeMqaN/OA=",
                 storage: Some(Storage { prefix: "/registry/services/endpoints/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -71,6 +78,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "r2yiGXH7wu8=",
                 storage: Some(Storage { prefix: "/registry/events/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -84,6 +92,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "EBKMFVe6cwo=",
                 storage: Some(Storage { prefix: "/registry/limitranges/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -97,6 +106,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "Q3oi5N2YM8M=",
                 storage: Some(Storage { prefix: "/registry/namespaces/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "finalize", group: "", version: "v1", kind: "Namespace", verbs: &["update"] },
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "Namespace", verbs: &["get", "patch", "update"] },
@@ -112,6 +122,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "XwShjMxG9Fs=",
                 storage: Some(Storage { prefix: "/registry/minions/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "proxy", group: "", version: "v1", kind: "NodeProxyOptions", verbs: &["create", "delete", "get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "Node", verbs: &["get", "patch", "update"] },
@@ -127,6 +138,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "QWTyNDq0dC4=",
                 storage: Some(Storage { prefix: "/registry/persistentvolumeclaims/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "PersistentVolumeClaim", verbs: &["get", "patch", "update"] },
                 ],
@@ -141,6 +153,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "HN/zwEC+JgM=",
                 storage: Some(Storage { prefix: "/registry/persistentvolumes/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "PersistentVolume", verbs: &["get", "patch", "update"] },
                 ],
@@ -155,6 +168,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "xPOwRZ+Yhw8=",
                 storage: Some(Storage { prefix: "/registry/pods/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "attach", group: "", version: "v1", kind: "PodAttachOptions", verbs: &["create", "get"] },
                     SubresourceFacts { name: "binding", group: "", version: "v1", kind: "Binding", verbs: &["create"] },
@@ -178,6 +192,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "LIXB2x4IFpk=",
                 storage: Some(Storage { prefix: "/registry/podtemplates/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -191,6 +206,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "Jond2If31h0=",
                 storage: Some(Storage { prefix: "/registry/controllers/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: &["get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "ReplicationController", verbs: &["get", "patch", "update"] },
@@ -206,6 +222,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "8uhSgffRX6w=",
                 storage: Some(Storage { prefix: "/registry/resourcequotas/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "ResourceQuota", verbs: &["get", "patch", "update"] },
                 ],
@@ -220,6 +237,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "S6u1pOWzb84=",
                 storage: Some(Storage { prefix: "/registry/secrets/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -233,6 +251,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "pbx9ZvyFpBE=",
                 storage: Some(Storage { prefix: "/registry/serviceaccounts/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "token", group: "authentication.k8s.io", version: "v1", kind: "TokenRequest", verbs: &["create"] },
                 ],
@@ -247,6 +266,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "0/CO1lhkEBI=",
                 storage: Some(Storage { prefix: "/registry/services/specs/", api_version: "v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "proxy", group: "", version: "v1", kind: "ServiceProxyOptions", verbs: &["create", "delete", "get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "", version: "v1", kind: "Service", verbs: &["get", "patch", "update"] },
@@ -269,6 +289,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "InPBPD7+PqM=",
                 storage: Some(Storage { prefix: "/registry/apiregistration.k8s.io/apiservices/", api_version: "apiregistration.k8s.io/v1", json: true }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "apiregistration.k8s.io", version: "v1", kind: "APIService", verbs: &["get", "patch", "update"] },
                 ],
@@ -290,6 +311,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "85nkx63pcBU=",
                 storage: Some(Storage { prefix: "/registry/controllerrevisions/", api_version: "apps/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -303,6 +325,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "dd7pWHUlMKQ=",
                 storage: Some(Storage { prefix: "/registry/daemonsets/", api_version: "apps/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "apps", version: "v1", kind: "DaemonSet", verbs: &["get", "patch", "update"] },
                 ],
@@ -317,6 +340,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "8aSe+NMegvE=",
                 storage: Some(Storage { prefix: "/registry/deployments/", api_version: "apps/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: &["get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "apps", version: "v1", kind: "Deployment", verbs: &["get", "patch", "update"] },
@@ -332,6 +356,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "P1RzHs8/mWQ=",
                 storage: Some(Storage { prefix: "/registry/replicasets/", api_version: "apps/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: &["get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "apps", version: "v1", kind: "ReplicaSet", verbs: &["get", "patch", "update"] },
@@ -347,6 +372,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "H+vl74LkKdo=",
                 storage: Some(Storage { prefix: "/registry/statefulsets/", api_version: "apps/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: &["get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "apps", version: "v1", kind: "StatefulSet", verbs: &["get", "patch", "update"] },
@@ -369,6 +395,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "r2yiGXH7wu8=",
                 storage: Some(Storage { prefix: "/registry/events/", api_version: "v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -389,6 +416,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -402,6 +430,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -422,6 +451,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -435,6 +465,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -448,6 +479,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -461,6 +493,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "",
                 storage: None,
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -481,6 +514,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "qwQve8ut294=",
                 storage: Some(Storage { prefix: "/registry/horizontalpodautoscalers/", api_version: "autoscaling/v2", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "autoscaling", version: "v2", kind: "HorizontalPodAutoscaler", verbs: &["get", "patch", "update"] },
                 ],
@@ -502,6 +536,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "qwQve8ut294=",
                 storage: Some(Storage { prefix: "/registry/horizontalpodautoscalers/", api_version: "autoscaling/v2", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "autoscaling", version: "v1", kind: "HorizontalPodAutoscaler", verbs: &["get", "patch", "update"] },
                 ],
@@ -523,6 +558,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "sd5LIXh4Fjs=",
                 storage: Some(Storage { prefix: "/registry/cronjobs/", api_version: "batch/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "batch", version: "v1", kind: "CronJob", verbs: &["get", "patch", "update"] },
                 ],
@@ -537,6 +573,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["all"],
                 storage_version_hash: "mudhfqk/qZY=",
                 storage: Some(Storage { prefix: "/registry/jobs/", api_version: "batch/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "batch", version: "v1", kind: "Job", verbs: &["get", "patch", "update"] },
                 ],
@@ -558,6 +595,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "95fRKMXA+00=",
                 storage: Some(Storage { prefix: "/registry/certificatesigningrequests/", api_version: "certificates.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "approval", group: "certificates.k8s.io", version: "v1", kind: "CertificateSigningRequest", verbs: &["get", "patch", "update"] },
                     SubresourceFacts { name: "status", group: "certificates.k8s.io", version: "v1", kind: "CertificateSigningRequest", verbs: &["get", "patch", "update"] },
@@ -580,6 +618,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "l/iqIbDgFyQ=",
                 storage: Some(Storage { prefix: "/registry/ingressclasses/", api_version: "networking.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -593,6 +632,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "39NQlfNR+bo=",
                 storage: Some(Storage { prefix: "/registry/ingress/", api_version: "networking.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "networking.k8s.io", version: "v1", kind: "Ingress", verbs: &["get", "patch", "update"] },
                 ],
@@ -607,6 +647,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "3f/plJFChNE=",
                 storage: Some(Storage { prefix: "/registry/ipaddresses/", api_version: "networking.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -620,6 +661,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "YpfwF18m1G8=",
                 storage: Some(Storage { prefix: "/registry/networkpolicies/", api_version: "networking.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -633,6 +675,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "gNLvruQhW2g=",
                 storage: Some(Storage { prefix: "/registry/servicecidrs/", api_version: "networking.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "networking.k8s.io", version: "v1", kind: "ServiceCIDR", verbs: &["get", "patch", "update"] },
                 ],
@@ -654,6 +697,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "EVWiDmWqyJw=",
                 storage: Some(Storage { prefix: "/registry/poddisruptionbudgets/", api_version: "policy/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "policy", version: "v1", kind: "PodDisruptionBudget", verbs: &["get", "patch", "update"] },
                 ],
@@ -675,6 +719,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "48tpQ8gZHFc=",
                 storage: Some(Storage { prefix: "/registry/clusterrolebindings/", api_version: "rbac.authorization.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -688,6 +733,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "bYE5ZWDrJ44=",
                 storage: Some(Storage { prefix: "/registry/clusterroles/", api_version: "rbac.authorization.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -701,6 +747,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "eGsCzGH6b1g=",
                 storage: Some(Storage { prefix: "/registry/rolebindings/", api_version: "rbac.authorization.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -714,6 +761,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "7FuwZcIIItM=",
                 storage: Some(Storage { prefix: "/registry/roles/", api_version: "rbac.authorization.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -734,6 +782,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "hL6j/rwBV5w=",
                 storage: Some(Storage { prefix: "/registry/csidrivers/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -747,6 +796,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "Pe62DkZtjuo=",
                 storage: Some(Storage { prefix: "/registry/csinodes/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -760,6 +810,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "xeVl+2Ly1kE=",
                 storage: Some(Storage { prefix: "/registry/csistoragecapacities/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -773,6 +824,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "K+m6uJwbjGY=",
                 storage: Some(Storage { prefix: "/registry/storageclasses/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -786,6 +838,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "tJx/ezt6UDU=",
                 storage: Some(Storage { prefix: "/registry/volumeattachments/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "storage.k8s.io", version: "v1", kind: "VolumeAttachment", verbs: &["get", "patch", "update"] },
                 ],
@@ -800,6 +853,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "tIjydgKBC5w=",
                 storage: Some(Storage { prefix: "/registry/volumeattributesclasses/", api_version: "storage.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -820,6 +874,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "LYmCf+UMVdg=",
                 storage: Some(Storage { prefix: "/registry/mutatingadmissionpolicies/", api_version: "admissionregistration.k8s.io/v1beta1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -833,6 +888,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "90V5FRZZ3Zg=",
                 storage: Some(Storage { prefix: "/registry/mutatingadmissionpolicybindings/", api_version: "admissionregistration.k8s.io/v1beta1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -846,6 +902,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "Sqi0GUgDaX0=",
                 storage: Some(Storage { prefix: "/registry/mutatingwebhookconfigurations/", api_version: "admissionregistration.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -859,6 +916,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "6OxvlMmQ6is=",
                 storage: Some(Storage { prefix: "/registry/validatingadmissionpolicies/", api_version: "admissionregistration.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "admissionregistration.k8s.io", version: "v1", kind: "ValidatingAdmissionPolicy", verbs: &["get", "patch", "update"] },
                 ],
@@ -873,6 +931,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "v9715VZqakg=",
                 storage: Some(Storage { prefix: "/registry/validatingadmissionpolicybindings/", api_version: "admissionregistration.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -886,6 +945,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "B0wHjQmsGNk=",
                 storage: Some(Storage { prefix: "/registry/validatingwebhookconfigurations/", api_version: "admissionregistration.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -906,6 +966,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &["api-extensions"],
                 storage_version_hash: "jfWCUB31mvA=",
                 storage: Some(Storage { prefix: "/registry/apiextensions.k8s.io/customresourcedefinitions/", api_version: "apiextensions.k8s.io/v1beta1", json: true }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "apiextensions.k8s.io", version: "v1", kind: "CustomResourceDefinition", verbs: &["get", "patch", "update"] },
                 ],
@@ -927,6 +988,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "1QwjyaZjj3Y=",
                 storage: Some(Storage { prefix: "/registry/priorityclasses/", api_version: "scheduling.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -947,6 +1009,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "gqkMMb/YqFM=",
                 storage: Some(Storage { prefix: "/registry/leases/", api_version: "coordination.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -967,6 +1030,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "WQTu1GL3T2Q=",
                 storage: Some(Storage { prefix: "/registry/runtimeclasses/", api_version: "node.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -987,6 +1051,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "qgS0xkrxYAI=",
                 storage: Some(Storage { prefix: "/registry/endpointslices/", api_version: "discovery.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                 ],
             },
@@ -1007,6 +1072,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "Yk2PTc1Ybxk=",
                 storage: Some(Storage { prefix: "/registry/deviceclasses/", api_version: "resource.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -1020,6 +1086,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "wgAZaHcZxUg=",
                 storage: Some(Storage { prefix: "/registry/resourceclaims/", api_version: "resource.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "resource.k8s.io", version: "v1", kind: "ResourceClaim", verbs: &["get", "patch", "update"] },
                 ],
@@ -1034,6 +1101,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "TuzjC49aUfM=",
                 storage: Some(Storage { prefix: "/registry/resourceclaimtemplates/", api_version: "resource.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -1047,6 +1115,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "KsC072WgaEY=",
                 storage: Some(Storage { prefix: "/registry/resourceslices/", api_version: "resource.k8s.io/v1", json: false }),
+                delete_returns_object: true,
                 subresources: &[
                 ],
             },
@@ -1067,6 +1136,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "GJVAJZSZBIw=",
                 storage: Some(Storage { prefix: "/registry/flowschemas/", api_version: "flowcontrol.apiserver.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "flowcontrol.apiserver.k8s.io", version: "v1", kind: "FlowSchema", verbs: &["get", "patch", "update"] },
                 ],
@@ -1081,6 +1151,7 @@ pub static GROUP_VERSIONS: &[GroupVersionFacts] = &[
                 categories: &[],
                 storage_version_hash: "Kir5PVfvNeI=",
                 storage: Some(Storage { prefix: "/registry/prioritylevelconfigurations/", api_version: "flowcontrol.apiserver.k8s.io/v1", json: false }),
+                delete_returns_object: false,
                 subresources: &[
                     SubresourceFacts { name: "status", group: "flowcontrol.apiserver.k8s.io", version: "v1", kind: "PriorityLevelConfiguration", verbs: &["get", "patch", "update"] },
                 ],

@@ -125,9 +125,9 @@ fn facts(packages: &Packages, field: &Field) -> Result<Vec<String>, Error> {
     if let Some(default) = default(packages, field)? {
         facts.push(format!("default: Some({default:?})"));
     }
-    let enumeration = match (of, shape) {
-        (Some(of), None) => kind::named(packages, of)?.filter(|named| named.markers.is_enum),
-        _ => None,
+    let enumeration = match of {
+        Some(of) => kind::named(packages, of)?.filter(|named| named.markers.is_enum),
+        None => None,
     };
     if let Some(enumeration) = enumeration {
         let values: Vec<String> = enumeration.values.iter().map(ToString::to_string).collect();

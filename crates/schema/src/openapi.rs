@@ -1,0 +1,122 @@
+//! OpenAPI documents, made from the type table and the facts of served resources.
+//!
+//! Version 3 is one document for each group version and a few small ones, version 2 a single one. They are written piece by
+//! piece, so that nothing large is held in memory; who serves them keeps them compressed. They carry no descriptions.
+
+mod component;
+mod components;
+mod document;
+mod names;
+mod operation;
+mod parameter;
+mod path_item;
+mod paths;
+mod writer;
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use components::Components;
+use document::Document;
+use parameter::Shared;
+use path_item::PathItem;
+use writer::ObjectWriter;
+
+/// What a document says of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Info<'a> {
+    /// `Kubernetes`.
+    pub title: &'a str,
+    /// `1.36`.
+    pub version: &'a str,
+}
+
+/// Which of the two versions of OpenAPI is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    V2,
+    V3,
+}
+
+/// The names of the version 3 documents, as the index at `/openapi/v3` has them: `api/v1`, `apis/apps`, `version`.
+pub fn v3_documents() -> Vec<String> {
+    document::all().iter().map(Document::name).collect()
+}
+
+/// Writes the version 3 document of that name. False, and nothing written, if there is none.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_v3(name: &str, info: Info<'_>, out: &mut impl io::Write) -> io::Result<bool> {
+    let Some(document) = document::all()
+        .into_iter()
+        .find(|document| document.name() == name)
+    else {
+        return Ok(false);
+    };
+    let items = document.paths();
+    let mut components = Components::of_group_version(document.group_version());
+    components.add(&items);
+    ObjectWriter::write(out, |fields| {
+        fields.value("openapi", &json!("3.0.0"))?;
+        fields.value("info", &info_value(info))?;
+        fields.object("paths", |paths| {
+            items
+                .iter()
+                .try_for_each(|item| paths.value(&item.path, &item.render(Dialect::V3)))
+        })?;
+        fields.object("components", |parts| {
+            if !components.is_empty() {
+                parts.object("schemas", |schemas| components.write(Dialect::V3, schemas))?;
+            }
+            parts.value("securitySchemes", &security_schemes())
+        })
+    })?;
+    Ok(true)
+}
+
+/// Writes the version 2 document.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_v2(info: Info<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let mut items: Vec<PathItem> = document::all().iter().flat_map(Document::paths).collect();
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut components = Components::of_all_group_versions();
+    components.add(&items);
+    let mut shared = Shared::default();
+    ObjectWriter::write(out, |fields| {
+        fields.value("swagger", &json!("2.0"))?;
+        fields.value("info", &info_value(info))?;
+        fields.object("paths", |paths| {
+            items
+                .iter()
+                .try_for_each(|item| paths.value(&item.path, &shared.share(item.render(Dialect::V2))))
+        })?;
+        fields.object("definitions", |definitions| {
+            components.write(Dialect::V2, definitions)
+        })?;
+        fields.value("parameters", &shared.into_value())?;
+        fields.value("securityDefinitions", &security_schemes())?;
+        fields.value("security", &json!([{ "BearerToken": [] }]))
+    })
+}
+
+fn info_value(info: Info<'_>) -> Value {
+    json!({ "title": info.title, "version": info.version })
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "BearerToken": {
+            "type": "apiKey",
+            "description": "Bearer Token authentication",
+            "name": "authorization",
+            "in": "header",
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

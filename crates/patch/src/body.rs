@@ -1,0 +1,341 @@
+//! The body of a patch request.
+
+use meta::GroupVersionKind;
+use meta::field::{FieldError, Path};
+use meta::status::{Reason, Status};
+use schema::SchemaRef;
+use serde_json::{Map, Value};
+
+use crate::document::Document;
+use crate::json::{self, JsonPatchError, Operation};
+use crate::merge;
+use crate::strategic::{self, StrategicError};
+use crate::text::{self, Text};
+
+/// The most operations a JSON patch may have.
+const MAX_OPERATIONS: usize = 10_000;
+
+/// How a patch works, by its content type. Apply is no patch of a text but of ownership: see [`crate::apply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchType {
+    /// `application/json-patch+json`.
+    Json,
+    /// `application/merge-patch+json`.
+    Merge,
+    /// `application/strategic-merge-patch+json`; not for custom resources.
+    Strategic,
+}
+
+/// A patch that was read.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    changes: Changes,
+    strict: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Changes {
+    Json(Vec<Operation>),
+    Merge(Map<String, Value>),
+    Strategic(Map<String, Value>),
+}
+
+/// Why a patch cannot be read or applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// It is no patch of that type.
+    #[error("{0}")]
+    Decode(String),
+    /// It has too many operations.
+    #[error("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {0}")]
+    TooManyOperations(usize),
+    /// A JSON patch does not fit the object.
+    #[error(transparent)]
+    Json(#[from] JsonPatchError),
+    /// A strategic merge patch does not fit the object.
+    #[error(transparent)]
+    Strategic(#[from] StrategicError),
+}
+
+impl PatchError {
+    /// What the client is answered.
+    pub fn to_status(&self) -> Status {
+        match self {
+            Self::Decode(message) => Status::bad_request(message.clone()),
+            Self::TooManyOperations(_) => Status::failure(
+                413,
+                Reason::REQUEST_ENTITY_TOO_LARGE,
+                format!("Request entity is too large: {self}"),
+            ),
+            Self::Json(_) => unprocessable(),
+            Self::Strategic(error) if error.is_unprocessable() => unprocessable(),
+            Self::Strategic(error) if error.is_bad_request() => Status::bad_request(error.to_string()),
+            Self::Strategic(error) => Status::failure(500, Reason::UNKNOWN, error.to_string()),
+        }
+    }
+}
+
+/// Upstream keeps to itself what is wrong with a patch that does not fit.
+fn unprocessable() -> Status {
+    Status::failure(
+        422,
+        Reason::INVALID,
+        "the server rejected our request due to an error in our request",
+    )
+    .with_details(meta::status::Details::default())
+}
+
+impl Patch {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// In upstream's words, if it is no patch of that type.
+    pub fn parse(patch_type: PatchType, body: &[u8]) -> Result<Self, PatchError> {
+        let prefix = match patch_type {
+            PatchType::Json | PatchType::Merge => "error decoding patch: ",
+            PatchType::Strategic => "",
+        };
+        let undecodable = |message: String| PatchError::Decode(format!("{prefix}{message}"));
+        let Text { value, duplicates } = text::read(body).map_err(undecodable)?;
+        match patch_type {
+            PatchType::Json => Self::json(value, duplicates),
+            PatchType::Merge => match value {
+                Value::Object(changes) => Ok(Self::of(Changes::Merge(changes), duplicates)),
+                Value::Null => Err(PatchError::Decode(String::from("Invalid JSON Patch"))),
+                other => Err(undecodable(not_a_map(&other))),
+            },
+            PatchType::Strategic => match value {
+                Value::Object(changes) => Ok(Self::of(Changes::Strategic(changes), duplicates)),
+                Value::Null => Ok(Self::of(Changes::Strategic(Map::new()), Vec::new())),
+                other => Err(undecodable(not_a_map(&other))),
+            },
+        }
+    }
+
+    fn of(changes: Changes, duplicates: Vec<String>) -> Self {
+        let strict = duplicates
+            .iter()
+            .map(|path| format!("duplicate field {}", meta::quote(path)));
+        Self {
+            changes,
+            strict: strict.collect(),
+        }
+    }
+
+    fn json(value: Value, duplicates: Vec<String>) -> Result<Self, PatchError> {
+        let mut strict = Vec::new();
+        for path in &duplicates {
+            strict.push(format!("json patch duplicate field {}", meta::quote(path)));
+        }
+        for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+            for member in Operation::unknown_members(item) {
+                let path = meta::quote(&format!("[{i}].{member}"));
+                strict.push(format!("json patch unknown field {path}"));
+            }
+        }
+        let operations = Operation::read_all(value)
+            .map_err(|message| PatchError::Decode(format!("error decoding patch: {message}")))?;
+        if operations.len() > MAX_OPERATIONS {
+            return Err(PatchError::TooManyOperations(operations.len()));
+        }
+        Ok(Self {
+            changes: Changes::Json(operations),
+            strict,
+        })
+    }
+
+    /// What strict field validation has against the body itself: `duplicate field "data.k"`. It stands before what it has
+    /// against the patched object.
+    pub fn strict_problems(&self) -> &[String] {
+        &self.strict
+    }
+
+    /// Applies the patch to an object as its version has it. The outcome is still to be decoded against the schema. The
+    /// schema is none for custom resources, which have no strategic merge.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn apply(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<Value, PatchError> {
+        self.patched(object, schema).map(Document::into_value)
+    }
+
+    /// The answer if the outcome cannot be decoded: ` "" is invalid: patch: Invalid value: "...": why`.
+    pub fn invalid(&self, object: &Value, schema: Option<SchemaRef<'_>>, why: &str) -> Status {
+        let shown = match (&self.changes, self.patched(object, schema)) {
+            (Changes::Strategic(patch), _) => strategic::printed(&Value::Object(patch.clone())),
+            (_, Ok(document)) => document.to_text(schema),
+            (_, Err(error)) => return error.to_status(),
+        };
+        let error = FieldError::invalid(&Path::new("patch"), shown, why);
+        Status::invalid(&GroupVersionKind::new("", "", ""), "", &[error])
+    }
+
+    fn patched(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<Document, PatchError> {
+        let mut document = Document::Whole(object.clone());
+        match &self.changes {
+            Changes::Json(operations) => json::apply(&mut document, operations)?,
+            Changes::Merge(changes) => merge::apply(&mut document, Value::Object(changes.clone())),
+            Changes::Strategic(changes) => {
+                if let (Document::Whole(Value::Object(object)), Some(schema)) = (&mut document, schema) {
+                    strategic::apply(object, changes.clone(), schema)?;
+                }
+            }
+        }
+        Ok(document)
+    }
+}
+
+fn not_a_map(value: &Value) -> String {
+    json::wrong_type(value, "value of type map[string]interface {}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config_map() -> Option<SchemaRef<'static>> {
+        schema::builtin(&GroupVersionKind::new("", "v1", "ConfigMap"))
+    }
+
+    fn check_body(patch_type: PatchType, body: &str, expected: &str) {
+        let outcome = Patch::parse(patch_type, body.as_bytes());
+        let message = outcome
+            .err()
+            .map_or(String::new(), |error| error.to_status().message);
+        assert_eq!(message, expected, "{body}");
+    }
+
+    #[test]
+    fn bodies_are_checked() {
+        const JSON: PatchType = PatchType::Json;
+        const MERGE: PatchType = PatchType::Merge;
+        const STRATEGIC: PatchType = PatchType::Strategic;
+        for (patch_type, body, expected) in [
+            (JSON, "null", ""),
+            (JSON, "[]", ""),
+            (JSON, "[null]", ""),
+            (
+                JSON,
+                "{}",
+                "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+            ),
+            (
+                JSON,
+                "[\"add\"]",
+                "error decoding patch: json: cannot unmarshal string into Go value of type handlers.jsonPatchOp",
+            ),
+            (
+                JSON,
+                "[{\"op\":1}]",
+                "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string",
+            ),
+            (JSON, "", "error decoding patch: unexpected end of JSON input"),
+            (
+                JSON,
+                "[] x",
+                "error decoding patch: invalid character 'x' after top-level value",
+            ),
+            (MERGE, "null", "Invalid JSON Patch"),
+            (
+                MERGE,
+                "[1]",
+                "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
+            ),
+            (
+                MERGE,
+                "data: {}",
+                "error decoding patch: invalid character 'd' looking for beginning of value",
+            ),
+            (STRATEGIC, "null", ""),
+            (
+                STRATEGIC,
+                "[]",
+                "json: cannot unmarshal array into Go value of type map[string]interface {}",
+            ),
+            (STRATEGIC, "{\"spec\"", "unexpected end of JSON input"),
+        ] {
+            check_body(patch_type, body, expected);
+        }
+        let operations = vec![json!({"op": "test", "path": "/a"}); MAX_OPERATIONS + 1];
+        check_body(
+            PatchType::Json,
+            &Value::from(operations).to_string(),
+            "Request entity is too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
+        );
+    }
+
+    #[test]
+    fn bodies_can_be_too_lax_for_the_strict() {
+        let problems = |patch_type, body: &str| {
+            Patch::parse(patch_type, body.as_bytes())
+                .unwrap()
+                .strict_problems()
+                .to_vec()
+        };
+        assert_eq!(
+            problems(
+                PatchType::Json,
+                r#"[{"op":"add","op":"replace","path":"/a","comment":1}]"#
+            ),
+            [
+                "json patch duplicate field \"[0].op\"",
+                "json patch unknown field \"[0].comment\""
+            ]
+        );
+        assert_eq!(
+            problems(PatchType::Merge, r#"{"data":{"k":1,"k":2}}"#),
+            ["duplicate field \"data.k\""]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_shown() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "name": "a"}, "data": {"k": "v"}});
+        let check = |patch_type, body: &str, expected: &str| {
+            let patch = Patch::parse(patch_type, body.as_bytes()).unwrap();
+            let status = patch.invalid(&object, config_map(), "why");
+            assert_eq!((status.code, status.message.as_str()), (422, expected));
+        };
+        check(
+            PatchType::Json,
+            r#"[{"op":"add","path":"/data/new","value":5}]"#,
+            r#" "" is invalid: patch: Invalid value: "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"v\",\"new\":5},\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\",\"uid\":\"u\"}}": why"#,
+        );
+        check(
+            PatchType::Strategic,
+            r#"{"data":{"k":5}}"#,
+            r#" "" is invalid: patch: Invalid value: "map[data:map[k:5]]": why"#,
+        );
+    }
+
+    #[test]
+    fn failures_have_their_codes() {
+        let object = json!({"metadata": {"name": "a"}});
+        for (patch_type, body, code, message) in [
+            (
+                PatchType::Json,
+                r#"[{"op":"remove","path":"/data"}]"#,
+                422,
+                "the server rejected our request due to an error in our request",
+            ),
+            (
+                PatchType::Strategic,
+                r#"{"metadata":{"$retainKeys":"a"}}"#,
+                400,
+                "invalid patch format of retainKeys",
+            ),
+            (
+                PatchType::Strategic,
+                r#"{"$patch":5}"#,
+                500,
+                "unknown patch type: %!s(int64=5) in map: map[$patch:5]",
+            ),
+        ] {
+            let patch = Patch::parse(patch_type, body.as_bytes()).unwrap();
+            let status = patch.apply(&object, config_map()).unwrap_err().to_status();
+            assert_eq!((status.code, status.message.as_str()), (code, message));
+        }
+    }
+}

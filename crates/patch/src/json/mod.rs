@@ -1,0 +1,152 @@
+//! JSON patch (RFC 6902) in the dialect of upstream's library: indices may be negative, replacing or copying what is not
+//! there is no error.
+
+mod operation;
+mod pointer;
+
+use serde_json::Value;
+
+use crate::document::Document;
+pub(crate) use operation::{Operation, wrong_type};
+use pointer::Pointer;
+
+/// The most bytes that the copy operations of one patch may copy together.
+const MAX_COPIED_BYTES: usize = 3 * 1024 * 1024;
+
+/// Why an operation cannot be done. Clients are only told that something was wrong; the texts are for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonPatchError {
+    /// The operation is unknown or lacks a member.
+    #[error("operation {operation} is malformed")]
+    Malformed {
+        /// Its index.
+        operation: usize,
+    },
+    /// There is nothing at the path (or above it).
+    #[error("operation {operation} finds nothing at {path:?}")]
+    Missing {
+        /// Its index.
+        operation: usize,
+        /// The path.
+        path: String,
+    },
+    /// A test failed.
+    #[error("the test of operation {operation} fails")]
+    TestFailed {
+        /// Its index.
+        operation: usize,
+    },
+    /// Copies would make the object too large.
+    #[error("the patch copies more than {MAX_COPIED_BYTES} bytes")]
+    CopiesTooMuch,
+}
+
+/// Does the operations one after the other; all or, with an error, none count.
+pub(crate) fn apply(document: &mut Document, operations: &[Operation]) -> Result<(), JsonPatchError> {
+    let mut copied_bytes = 0;
+    for (index, operation) in operations.iter().enumerate() {
+        let step = Step {
+            document,
+            operation,
+            copied_bytes: &mut copied_bytes,
+        };
+        step.run().map_err(|problem| match problem {
+            Problem::Malformed => JsonPatchError::Malformed { operation: index },
+            Problem::Missing(path) => JsonPatchError::Missing {
+                operation: index,
+                path: path.to_owned(),
+            },
+            Problem::TestFailed => JsonPatchError::TestFailed { operation: index },
+            Problem::CopiesTooMuch => JsonPatchError::CopiesTooMuch,
+        })?;
+    }
+    Ok(())
+}
+
+enum Problem<'a> {
+    Malformed,
+    Missing(&'a str),
+    TestFailed,
+    CopiesTooMuch,
+}
+
+/// One operation on the document.
+struct Step<'a> {
+    document: &'a mut Document,
+    operation: &'a Operation,
+    copied_bytes: &'a mut usize,
+}
+
+impl<'a> Step<'a> {
+    fn run(mut self) -> Result<(), Problem<'a>> {
+        let path = self.operation.path.as_deref().ok_or(Problem::Malformed)?;
+        let value = self.operation.value.clone().unwrap_or(Value::Null);
+        match self.operation.op.as_str() {
+            "add" => self.add(path, Document::Whole(value)),
+            "replace" => self.replace(path, value),
+            "remove" => self.remove(path).map(drop),
+            "move" => self.relocate(path),
+            "copy" => self.copy(path),
+            "test" => self.test(path, &value),
+            _ => Err(Problem::Malformed),
+        }
+    }
+
+    fn add(self, path: &'a str, value: Document) -> Result<(), Problem<'a>> {
+        let added = Pointer::parse(path).and_then(|pointer| pointer.add(self.document, value));
+        added.ok_or(Problem::Missing(path))
+    }
+
+    fn replace(self, path: &'a str, value: Value) -> Result<(), Problem<'a>> {
+        if path.is_empty() {
+            if !(value.is_object() || value.is_array()) {
+                return Err(Problem::Malformed);
+            }
+            *self.document = Document::Whole(value);
+            return Ok(());
+        }
+        let replaced =
+            Pointer::parse(path).and_then(|pointer| pointer.set(self.document, Document::Whole(value)));
+        replaced.ok_or(Problem::Missing(path))
+    }
+
+    fn remove(&mut self, path: &'a str) -> Result<Document, Problem<'a>> {
+        let removed = Pointer::parse(path).and_then(|pointer| pointer.remove(self.document));
+        removed.ok_or(Problem::Missing(path))
+    }
+
+    fn relocate(mut self, path: &'a str) -> Result<(), Problem<'a>> {
+        let from = self.operation.from.as_deref().ok_or(Problem::Malformed)?;
+        let value = self.remove(from)?;
+        self.add(path, value)
+    }
+
+    fn copy(self, path: &'a str) -> Result<(), Problem<'a>> {
+        let from = self.operation.from.as_deref().ok_or(Problem::Malformed)?;
+        let found = Pointer::parse(from).and_then(|pointer| pointer.get(self.document));
+        let value = found
+            .ok_or(Problem::Missing(from))?
+            .map_or(Value::Null, |found| found.clone().into_value());
+        *self.copied_bytes += value.to_string().len();
+        if *self.copied_bytes > MAX_COPIED_BYTES {
+            return Err(Problem::CopiesTooMuch);
+        }
+        self.add(path, Document::Whole(value))
+    }
+
+    /// What is missing in an object that is there counts as null.
+    fn test(self, path: &'a str, value: &Value) -> Result<(), Problem<'a>> {
+        let equal = if path.is_empty() {
+            self.document.equals(value)
+        } else {
+            let found = Pointer::parse(path).and_then(|pointer| pointer.get(self.document));
+            found
+                .ok_or(Problem::Missing(path))?
+                .map_or(value.is_null(), |found| found.equals(value))
+        };
+        if equal { Ok(()) } else { Err(Problem::TestFailed) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! One operation of a JSON patch.
+
+use serde_json::Value;
+
+/// An operation as it was sent: what it lacks shows when it is done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Operation {
+    /// `add`, `remove`, `replace`, `move`, `copy` or `test`.
+    pub op: String,
+    /// Where.
+    pub path: Option<String>,
+    /// From where, for `move` and `copy`.
+    pub from: Option<String>,
+    /// What, for `add`, `replace` and `test`.
+    pub value: Option<Value>,
+}
+
+impl Operation {
+    /// Reads the operations of a patch.
+    ///
+    /// # Errors
+    /// What Go says if the value is no list of such operations.
+    pub fn read_all(patch: Value) -> Result<Vec<Self>, String> {
+        match patch {
+            Value::Null => Ok(Vec::new()),
+            Value::Array(items) => items.into_iter().map(Self::read).collect(),
+            other => Err(wrong_type(&other, "value of type []handlers.jsonPatchOp")),
+        }
+    }
+
+    fn read(item: Value) -> Result<Self, String> {
+        let mut members = match item {
+            Value::Null => return Ok(Self::default()),
+            Value::Object(members) => members,
+            other => return Err(wrong_type(&other, "value of type handlers.jsonPatchOp")),
+        };
+        let mut text = |member: &str| match members.remove(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(wrong_type(
+                &other,
+                &format!("struct field jsonPatchOp.{member} of type string"),
+            )),
+        };
+        Ok(Self {
+            op: text("op")?.unwrap_or_default(),
+            path: text("path")?,
+            from: text("from")?,
+            value: members.remove("value"),
+        })
+    }
+
+    /// Members that no operation has.
+    pub fn unknown_members(item: &Value) -> impl Iterator<Item = &str> {
+        let members = item.as_object().into_iter().flat_map(|members| members.keys());
+        members
+            .map(String::as_str)
+            .filter(|member| !["op", "path", "from", "value"].contains(member))
+    }
+}
+
+/// What Go says of a JSON value where it wanted another type.
+pub(crate) fn wrong_type(value: &Value, wanted: &str) -> String {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    format!("json: cannot unmarshal {found} into Go {wanted}")
+}

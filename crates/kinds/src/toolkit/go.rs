@@ -91,14 +91,14 @@ impl Node {
         )
     }
 
-    /// Upstream holds what concerns the host's namespaces in the security context.
+    /// Upstream holds what concerns the host's namespaces in the security context, and has some fields in another order.
     fn pod_spec(value: Option<&Value>, schema: SchemaRef) -> Self {
-        const MOVED: [&str; 5] = [
-            "hostNetwork",
-            "hostPID",
-            "hostIPC",
-            "shareProcessNamespace",
-            "hostUsers",
+        const MOVED: [&str; 5] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"];
+        // Each after the field named first.
+        const AFTER: [(&str, &str); 3] = [
+            ("Subdomain", "SetHostnameAsFQDN"),
+            ("Priority", "PreemptionPolicy"),
+            ("RuntimeClassName", "Overhead"),
         ];
         let moved = MOVED.iter().filter_map(|&name| Some((name, schema.field(name)?)));
         let security = value
@@ -114,10 +114,17 @@ impl Node {
             .fields()
             .filter(|(name, _)| !MOVED.contains(name) && *name != "serviceAccount");
         let mut spec = Self::structure(value, rest);
-        if let Self::Object(fields) = &mut spec
-            && let Some((_, place)) = fields.iter_mut().find(|(name, _)| name == "SecurityContext")
-        {
-            *place = context;
+        if let Self::Object(fields) = &mut spec {
+            if let Some((_, place)) = fields.iter_mut().find(|(name, _)| name == "SecurityContext") {
+                *place = context;
+            }
+            for (before, name) in AFTER {
+                let place = |wanted: &str| fields.iter().position(|(name, _)| name == wanted);
+                if let (Some(from), Some(to)) = (place(name), place(before)) {
+                    let field = fields.remove(from);
+                    fields.insert(to + 1, field);
+                }
+            }
         }
         spec
     }
@@ -192,12 +199,12 @@ fn name_to(out: &mut String, name: &str) {
 }
 
 fn is_vocabulary(name: &str) -> bool {
-    name.starts_with("io.k8s.apimachinery.") && !name.ends_with(".ObjectMeta")
+    name.starts_with("io.k8s.apimachinery.")
 }
 
 /// The name of a field in Go, from its name in JSON.
 pub fn go_name(json: &str) -> String {
-    const WHOLE: [(&str, &str); 14] = [
+    const WHOLE: [(&str, &str); 13] = [
         ("awsElasticBlockStore", "AWSElasticBlockStore"),
         ("cephfs", "CephFS"),
         ("storageos", "StorageOS"),
@@ -209,7 +216,6 @@ pub fn go_name(json: &str) -> String {
         ("externalID", "DoNotUseExternalID"),
         ("reportingComponent", "ReportingController"),
         ("wwids", "WWIDs"),
-        ("metadata", "ObjectMeta"),
         ("sslEnabled", "SSLEnabled"),
         ("gmsaCredentialSpecName", "GMSACredentialSpecName"),
     ];

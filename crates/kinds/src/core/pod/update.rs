@@ -19,8 +19,8 @@ pub fn rules(pod: &Field, old: &Value) {
     annotations(pod, old);
     let spec = pod.child("spec");
     let old = &old["spec"];
-    let grew = ["containers", "initContainers"].map(|kind| containers(&spec.child(kind), old, kind));
-    if grew.contains(&true) {
+    let mut lists = ["containers", "initContainers"].iter();
+    if lists.any(|kind| containers(&spec.child(kind), old, kind)) {
         return;
     }
     deadline(&spec.child("activeDeadlineSeconds"), old);

@@ -8,12 +8,18 @@
 // Helpers whose rooms are still being written.
 #![allow(dead_code)]
 
+mod apps;
+mod coordination;
 mod core;
+mod discovery;
+mod events;
 mod facts;
 mod plain;
+mod rbac;
 mod room;
 mod rooms;
 mod scale;
+mod scheduling;
 #[cfg(test)]
 mod testing;
 mod toolkit;

@@ -25,3 +25,12 @@ pub fn status_apart(subresource: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+/// The values at these JSON pointers, each in its place even if nothing is there.
+pub fn image<'a>(object: &'a serde_json::Value, pointers: &[&str]) -> Vec<&'a serde_json::Value> {
+    const NOTHING: &serde_json::Value = &serde_json::Value::Null;
+    pointers
+        .iter()
+        .map(|pointer| object.pointer(pointer).unwrap_or(NOTHING))
+        .collect()
+}

@@ -4,15 +4,80 @@ use std::sync::Arc;
 
 use resource::{Descriptor, Kind};
 
-use crate::core::pod::Pod;
 use crate::plain::Plain;
+use crate::{apps, coordination, core, discovery, events, rbac, scheduling};
 
-/// The room of a resource.
+type Open = fn(Descriptor) -> Arc<dyn Kind>;
+
+macro_rules! rooms {
+    ($($group:literal { $($plural:literal => $room:path,)* })*) => {
+        /// By group and plural name.
+        const ROOMS: &[(&str, &str, Open)] = &[$($(($group, $plural, |descriptor| Arc::new($room(descriptor))),)*)*];
+    };
+}
+
+rooms! {
+    "" {
+        "configmaps" => core::config_map::ConfigMap,
+        "endpoints" => core::endpoints::Endpoints,
+        "events" => core::event::Event,
+        "namespaces" => core::namespace::Namespace,
+        "nodes" => core::node::Node,
+        "pods" => core::pod::Pod,
+        "secrets" => core::secret::Secret,
+        "serviceaccounts" => core::service_account::ServiceAccount,
+        "services" => core::service::Service,
+    }
+    "apps" {
+        "controllerrevisions" => apps::controller_revision::ControllerRevision,
+        "daemonsets" => apps::daemon_set::DaemonSet,
+        "deployments" => apps::deployment::Deployment,
+        "replicasets" => apps::replica_set::ReplicaSet,
+        "statefulsets" => apps::stateful_set::StatefulSet,
+    }
+    "coordination.k8s.io" {
+        "leases" => coordination::lease::Lease,
+    }
+    "discovery.k8s.io" {
+        "endpointslices" => discovery::endpoint_slice::EndpointSlice,
+    }
+    "events.k8s.io" {
+        "events" => events::event::Event,
+    }
+    "rbac.authorization.k8s.io" {
+        "clusterrolebindings" => rbac::binding::ClusterRoleBinding,
+        "clusterroles" => rbac::role::ClusterRole,
+        "rolebindings" => rbac::binding::RoleBinding,
+        "roles" => rbac::role::Role,
+    }
+    "scheduling.k8s.io" {
+        "priorityclasses" => scheduling::priority_class::PriorityClass,
+    }
+}
+
+/// The room of a resource; a plain one if it has none of its own.
 pub fn open(descriptor: Descriptor) -> Arc<dyn Kind> {
-    let version = descriptor.kind.version.clone();
-    let group = descriptor.kind.group.clone();
-    match (&*group, &*version, descriptor.plural.as_str()) {
-        ("", _, "pods") => Arc::new(Pod(descriptor)),
-        _ => Arc::new(Plain(descriptor)),
+    let room = ROOMS
+        .iter()
+        .find(|(group, plural, _)| *group == descriptor.kind.group && *plural == descriptor.plural);
+    match room {
+        Some((_, _, open)) => open(descriptor),
+        None => Arc::new(Plain(descriptor)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ROOMS;
+
+    #[test]
+    fn every_room_belongs_to_a_served_resource() {
+        for (group, plural, _) in ROOMS {
+            let mut served = schema::resources();
+            assert!(
+                served.any(|(version, resource)| version.group == *group && resource.plural == *plural),
+                "{plural}.{group}"
+            );
+        }
     }
 }

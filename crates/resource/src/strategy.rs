@@ -87,6 +87,11 @@ pub trait Strategy: Send + Sync {
         Vec::new()
     }
 
+    /// What clients are told at every request for this kind, because it will go: `v1 Endpoints is deprecated in v1.33+; ...`.
+    fn deprecation(&self) -> Option<&'static str> {
+        None
+    }
+
     /// As [`Strategy::prepare_for_update`], for a subresource that is a part of the object (`status`,
     /// `ephemeralcontainers`, ...). The caller has already taken everything but the part from `old`, for `status`.
     fn prepare_part_for_update(&self, _subresource: &str, _new: &mut Value, _old: &Value) {}
@@ -96,9 +101,14 @@ pub trait Strategy: Send + Sync {
         ErrorList::new()
     }
 
-    /// Upstream's message if `name` is not a valid name for this kind (`prefix` for a `generateName`).
-    fn validate_name(&self, _name: &str, _prefix: bool) -> Vec<String> {
-        Vec::new()
+    /// Upstream's message if `name` is not a valid name for this kind (`prefix` for a `generateName`). Most kinds' names are
+    /// DNS subdomains.
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        if prefix {
+            meta::name::dns1123_subdomain_prefix(name)
+        } else {
+            meta::name::dns1123_subdomain(name)
+        }
     }
 
     /// Whether a finalizer without a domain may be any word, as for custom resources and the kinds that describe the API.

@@ -330,8 +330,13 @@ impl Field<'_, '_> {
 
     /// `Duplicate value: THIS[: detail]`.
     pub fn duplicate_with(&self, detail: &str) {
+        self.duplicate_printed(&self.printed(), detail);
+    }
+
+    /// `Duplicate value: PRINTED[: detail]`.
+    pub fn duplicate_printed(&self, printed: &str, detail: &str) {
         let separator = if detail.is_empty() { "" } else { ": " };
-        let message = format!("Duplicate value: {}{separator}{detail}", self.printed());
+        let message = format!("Duplicate value: {printed}{separator}{detail}");
         self.say(FieldErrorKind::Duplicate, message);
     }
 

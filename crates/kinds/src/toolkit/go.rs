@@ -93,7 +93,13 @@ impl Node {
 
     /// Upstream holds what concerns the host's namespaces in the security context, and has some fields in another order.
     fn pod_spec(value: Option<&Value>, schema: SchemaRef) -> Self {
-        const MOVED: [&str; 5] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"];
+        const MOVED: [&str; 5] = [
+            "hostNetwork",
+            "hostPID",
+            "hostIPC",
+            "shareProcessNamespace",
+            "hostUsers",
+        ];
         // Each after the field named first.
         const AFTER: [(&str, &str); 3] = [
             ("Subdomain", "SetHostnameAsFQDN"),

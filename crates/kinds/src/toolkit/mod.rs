@@ -1,5 +1,6 @@
 //! What rooms are written with: a cursor to validate with, steps to fill in defaults, helpers for tables.
 
+pub mod addresses;
 pub mod checks;
 pub mod columns;
 pub mod defaults;

@@ -1,8 +1,10 @@
 //! Rules for labels and label selectors.
 
+use meta::LabelSelector;
 use meta::name as names;
 use serde_json::Value;
 
+use super::defaults::Object;
 use super::field::Field;
 
 impl Field<'_, '_> {
@@ -15,6 +17,21 @@ impl Field<'_, '_> {
             for complaint in names::label_value(value.text()) {
                 self.invalid_as(value.text(), &complaint);
             }
+        }
+    }
+
+    /// A map of annotations. Upstream names the map, not the entry.
+    pub fn annotations(&self) {
+        const MAX_BYTES: usize = 256 * 1024;
+        let mut bytes = 0;
+        for (key, value) in self.entries() {
+            for complaint in names::qualified_name(&key.to_lowercase()) {
+                self.invalid_as(key, &complaint);
+            }
+            bytes += key.len() + value.text().len();
+        }
+        if bytes > MAX_BYTES {
+            self.too_long(MAX_BYTES);
         }
     }
 
@@ -48,33 +65,7 @@ fn label_requirement(requirement: &Field) {
 
 /// A label selector as text, as tables and scales show it; empty if it selects everything or is missing.
 pub fn label_selector_text(selector: &Value) -> String {
-    let mut parts: Vec<(&str, String)> = Vec::new();
-    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
-        parts.push((key, format!("{key}={}", value.as_str().unwrap_or(""))));
-    }
-    for requirement in selector["matchExpressions"].as_array().into_iter().flatten() {
-        let key = requirement["key"].as_str().unwrap_or("");
-        let values = || {
-            let mut values: Vec<&str> = requirement["values"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
-            values.sort_unstable();
-            values.join(",")
-        };
-        let text = match requirement["operator"].as_str().unwrap_or("") {
-            "In" => format!("{key} in ({})", values()),
-            "NotIn" => format!("{key} notin ({})", values()),
-            "Exists" => key.to_owned(),
-            _ => format!("!{key}"),
-        };
-        parts.push((key, text));
-    }
-    parts.sort_by_key(|(key, _)| *key);
-    let texts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
-    texts.join(",")
+    LabelSelector::from_object(selector).map_or_else(|_| String::new(), |selector| selector.to_string())
 }
 
 /// A map of labels as text; empty if there are none.
@@ -86,33 +77,12 @@ pub fn map_text(labels: &Value) -> String {
     texts.join(",")
 }
 
-/// Whether a label selector selects an object with these labels. One that is missing selects nothing.
+/// Whether a label selector selects an object with these labels. One that is missing selects nothing; one that is wrong,
+/// which is an error of its own, everything.
 pub fn selects(selector: &Value, labels: &Value) -> bool {
-    let label = |key: &str| labels.get(key).and_then(Value::as_str);
-    let matches_labels = || {
-        let wanted = selector["matchLabels"].as_object().into_iter().flatten();
-        wanted
-            .into_iter()
-            .all(|(key, value)| label(key) == value.as_str())
-    };
-    let matches_expressions = || {
-        let mut requirements = selector["matchExpressions"].as_array().into_iter().flatten();
-        requirements.all(|requirement| {
-            let found = requirement["key"].as_str().and_then(label);
-            let listed = || {
-                let mut values = requirement["values"].as_array().into_iter().flatten();
-                values.any(|value| value.as_str() == found)
-            };
-            match requirement["operator"].as_str().unwrap_or("") {
-                "In" => found.is_some() && listed(),
-                "NotIn" => found.is_none() || !listed(),
-                "Exists" => found.is_some(),
-                "DoesNotExist" => found.is_none(),
-                _ => false,
-            }
-        })
-    };
-    selector.is_object() && matches_labels() && matches_expressions()
+    let nothing = Object::new();
+    let labels = labels.as_object().unwrap_or(&nothing);
+    LabelSelector::from_object(selector).map_or(true, |selector| selector.matches(labels))
 }
 
 #[cfg(test)]

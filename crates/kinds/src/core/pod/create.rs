@@ -55,9 +55,10 @@ pub fn rules(pod: &Field) {
 
 /// What any pod must be like, new or changed.
 pub fn metadata_and_spec(pod: &Field) {
-    annotations(pod);
     let spec = pod.child("spec");
-    validation::spec(&spec, pod.child("metadata").text_of("name"));
+    let metadata = pod.child("metadata");
+    special_annotations(&metadata.child("annotations"), &spec);
+    validation::spec(&spec, metadata.text_of("name"));
     if spec.child("serviceAccountName").is_empty() {
         no_tokens(&spec);
     }
@@ -78,17 +79,15 @@ fn no_tokens(spec: &Field) {
     }
 }
 
-fn annotations(pod: &Field) {
-    let metadata = pod.child("metadata");
-    let annotations = metadata.child("annotations");
+/// Annotations that mean something to pods.
+pub fn special_annotations(annotations: &Field, spec: &Field) {
     for (key, annotation) in annotations.entries() {
-        let value = annotation.text();
-        if key == MIRROR && pod.child("spec").child("nodeName").is_empty() {
+        if key == MIRROR && spec.child("nodeName").is_empty() {
             annotation.invalid("must set spec.nodeName if mirror pod annotation is set");
         } else if key == DELETION_COST {
             deletion_cost(&annotation);
         } else if let Some(container) = key.strip_prefix(APP_ARMOR) {
-            app_armor(pod, &annotation, container, value);
+            app_armor(spec, &annotation, container);
         }
     }
 }
@@ -102,18 +101,17 @@ fn deletion_cost(annotation: &Field) {
     }
 }
 
-fn app_armor(pod: &Field, annotation: &Field, container: &str, profile: &str) {
-    let spec = pod.child("spec");
-    let exists = ["containers", "initContainers", "ephemeralContainers"]
-        .iter()
-        .any(|list| {
-            spec.child(list)
-                .items()
-                .any(|each| each.text_of("name") == container)
-        });
+fn app_armor(spec: &Field, annotation: &Field, container: &str) {
+    let mut lists = ["containers", "initContainers", "ephemeralContainers"].iter();
+    let exists = lists.any(|list| {
+        spec.child(list)
+            .items()
+            .any(|each| each.text_of("name") == container)
+    });
     if !exists {
         annotation.invalid_as(container, "container not found");
     }
+    let profile = annotation.text();
     let is_known =
         matches!(profile, "" | "runtime/default" | "unconfined") || profile.starts_with("localhost/");
     if !is_known {

@@ -10,6 +10,7 @@ pub mod labels;
 pub mod parts;
 pub mod qos;
 pub mod status;
+pub mod template;
 pub mod update;
 pub mod validation;
 pub mod warnings;

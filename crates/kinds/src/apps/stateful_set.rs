@@ -1,0 +1,299 @@
+//! Stateful sets.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::{Value, json};
+
+use super::workload::{collisions, container_cells, container_columns, counts};
+use crate::core::claim;
+use crate::core::pod::{create, defaults, template, warnings};
+use crate::room::{room, status_apart};
+use crate::toolkit::columns::{AGE, NAME, created, name, number};
+use crate::toolkit::defaults::{
+    Object, object_at, object_or_new, objects, remove, text, when_empty, when_missing,
+};
+use crate::toolkit::{Field, Report, same, same_field};
+
+room! {
+    /// Pods with names and storage of their own.
+    StatefulSet
+}
+
+const FROZEN: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
+'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+
+impl Strategy for StatefulSet {
+    fn default(&self, object: &mut Value) {
+        let Some(spec) = object_at(object, &["spec"]) else {
+            return;
+        };
+        when_empty(spec, "podManagementPolicy", "OrderedReady");
+        if let Some(strategy) = object_or_new(spec, "updateStrategy") {
+            when_empty(strategy, "type", "RollingUpdate");
+            if text(strategy, "type") == "RollingUpdate"
+                && let Some(rolling) = object_or_new(strategy, "rollingUpdate")
+            {
+                when_missing(rolling, "partition", 0);
+            }
+        }
+        if let Some(policy) = object_or_new(spec, "persistentVolumeClaimRetentionPolicy") {
+            when_empty(policy, "whenDeleted", "Retain");
+            when_empty(policy, "whenScaled", "Retain");
+        }
+        when_missing(spec, "replicas", 1);
+        when_missing(spec, "revisionHistoryLimit", 10);
+        defaults::template(spec);
+        for claim in objects(spec, "volumeClaimTemplates") {
+            claim_defaults(claim);
+        }
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        remove(
+            object,
+            &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"],
+        );
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        remove(
+            new,
+            &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"],
+        );
+    }
+
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |set| {
+            rules(set);
+            let spec = set.child("spec");
+            if !is_frozen(&new["spec"], &old["spec"]) {
+                spec.forbidden(FROZEN);
+            }
+        })
+    }
+
+    fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |set| {
+            let status = set.child("status");
+            counts(
+                &status,
+                &[
+                    "replicas",
+                    "readyReplicas",
+                    "currentReplicas",
+                    "updatedReplicas",
+                    "availableReplicas",
+                    "observedGeneration",
+                ],
+                &[
+                    ("readyReplicas", "replicas", "status.replicas"),
+                    ("currentReplicas", "replicas", "status.replicas"),
+                    ("updatedReplicas", "replicas", "status.replicas"),
+                    ("availableReplicas", "replicas", "status.replicas"),
+                    ("availableReplicas", "readyReplicas", "status.readyReplicas"),
+                ],
+            );
+            collisions(&status, old);
+        })
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        warnings::of_template(new, old)
+    }
+
+    fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
+        resource::strategy::spec_only(object)
+    }
+
+    fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
+        status_apart(subresource)
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let [containers, images] = container_columns();
+        vec![
+            NAME,
+            Column::string("Ready", "Pods that are ready, of those wanted."),
+            AGE,
+            containers,
+            images,
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let ready = number(object, &["status", "readyReplicas"]);
+        let wanted = number(object, &["spec", "replicas"]);
+        let [containers, images] = container_cells(object);
+        Row {
+            cells: vec![
+                name(object),
+                format!("{ready}/{wanted}").into(),
+                created(object, now),
+                containers,
+                images,
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn claim_defaults(claim: &mut Object) {
+    when_empty(claim, "apiVersion", "v1");
+    when_empty(claim, "kind", "PersistentVolumeClaim");
+    if let Some(spec) = object_or_new(claim, "spec") {
+        defaults::volume::claim_spec(spec);
+    }
+    if let Some(status) = object_or_new(claim, "status") {
+        when_empty(status, "phase", "Pending");
+    }
+}
+
+fn rules(set: &Field) {
+    let spec = set.child("spec");
+    let policy = spec.child("podManagementPolicy");
+    if policy.is_empty() {
+        policy.required("");
+    } else if !matches!(policy.text(), "OrderedReady" | "Parallel") {
+        policy.invalid("must be 'OrderedReady' or 'Parallel'");
+    }
+    update_strategy(&spec.child("updateStrategy"));
+    let retention = spec.child("persistentVolumeClaimRetentionPolicy");
+    for event in ["whenDeleted", "whenScaled"] {
+        retention.child(event).any_of_if_set(&["Delete", "Retain"]);
+    }
+    spec.child("replicas").non_negative();
+    spec.child("minReadySeconds").non_negative();
+    let ordinals = spec.child("ordinals");
+    ordinals.child("start").non_negative();
+    let selector = spec.child("selector");
+    template::needed_selector(&selector, "statefulset");
+    pod_template(&spec.child("template"), &selector);
+    for each in spec.child("volumeClaimTemplates").items() {
+        claim::spec(&each.child("spec"));
+    }
+}
+
+/// Volumes of the claim templates are added to the pods later, so the pods' own rules do not hold yet.
+fn pod_template(template: &Field, selector: &Field) {
+    template::selected(template, selector);
+    let metadata = template.child("metadata");
+    template
+        .standing_for("labels", metadata.child("labels").value())
+        .labels();
+    let annotations = template.standing_for("annotations", metadata.child("annotations").value());
+    annotations.annotations();
+    create::special_annotations(&annotations, &template.child("spec"));
+    template::lasting(template, "StatefulSet");
+}
+
+fn update_strategy(strategy: &Field) {
+    let rolling = strategy.child("rollingUpdate");
+    match strategy.text_of("type") {
+        "" => strategy.required(""),
+        "OnDelete" => {
+            if rolling.is_set() {
+                rolling.invalid("only allowed for updateStrategy 'RollingUpdate'");
+            }
+        }
+        "RollingUpdate" => rolling.child("partition").non_negative(),
+        _ => strategy.invalid("must be 'RollingUpdate' or 'OnDelete'"),
+    }
+}
+
+fn is_frozen(new: &Value, old: &Value) -> bool {
+    const FREE: [&str; 7] = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    let empty = json!({});
+    let fields = |spec: &Value| spec.as_object().cloned().unwrap_or_default();
+    let (new, old) = (
+        if new.is_object() { new } else { &empty },
+        if old.is_object() { old } else { &empty },
+    );
+    let names: Vec<String> = fields(new)
+        .into_iter()
+        .chain(fields(old))
+        .map(|(name, _)| name)
+        .collect();
+    names
+        .iter()
+        .all(|name| FREE.contains(&name.as_str()) || same_field(new, old, name))
+        && same(Some(&new["selector"]), Some(&old["selector"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::apps::deployment::small;
+    use crate::testing::{create_errors, defaulted, update_errors};
+    use serde_json::{Value, json};
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut spec = small();
+        spec[field] = value;
+        json!({"spec": spec})
+    }
+
+    #[test]
+    fn sets_have_their_defaults() {
+        let spec = &defaulted(
+            "apps",
+            "statefulsets",
+            with("volumeClaimTemplates", json!([{"metadata": {"name": "d"}}])),
+        )["spec"];
+        assert_eq!(spec["podManagementPolicy"], "OrderedReady");
+        assert_eq!(
+            spec["updateStrategy"],
+            json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
+        );
+        assert_eq!(
+            spec["volumeClaimTemplates"][0],
+            json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "d"},
+                "spec": {"volumeMode": "Filesystem"}, "status": {"phase": "Pending"},
+            })
+        );
+    }
+
+    #[test]
+    fn wrong_sets_are_refused() {
+        assert!(create_errors("apps", "statefulsets", with("serviceName", json!("s"))).is_empty());
+        assert_eq!(
+            create_errors("apps", "statefulsets", with("podManagementPolicy", json!("x"))),
+            [r#"spec.podManagementPolicy: Invalid value: "x": must be 'OrderedReady' or 'Parallel'"#,]
+        );
+    }
+
+    #[test]
+    fn most_fields_never_change() {
+        let set = |field: &str, value: Value| defaulted("apps", "statefulsets", with(field, value));
+        assert!(
+            update_errors(
+                "apps",
+                "statefulsets",
+                &set("replicas", json!(3)),
+                &set("replicas", json!(1))
+            )
+            .is_empty()
+        );
+        let errors = update_errors(
+            "apps",
+            "statefulsets",
+            &set("serviceName", json!("b")),
+            &set("serviceName", json!("a")),
+        );
+        assert!(
+            errors[0].starts_with("spec: Forbidden: updates to statefulset spec for fields other than"),
+            "{errors:?}"
+        );
+    }
+}

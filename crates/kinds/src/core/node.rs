@@ -1,0 +1,289 @@
+//! Nodes.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use super::pod::validation::scheduling::TAINT_EFFECTS;
+use super::resources;
+use crate::room::{room, status_apart};
+use crate::toolkit::columns::{AGE, NAME, created, list, name, or_none, text};
+use crate::toolkit::defaults::{has, object_at, remove, restore};
+use crate::toolkit::{Field, Report, Seen, same_field};
+
+room! {
+    /// Machines that run pods.
+    Node
+}
+
+const ONLY_THESE: &str = "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)";
+
+impl Strategy for Node {
+    fn default(&self, object: &mut Value) {
+        // What there is can be used, until a kubelet says otherwise.
+        let Some(capacity) = object
+            .pointer("/status/capacity")
+            .filter(|v| !v.is_null())
+            .cloned()
+        else {
+            return;
+        };
+        if let Some(status) = object_at(object, &["status"])
+            && !has(status, "allocatable")
+        {
+            status.insert("allocatable".to_owned(), capacity);
+        }
+    }
+
+    fn keeps_status_on_create(&self) -> bool {
+        true
+    }
+
+    fn prepare_for_create(&self, object: &mut Value) {
+        remove(object, &["spec", "configSource"]);
+    }
+
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        remove(new, &["spec", "configSource"]);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |node| changes(node, old))
+    }
+
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        restore(new, old, "spec");
+    }
+
+    fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |node| changes(node, old))
+    }
+
+    fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
+        status_apart(subresource)
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["spec.unschedulable"]
+    }
+
+    fn selectable_fields(&self, object: &Value) -> Vec<(&'static str, String)> {
+        let unschedulable = object["spec"]["unschedulable"] == Value::Bool(true);
+        vec![("spec.unschedulable", unschedulable.to_string())]
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("Status", "Whether the node can run pods, and gets new ones."),
+            Column::string("Roles", "What the node is for."),
+            AGE,
+            Column::string("Version", "Version of its kubelet."),
+            Column::string("Internal-IP", "Its address within the cluster.").wide(),
+            Column::string("External-IP", "Its address for others.").wide(),
+            Column::string("OS-Image", "Its operating system.").wide(),
+            Column::string("Kernel-Version", "Its kernel.").wide(),
+            Column::string("Container-Runtime", "What runs its containers.").wide(),
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let info = |field: &str| match text(object, &["status", "nodeInfo", field]) {
+            "" => Value::from("<unknown>"),
+            known => known.into(),
+        };
+        Row {
+            cells: vec![
+                name(object),
+                status(object).into(),
+                or_none(&roles(object)),
+                created(object, now),
+                text(object, &["status", "nodeInfo", "kubeletVersion"]).into(),
+                or_none(address(object, "InternalIP")),
+                or_none(address(object, "ExternalIP")),
+                info("osImage"),
+                info("kernelVersion"),
+                info("containerRuntimeVersion"),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn status(node: &Value) -> String {
+    let mut conditions = list(node, &["status", "conditions"]).iter();
+    let ready = match conditions.find(|condition| condition["type"] == "Ready") {
+        Some(condition) if condition["status"] == "True" => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    };
+    if node["spec"]["unschedulable"] == Value::Bool(true) {
+        format!("{ready},SchedulingDisabled")
+    } else {
+        ready.to_owned()
+    }
+}
+
+fn roles(node: &Value) -> String {
+    let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
+    let mut roles: Vec<&str> = labels
+        .filter_map(
+            |(key, value)| match key.strip_prefix("node-role.kubernetes.io/") {
+                Some(role) => Some(role).filter(|role| !role.is_empty()),
+                None if key == "kubernetes.io/role" => value.as_str().filter(|role| !role.is_empty()),
+                None => None,
+            },
+        )
+        .collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles.join(",")
+}
+
+fn address<'a>(node: &'a Value, kind: &str) -> &'a str {
+    list(node, &["status", "addresses"])
+        .iter()
+        .find(|address| address["type"] == kind)
+        .map_or("", |address| text(address, &["address"]))
+}
+
+fn rules(node: &Field) {
+    let (metadata, spec) = (node.child("metadata"), node.child("spec"));
+    taints(
+        &metadata.standing_for("taints", spec.child("taints").value()),
+        &spec,
+    );
+    let status = node.child("status");
+    for kind in ["capacity", "allocatable"] {
+        let amounts = status.child(kind);
+        for (resource, amount) in amounts.entries() {
+            resources::amount(&amounts.standing_for(resource, amount.value()), resource);
+        }
+    }
+    pod_cidrs(&spec.child("podCIDRs"));
+}
+
+/// Upstream's path names the metadata, where taints once were.
+fn taints(taints: &Field, spec: &Field) {
+    let mut seen = Seen::new();
+    let typed = spec.child("taints");
+    for (index, taint) in taints.items().enumerate() {
+        let (key, effect) = (taint.child("key"), taint.child("effect"));
+        key.qualified_name();
+        let value = taint.child("value");
+        let complaints = meta::name::label_value(value.text());
+        if !complaints.is_empty() {
+            value.invalid_as(value.text(), &complaints.join(";"));
+        }
+        effect.one_of(TAINT_EFFECTS);
+        if seen.again((key.text(), effect.text())) {
+            taint.duplicate_printed(
+                &typed.item(index).printed(),
+                "taints must be unique by key and effect pair",
+            );
+        }
+    }
+}
+
+fn pod_cidrs(cidrs: &Field) {
+    let mut families = [0, 0];
+    for cidr in cidrs.items() {
+        cidr.cidr();
+        match meta::name::parse_cidr(cidr.text()) {
+            Some((address, _)) => families[usize::from(address.is_ipv6())] += 1,
+            None => continue,
+        }
+    }
+    if families.iter().any(|&count| count > 1) {
+        cidrs.invalid("may specify no more than one CIDR for each IP family");
+    }
+}
+
+fn changes(node: &Field, old: &Value) {
+    rules(node);
+    let (spec, status) = (node.child("spec"), node.child("status"));
+    let mut addresses = Seen::new();
+    for address in status.child("addresses").items() {
+        if addresses.again((address.text_of("type"), address.text_of("address"))) {
+            address.duplicate();
+        }
+    }
+    let cidrs = spec.child("podCIDRs");
+    let old_spec = &old["spec"];
+    if !list(old_spec, &["podCIDRs"]).is_empty()
+        && spec
+            .value()
+            .is_none_or(|new| !same_field(new, old_spec, "podCIDRs"))
+    {
+        cidrs.forbidden("node updates may not change podCIDR except from \"\" to valid");
+    }
+    let old_provider = text(old_spec, &["providerID"]);
+    if !old_provider.is_empty() && spec.text_of("providerID") != old_provider {
+        spec.child("providerID")
+            .forbidden("node updates may not change providerID except from \"\" to valid");
+    }
+    if spec.text_of("externalID") != text(old_spec, &["externalID"]) {
+        node.child("").forbidden(ONLY_THESE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{cells, create_errors, defaulted, update_errors};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_there_is_can_be_used() {
+        let node = defaulted("", "nodes", json!({"status": {"capacity": {"cpu": "4"}}}));
+        assert_eq!(node["status"]["allocatable"], json!({"cpu": "4"}));
+    }
+
+    #[test]
+    fn taints_are_unique() {
+        let taint = json!({"key": "a", "effect": "NoSchedule"});
+        assert_eq!(
+            create_errors("", "nodes", json!({"spec": {"taints": [taint, taint]}})),
+            [
+                r#"metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair"#,
+            ]
+        );
+        assert_eq!(
+            create_errors("", "nodes", json!({"spec": {"taints": [{"key": "a"}]}})),
+            ["metadata.taints[0].effect: Required value",]
+        );
+    }
+
+    #[test]
+    fn the_pod_range_is_given_once() {
+        let with = |cidrs: Value| json!({"spec": {"podCIDRs": cidrs}});
+        let (none, some) = (with(json!([])), with(json!(["10.0.0.0/24"])));
+        assert!(update_errors("", "nodes", &some, &none).is_empty());
+        assert_eq!(
+            update_errors("", "nodes", &none, &some),
+            ["spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",]
+        );
+        assert_eq!(
+            create_errors("", "nodes", with(json!(["10.0.0.0/24", "10.0.1.0/24"]))),
+            [
+                r#"spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_shows_how_the_node_is() {
+        let node = json!({
+            "metadata": {"name": "n", "labels": {"node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/control-plane": ""}},
+            "spec": {"unschedulable": true},
+            "status": {"conditions": [{"type": "Ready", "status": "Unknown"}], "addresses": [{"type": "InternalIP", "address": "1.2.3.4"}]},
+        });
+        let cells = cells("", "nodes", &node);
+        assert_eq!(cells[1], "NotReady,SchedulingDisabled");
+        assert_eq!(cells[2], "control-plane,worker");
+        assert_eq!(cells[5..7], ["1.2.3.4", "<none>"]);
+    }
+}

@@ -1,0 +1,231 @@
+//! Secrets.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::{Value, json};
+
+use super::config_map::{MAX_BYTES, decoded_len, key, unchanged_if_final};
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::defaults::when_empty;
+use crate::toolkit::{Field, Report};
+
+room! {
+    /// Configuration that not everybody may read.
+    Secret
+}
+
+const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
+const REDACTED: &str = "<secret contents redacted>";
+
+impl Strategy for Secret {
+    fn default(&self, object: &mut Value) {
+        encode_texts(object);
+        if let Some(fields) = object.as_object_mut() {
+            when_empty(fields, "type", "Opaque");
+        }
+    }
+
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |secret| {
+            secret.child("type").immutable(old.get("type"));
+            unchanged_if_final(secret, old, &["data"]);
+            rules(secret);
+        })
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["type"]
+    }
+
+    fn selectable_fields(&self, object: &Value) -> Vec<(&'static str, String)> {
+        vec![("type", text(object, &["type"]).to_owned())]
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("Type", "What the secret is for."),
+            Column::string("Data", "How many entries there are."),
+            AGE,
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let entries = object["data"].as_object().map_or(0, |map| map.len());
+        Row {
+            cells: vec![
+                name(object),
+                text(object, &["type"]).into(),
+                entries.into(),
+                created(object, now),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+/// `stringData` is for writing only: it becomes part of `data`.
+fn encode_texts(object: &mut Value) {
+    let Some(texts) = object
+        .as_object_mut()
+        .and_then(|fields| fields.remove("stringData"))
+    else {
+        return;
+    };
+    let Some(texts) = texts.as_object().filter(|texts| !texts.is_empty()) else {
+        return;
+    };
+    if !object["data"].is_object() {
+        object["data"] = json!({});
+    }
+    for (key, text) in texts {
+        object["data"][key] = STANDARD.encode(text.as_str().unwrap_or("")).into();
+    }
+}
+
+fn rules(secret: &Field) {
+    let data = secret.child("data");
+    let mut size = 0;
+    for (key_text, entry) in data.entries() {
+        key(&entry, key_text);
+        size += decoded_len(entry.text());
+    }
+    if size > MAX_BYTES {
+        data.too_long(MAX_BYTES);
+    }
+    let needed = |key| {
+        let entry = data.key(key);
+        if !entry.is_set() {
+            entry.required("");
+        }
+    };
+    match secret.text_of("type") {
+        "kubernetes.io/service-account-token" => {
+            let metadata = secret.child("metadata");
+            let annotations = metadata.child("annotations");
+            annotations.key(SERVICE_ACCOUNT_NAME).needed();
+        }
+        "kubernetes.io/dockercfg" => docker_config(&data.key(".dockercfg")),
+        "kubernetes.io/dockerconfigjson" => docker_config(&data.key(".dockerconfigjson")),
+        "kubernetes.io/basic-auth" if !data.key("username").is_set() && !data.key("password").is_set() => {
+            needed("username");
+            needed("password");
+        }
+        "kubernetes.io/ssh-auth" => data.key("ssh-privatekey").needed(),
+        "kubernetes.io/tls" => {
+            needed("tls.crt");
+            needed("tls.key");
+        }
+        _ => {}
+    }
+}
+
+fn docker_config(entry: &Field) {
+    if !entry.is_set() {
+        return entry.required("");
+    }
+    let bytes = STANDARD.decode(entry.text()).unwrap_or_default();
+    if let Err(why) = serde_json::from_slice::<serde_json::Map<String, Value>>(&bytes) {
+        entry.invalid_as(REDACTED, &complaint(&bytes, &why));
+    }
+}
+
+/// What Go says of a text that is not a JSON object.
+fn complaint(bytes: &[u8], why: &serde_json::Error) -> String {
+    if bytes.iter().all(u8::is_ascii_whitespace) || why.is_eof() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(value) => {
+            let found = match value {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
+        }
+        Err(_) => {
+            let first = bytes
+                .iter()
+                .find(|b| !b.is_ascii_whitespace())
+                .copied()
+                .unwrap_or(b' ');
+            format!(
+                "invalid character '{}' looking for beginning of value",
+                char::from(first)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{create_errors, defaulted, update_errors};
+
+    #[test]
+    fn texts_become_data() {
+        assert_eq!(
+            defaulted(
+                "",
+                "secrets",
+                json!({"stringData": {"a": "b"}, "data": {"a": "eA==", "c": "eQ=="}})
+            ),
+            json!({"type": "Opaque", "data": {"a": "Yg==", "c": "eQ=="}})
+        );
+    }
+
+    #[test]
+    fn types_ask_for_entries() {
+        let errors =
+            |kind: &str, data: Value| create_errors("", "secrets", json!({"type": kind, "data": data}));
+        assert_eq!(
+            errors("kubernetes.io/tls", json!({"tls.crt": ""})),
+            ["data[tls.key]: Required value"]
+        );
+        assert_eq!(
+            errors("kubernetes.io/basic-auth", json!({})),
+            ["data[username]: Required value", "data[password]: Required value"]
+        );
+        assert!(errors("kubernetes.io/basic-auth", json!({"username": "eA=="})).is_empty());
+        assert_eq!(
+            errors("kubernetes.io/ssh-auth", json!({})),
+            ["data[ssh-privatekey]: Required value"]
+        );
+        assert_eq!(
+            errors("kubernetes.io/service-account-token", json!({})),
+            ["metadata.annotations[kubernetes.io/service-account.name]: Required value"]
+        );
+        assert!(
+            errors(
+                "kubernetes.io/dockerconfigjson",
+                json!({".dockerconfigjson": "e30="})
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            errors("kubernetes.io/dockercfg", json!({".dockercfg": ""})),
+            [
+                r#"data[.dockercfg]: Invalid value: "<secret contents redacted>": unexpected end of JSON input"#
+            ]
+        );
+        assert!(errors("example.com/any", json!({})).is_empty());
+    }
+
+    #[test]
+    fn the_type_stays() {
+        let of = |kind: &str| json!({"type": kind});
+        assert_eq!(
+            update_errors("", "secrets", &of("Opaque"), &of("x/y")),
+            [r#"type: Invalid value: "Opaque": field is immutable"#]
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! The group of service discovery.
+
+pub mod endpoint_slice;

@@ -1,0 +1,152 @@
+//! Priority classes.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, name, number, text};
+use crate::toolkit::defaults::when_missing;
+use crate::toolkit::{Field, Report};
+
+room! {
+    /// How important pods are.
+    PriorityClass
+}
+
+/// The highest value that is not for the system.
+const HIGHEST: i64 = 1_000_000_000;
+const SYSTEM: &str = "system-";
+/// The system's classes, with their values.
+const KNOWN: [(&str, i64); 2] = [
+    ("system-node-critical", 2 * HIGHEST + 1000),
+    ("system-cluster-critical", 2 * HIGHEST),
+];
+
+impl Strategy for PriorityClass {
+    fn default(&self, object: &mut Value) {
+        if let Some(class) = object.as_object_mut() {
+            when_missing(class, "preemptionPolicy", "PreemptLowerPriority");
+        }
+    }
+
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, |class| {
+            let metadata = class.child("metadata");
+            let name = metadata.child("name");
+            let value = class.child("value");
+            if name.text().starts_with(SYSTEM) {
+                if let Err(why) = known(class, name.text()) {
+                    name.forbidden(&format!(
+                        "priority class names with '{SYSTEM}' prefix are reserved for system use only. error: {why}"
+                    ));
+                }
+            } else if value.number() > HIGHEST {
+                value.forbidden(&format!(
+                    "maximum allowed value of a user defined priority is {HIGHEST}"
+                ));
+            }
+            class
+                .child("preemptionPolicy")
+                .any_of_if_set(&["PreemptLowerPriority", "Never"]);
+        })
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |class| {
+            let value = class.child("value");
+            if value.number() != number(old, &["value"]) {
+                value.forbidden("may not be changed in an update.");
+            }
+            class
+                .child("preemptionPolicy")
+                .immutable(old.get("preemptionPolicy"));
+        })
+    }
+
+    /// Nothing that counts ever changes.
+    fn generation_image<'a>(&self, _object: &'a Value) -> Option<Vec<&'a Value>> {
+        Some(Vec::new())
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("Value", "The higher, the more important."),
+            Column::string("Global-Default", "Whether pods without a class have this one."),
+            AGE,
+            Column::string(
+                "PreemptionPolicy",
+                "Whether less important pods are evicted for it.",
+            )
+            .wide(),
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        Row {
+            cells: vec![
+                name(object),
+                number(object, &["value"]).into(),
+                (object["globalDefault"] == Value::Bool(true)).into(),
+                created(object, now),
+                text(object, &["preemptionPolicy"]).into(),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn known(class: &Field, name: &str) -> Result<(), String> {
+    let Some((_, value)) = KNOWN.iter().find(|(known, _)| *known == name) else {
+        return Err(format!("{name} is not a known system priority class"));
+    };
+    if class.child("value").number() != *value {
+        return Err(format!("value of {name} PriorityClass must be {value}"));
+    }
+    if class.child("globalDefault").is_true() {
+        return Err(format!("globalDefault of {name} PriorityClass must be false"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{create_errors, update_errors};
+    use serde_json::{Value, json};
+
+    const GROUP: &str = "scheduling.k8s.io";
+
+    fn check(name: &str, value: i64, expected: &[&str]) {
+        let class = json!({"metadata": {"name": name}, "value": value});
+        assert_eq!(create_errors(GROUP, "priorityclasses", class), expected);
+    }
+
+    #[test]
+    fn the_highest_values_are_the_systems() {
+        check("a", 1_000_000_000, &[]);
+        check(
+            "a",
+            1_000_000_001,
+            &["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
+        );
+        check("system-cluster-critical", 2_000_000_000, &[]);
+        check(
+            "system-x",
+            1,
+            &[
+                "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. \
+             error: system-x is not a known system priority class",
+            ],
+        );
+    }
+
+    #[test]
+    fn values_stay() {
+        let of = |value: Value| json!({"value": value});
+        assert_eq!(
+            update_errors(GROUP, "priorityclasses", &of(json!(2)), &of(json!(1))),
+            ["value: Forbidden: may not be changed in an update.",]
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! What a pod's worker remembers between its steps: what the runtime cannot tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::backoff::Backoff;
+
+/// The memory of one pod's worker.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Whether the pod's volumes are there.
+    pub volumes_ready: bool,
+    /// Not before this moment are the volumes tried again.
+    pub volumes_retry_at: Option<Timestamp>,
+    /// Not before this moment is a sandbox tried again.
+    pub sandbox_retry_at: Option<Timestamp>,
+    /// Sandboxes whose network was taken away.
+    pub stopped_sandboxes: BTreeSet<String>,
+    /// What is being done right now.
+    pub busy: Busy,
+    /// Restarts of containers, by name.
+    pub restarts: BTreeMap<String, Backoff>,
+    /// Containers that could not be started, by name.
+    pub failures: BTreeMap<String, StartFailure>,
+    /// What probes found, by id of the instance.
+    pub health: BTreeMap<String, Health>,
+    /// Restarts that were seen in the API, by name: the least a count may be.
+    pub restart_floor: BTreeMap<String, u32>,
+}
+
+/// Work in progress. Nothing is done twice at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Busy {
+    pub volumes: bool,
+    /// Making a sandbox, or stopping or removing one.
+    pub sandbox: bool,
+    /// The container that is being started: at most one, since they start in order.
+    pub starting: Option<String>,
+    /// Instances that are being stopped, by id, and by when they will be gone.
+    pub stopping: BTreeMap<String, Timestamp>,
+    /// Instances that are being removed, by id.
+    pub removing: BTreeSet<String>,
+}
+
+impl Busy {
+    pub fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A container that could not be started, and when to try again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartFailure {
+    /// `ErrImagePull`, `CreateContainerConfigError`, ...
+    pub reason: String,
+    pub message: String,
+    /// What is said while waiting for the next try, if not the same.
+    pub waiting: Option<(String, String)>,
+    pub at: Timestamp,
+    pub retry_at: Timestamp,
+    pub backoff: Backoff,
+}
+
+/// What probes found out about an instance. None: that probe has no verdict yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    pub startup: Option<Verdict>,
+    pub liveness: Option<Verdict>,
+    pub readiness: Option<Verdict>,
+}
+
+/// The verdict of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Success,
+    Failure,
+}
+
+impl Memory {
+    /// Whether a running instance counts as started: its startup probe, if there is one, has succeeded.
+    pub fn is_started(&self, instance_id: &str, has_startup_probe: bool) -> bool {
+        !has_startup_probe || self.health(instance_id).startup == Some(Verdict::Success)
+    }
+
+    /// Whether a running instance can take traffic.
+    pub fn is_ready(&self, instance_id: &str, has_readiness_probe: bool) -> bool {
+        !has_readiness_probe || self.health(instance_id).readiness == Some(Verdict::Success)
+    }
+
+    pub fn health(&self, instance_id: &str) -> Health {
+        self.health.get(instance_id).cloned().unwrap_or_default()
+    }
+}

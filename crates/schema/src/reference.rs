@@ -1,7 +1,10 @@
 //! A position in a schema, whatever holds it: the generated table for built-in types, a structural schema for custom
 //! resources. Decoders, patches and apply walk objects with it.
 
+use serde_json::Value;
+
 use crate::table::{Facts, Field, Kind, NO_FACTS, Type};
+use crate::zero;
 
 /// What a value at a position is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,12 +179,23 @@ impl<'a> SchemaRef<'a> {
         self.facts().list_map_keys
     }
 
-    /// Whether apply takes this object or map as a whole (`x-kubernetes-map-type: atomic`).
+    /// Whether apply takes this object or map as a whole (`x-kubernetes-map-type: atomic`). What the table knows nothing
+    /// of is always taken so.
     pub fn is_atomic(self) -> bool {
         self.facts().atomic.unwrap_or(match self.kind() {
             Kind::Object(of) => of.atomic,
-            _ => false,
+            _ => self.shape() == Shape::Raw,
         })
+    }
+
+    /// How Go writes a value here of which nothing was given.
+    pub fn zero(self) -> Value {
+        zero::zero(self.kind())
+    }
+
+    /// How Go writes the field that led here if it was not given; none if it leaves it out.
+    pub fn absent(self) -> Option<Value> {
+        zero::absent(self.declaration()?)
     }
 
     /// How a strategic merge patch merges the field that led here.

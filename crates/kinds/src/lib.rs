@@ -5,8 +5,6 @@
 
 // A cursor's lifetimes say nothing that a reader of a rule wants to know.
 #![allow(elided_lifetimes_in_paths)]
-// Helpers whose rooms are still being written.
-#![allow(dead_code)]
 
 mod apps;
 mod coordination;

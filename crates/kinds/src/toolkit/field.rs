@@ -255,6 +255,8 @@ impl<'v> Field<'_, 'v> {
         let parent = self.parent.map_or_else(Path::root, Field::path);
         match self.step {
             Step::Root => parent,
+            // Upstream prints a path of an empty name like this.
+            Step::Name("") => parent.key(""),
             Step::Name(name) => parent.child(name),
             Step::Index(index) => parent.index(index),
             Step::Key(key) => parent.key(key),

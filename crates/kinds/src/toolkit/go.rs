@@ -20,6 +20,16 @@ pub fn indented(value: &Value, schema: Option<SchemaRef>) -> Vec<String> {
     out.split('\n').map(str::to_owned).collect()
 }
 
+/// The same for some fields of an object only, in the given order.
+pub fn indented_fields(value: &Value, schema: Option<SchemaRef>, names: &[&str]) -> Vec<String> {
+    let fields = names
+        .iter()
+        .filter_map(|&name| Some((name, schema?.field(name)?)));
+    let mut out = String::new();
+    Node::structure(Some(value), fields).write_indented(&mut out, 0);
+    out.split('\n').map(str::to_owned).collect()
+}
+
 /// What is to be printed, in order.
 enum Node {
     Text(String),

@@ -57,7 +57,7 @@ pub enum Event {
     Put {
         /// The key with its new value.
         current: KeyValue,
-        /// What it was before: `None` if the key is new, or was not asked for, or has been compacted.
+        /// What it was before: `None` if the key is new, if it was not asked for, or if it has been compacted.
         previous: Option<KeyValue>,
     },
     /// The key was removed, by a transaction or because its time was over.
@@ -95,6 +95,13 @@ impl Event {
         }
     }
 
+    /// Lets go of what the key was before.
+    pub fn forget_previous(&mut self) {
+        match self {
+            Self::Put { previous, .. } | Self::Delete { previous, .. } => *previous = None,
+        }
+    }
+
     /// Whether the change made a key that was not there before.
     pub fn is_create(&self) -> bool {
         matches!(self, Self::Put { current, .. } if current.create_revision == current.mod_revision)
@@ -107,7 +114,7 @@ pub struct WatchBatch {
     /// Every change of the range up to and with this revision has been delivered, this batch included. A watch that starts after it
     /// misses nothing and repeats nothing.
     pub revision: Revision,
-    /// The changes, ordered by revision and within one revision by key. Empty in a progress mark.
+    /// The changes, ordered by revision and within one revision by key. Empty only in a progress mark that was asked for.
     pub events: Vec<Event>,
 }
 

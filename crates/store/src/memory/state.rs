@@ -167,6 +167,10 @@ impl State {
         self.window.compactable(revision)?;
         self.window.compacted = revision;
         self.events.retain(|event| event.revision() >= revision);
+        self.events
+            .iter_mut()
+            .take_while(|event| event.revision() == revision)
+            .for_each(Event::forget_previous);
         self.keys.retain(|_, versions| {
             // The newest version that is not newer than `revision` is what a read at `revision` sees.
             let seen = versions

@@ -65,8 +65,10 @@ impl Cursor {
             let mut changed = pin!(shared.changed.notified());
             // From here on no change is missed, although the future is not polled yet.
             changed.as_mut().enable();
-            if let Some(batch) = self.advance()? {
-                return Ok(batch);
+            match self.advance()? {
+                Step::Told(batch) => return Ok(batch),
+                Step::Silent => continue,
+                Step::CaughtUp => {}
             }
             tokio::select! {
                 () = changed => {}
@@ -75,45 +77,40 @@ impl Cursor {
         }
     }
 
-    /// Moves over the changes there are; gives a batch if it is worth one.
-    fn advance(&mut self) -> Result<Option<WatchBatch>, StoreError> {
+    /// Moves over the next stretch of changes.
+    fn advance(&mut self) -> Result<Step, StoreError> {
         let state = self.shared.state.lock();
         let start = state.window.watchable(Some(self.next))?;
         let mark_wanted = self.progress.requested.swap(false, Ordering::SeqCst);
         let (events, revision) = state.events_from(start, BATCH_EVENTS);
-        let events: Vec<Event> = events
+        let mut events: Vec<Event> = events
             .into_iter()
             .filter(|event| self.request.range.contains(event.key()))
             .cloned()
-            .map(|event| {
-                if self.request.previous {
-                    event
-                } else {
-                    without_previous(event)
-                }
-            })
             .collect();
+        if !self.request.previous {
+            events.iter_mut().for_each(Event::forget_previous);
+        }
         self.next = start.max(revision.next());
         let caught_up = revision == state.window.current;
         if mark_wanted && !caught_up {
             self.progress.request();
         }
-        // A long stretch without events of this range is told too, so that the reader's place does not fall out of history.
-        let worth_telling = !events.is_empty() || mark_wanted || !caught_up;
-        Ok(worth_telling.then_some(WatchBatch { revision, events }))
+        Ok(match caught_up {
+            _ if !events.is_empty() => Step::Told(WatchBatch { revision, events }),
+            true if mark_wanted => Step::Told(WatchBatch { revision, events }),
+            true => Step::CaughtUp,
+            false => Step::Silent,
+        })
     }
 }
 
-fn without_previous(event: Event) -> Event {
-    match event {
-        Event::Put { current, .. } => Event::Put {
-            current,
-            previous: None,
-        },
-        Event::Delete { key, revision, .. } => Event::Delete {
-            key,
-            revision,
-            previous: None,
-        },
-    }
+/// What came of a stretch of changes.
+enum Step {
+    /// Something to deliver.
+    Told(WatchBatch),
+    /// Nothing for this watch, but there are more.
+    Silent,
+    /// Nothing, and there are no more.
+    CaughtUp,
 }

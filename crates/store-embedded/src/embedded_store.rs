@@ -1,0 +1,224 @@
+//! The store: the engine with its threads, behind the port.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use parking_lot::Mutex;
+use store::{
+    KeyRange, KeyValue, Outcome, RangeRequest, RangeResponse, Revision, Snapshot, SnapshotEntry, StateStore,
+    StoreError, Transaction, WatchRequest, WatchStream,
+};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+use crate::clock::Clock;
+use crate::disk::{Directory, Disk};
+use crate::engine::{Engine, Judged, Statistics, measure};
+use crate::keeper::{Bell, Keeper};
+use crate::options::Options;
+use crate::pins::Pin;
+use crate::queue::{Queue, Request};
+use crate::segments::Located;
+use crate::watching;
+use crate::writer::Writer;
+
+/// A [`StateStore`] in a directory. Dropping it closes it, after everything that was begun.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    engine: Arc<Engine>,
+    queue: Arc<Queue>,
+    bell: Arc<Bell>,
+    clock: Clock,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store of a directory, or makes one if the directory is missing or empty. Reads what it needs before it returns, so call it
+    /// where blocking is allowed.
+    ///
+    /// Fails with [`StoreError::Locked`] if another process has the directory open, [`StoreError::Corrupt`] if the files are damaged,
+    /// [`StoreError::UnknownFormat`] if another version wrote them, or as the disk fails. It changes nothing then.
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        Self::open_disk(Arc::new(Directory::open(path)?), options)
+    }
+
+    /// Opens the store of a disk of any kind, otherwise like [`open`](Self::open).
+    pub fn open_disk(disk: Arc<dyn Disk>, options: Options) -> Result<Self, StoreError> {
+        let (engine, housekeeping) = Engine::open(disk, options)?;
+        let engine = Arc::new(engine);
+        let clock = Clock::start();
+        let (queue, bell) = (Arc::new(Queue::default()), Arc::new(Bell::default()));
+        let writer = Writer {
+            engine: engine.clone(),
+            queue: queue.clone(),
+            keeper: bell.clone(),
+            clock,
+        };
+        let keeper = Keeper {
+            engine: engine.clone(),
+            housekeeping,
+            bell: bell.clone(),
+            clock,
+        };
+        let store = Self {
+            engine,
+            queue,
+            bell,
+            clock,
+            threads: Mutex::default(),
+        };
+        store.start("store-writer", || writer.run())?;
+        store.start("store-keeper", || keeper.run())?;
+        Ok(store)
+    }
+
+    /// Commits what was begun and closes the store. Reads and watches that are under way may go on; commits fail.
+    pub fn close(&self) {
+        self.queue.close();
+        self.bell.close();
+        for thread in self.threads.lock().drain(..) {
+            // A panic has been told by the thread itself.
+            let _ = thread.join();
+        }
+    }
+
+    /// The store in numbers.
+    pub fn statistics(&self) -> Statistics {
+        self.engine.statistics()
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        let thread =
+            thread.map_err(|error| StoreError::Unavailable(format!("no thread for {name}: {error}")))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// Has the writer do something and waits for it.
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .push(request(answer), self.engine.options.max_queue_bytes)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[async_trait]
+impl StateStore for EmbeddedStore {
+    fn current_revision(&self) -> Revision {
+        self.engine.window().current
+    }
+
+    fn compacted_revision(&self) -> Revision {
+        self.engine.window().compacted
+    }
+
+    async fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
+        let engine = self.engine.clone();
+        blocking(move || engine.range(&request)).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
+        let size = measure(&transaction, self.engine.options.max_transaction_bytes)?;
+        let judged = self
+            .ask(|answer| Request::Commit {
+                transaction,
+                size,
+                answer,
+            })
+            .await?;
+        match judged {
+            Judged::Committed(revision) => Ok(Outcome::Committed {
+                revision: Revision::new(revision),
+            }),
+            Judged::Conflict { revision, current } => {
+                let current = blocking(move || read_all(current)).await?;
+                Ok(Outcome::Conflict {
+                    revision: Revision::new(revision),
+                    current,
+                })
+            }
+        }
+    }
+
+    async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
+        watching::open(&self.engine, request)
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
+        self.ask(|answer| Request::Compact { revision, answer }).await
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let pin = self.engine.pin(None)?;
+        Ok(Snapshot {
+            revision: Revision::new(pin.revision),
+            entries: snapshot_entries(self.engine.clone(), pin, self.clock),
+        })
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        if self.engine.failure().is_none() {
+            return Ok(());
+        }
+        self.ask(|answer| Request::Probe { answer }).await
+    }
+}
+
+/// Reads from the disk where that may take its time.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
+}
+
+fn read_all(current: Vec<Option<Located>>) -> Result<Vec<Option<KeyValue>>, StoreError> {
+    current
+        .into_iter()
+        .map(|located| located.map(|located| located.read()).transpose())
+        .collect()
+}
+
+fn snapshot_entries(
+    engine: Arc<Engine>,
+    pin: Pin,
+    clock: Clock,
+) -> BoxStream<'static, Result<SnapshotEntry, StoreError>> {
+    let pages = stream::try_unfold((KeyRange::all(), pin), move |(mut rest, pin)| {
+        let engine = engine.clone();
+        blocking(move || {
+            let Some(page) = engine.page(&mut rest, &pin) else {
+                return Ok(None);
+            };
+            let mut entries = Vec::with_capacity(page.len());
+            for located in page {
+                let time_to_live = located.expires_ms().map(|due_ms| remaining(due_ms, clock));
+                entries.push(Ok(SnapshotEntry {
+                    key_value: located.read()?,
+                    time_to_live,
+                }));
+            }
+            Ok(Some((stream::iter(entries), (rest, pin))))
+        })
+    });
+    pages.try_flatten().boxed()
+}
+
+fn remaining(due_ms: u64, clock: Clock) -> Duration {
+    Duration::from_millis(due_ms.saturating_sub(clock.now_ms()))
+}

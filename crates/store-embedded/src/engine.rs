@@ -1,0 +1,129 @@
+//! The store without its threads: everything happens when it is called, on the caller's thread.
+//!
+//! Locks are taken in this order: log, state, history. The log's lock makes one writer of many threads. The state's lock is never held
+//! while the disk is waited for.
+
+mod checkpointing;
+mod commit;
+mod compaction;
+mod housekeeping;
+mod opening;
+mod reading;
+mod relocation;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use store::{Revision, RevisionWindow, StoreError};
+
+use crate::disk::Folder;
+use crate::format::identity::Identity;
+use crate::history::History;
+use crate::index::Index;
+use crate::log::Log;
+use crate::options::Options;
+use crate::pins::Pins;
+use crate::segments::Segments;
+use crate::watches::Watches;
+
+pub(crate) use commit::{Judged, measure};
+pub(crate) use housekeeping::Housekeeping;
+
+/// Everything of an open store.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) options: Options,
+    pub(crate) history: History,
+    pub(crate) watches: Watches,
+    folder: Folder,
+    identity: Identity,
+    log: Mutex<Log>,
+    state: RwLock<State>,
+    pins: Arc<Pins>,
+    /// Why the last write failed, if it did.
+    failure: Mutex<Option<StoreError>>,
+    /// How many bytes of log were read or written since the store was opened.
+    log_bytes: AtomicU64,
+    segments_taken: AtomicU64,
+}
+
+/// What the keys are and where their values lie.
+#[derive(Debug)]
+struct State {
+    index: Index,
+    segments: Segments,
+}
+
+/// A store in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// How many keys there are, those included that are deleted but still in history.
+    pub keys: usize,
+    /// How many changes are in history.
+    pub history_changes: usize,
+    /// How many segments the log has.
+    pub segments: usize,
+    /// How many bytes the segments take.
+    pub segment_bytes: u64,
+    /// How many of these bytes are needed.
+    pub live_bytes: u64,
+    /// How many watches there are.
+    pub watches: usize,
+}
+
+impl Engine {
+    /// The revisions that can be read.
+    pub(crate) fn window(&self) -> RevisionWindow {
+        // In this order, so that the compacted revision is never the greater one.
+        let compacted = Revision::new(self.pins.compacted());
+        RevisionWindow {
+            compacted,
+            current: Revision::new(self.history.current()),
+        }
+    }
+
+    /// Whether the last write went well.
+    pub(crate) fn failure(&self) -> Option<StoreError> {
+        self.failure.lock().clone()
+    }
+
+    /// Finds out whether a write would go well now, if the last one did not.
+    pub(crate) fn probe(&self) -> Result<(), StoreError> {
+        if self.failure().is_none() {
+            return Ok(());
+        }
+        self.append_records(0, |_| ())
+    }
+
+    /// How many segments have been taken into use. A new one is an occasion for housekeeping.
+    pub(crate) fn segments_taken(&self) -> u64 {
+        self.segments_taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is more history than there may be.
+    pub(crate) fn has_too_much_history(&self) -> bool {
+        self.history.len() > self.options.max_history_changes
+    }
+
+    /// When the next key is due, in milliseconds since 1970.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.state.read().index.next_due()
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let state = self.state.read();
+        let mut statistics = Statistics {
+            keys: state.index.key_count(),
+            history_changes: self.history.len(),
+            watches: self.watches.len(),
+            ..Statistics::default()
+        };
+        for segment in state.segments.uses() {
+            statistics.segments += 1;
+            statistics.segment_bytes += segment.size;
+            statistics.live_bytes += segment.live_bytes;
+        }
+        statistics
+    }
+}

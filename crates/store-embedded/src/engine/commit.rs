@@ -1,0 +1,342 @@
+//! Committing: transactions are judged one after the other, and written all at once.
+
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+use store::{Key, Operation, Precondition, Put, StoreError, Transaction};
+
+use super::{Engine, State};
+use crate::format::record::{MAX_KEY, Record, RecordKind};
+use crate::history::{Change, ChangeKind};
+use crate::log::{FrameSlot, Log};
+use crate::segments::Located;
+use crate::version::{Location, Version};
+
+/// How a transaction ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Judged {
+    /// It has this revision, and is durable.
+    Committed(u64),
+    /// A precondition did not hold.
+    Conflict {
+        /// The revision at which that was seen.
+        revision: u64,
+        /// What was there instead, to be read.
+        current: Vec<Option<Located>>,
+    },
+}
+
+/// At most so many keys are deleted at once because they are due.
+const EXPIRE_AT_ONCE: usize = 500;
+
+impl Engine {
+    /// Commits a group of transactions, which have been validated. All that succeed are durable when this returns; if the disk fails, none
+    /// has happened.
+    pub(crate) fn commit(&self, group: Vec<Transaction>, now_ms: u64) -> Vec<Result<Judged, StoreError>> {
+        let count = group.len();
+        match self.try_commit(group, now_ms) {
+            Ok(judged) => judged.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); count],
+        }
+    }
+
+    fn try_commit(&self, transactions: Vec<Transaction>, now_ms: u64) -> Result<Vec<Judged>, StoreError> {
+        let mut log = self.log.lock();
+        self.ensure_room(&mut log, transactions.iter().map(record_bytes).sum())?;
+        let before = self.history.current();
+        let mut state = self.state.write();
+        let mut group = Group {
+            slot: log.begin(),
+            state: &mut state,
+            revision: before,
+            now_ms,
+            changes: Vec::new(),
+        };
+        let judged: Vec<_> = transactions
+            .into_iter()
+            .map(|transaction| group.judge(transaction))
+            .collect();
+        let Group {
+            revision, changes, ..
+        } = group;
+        drop(state);
+        if changes.is_empty() {
+            return Ok(judged);
+        }
+        if let Err(error) = self.append(&mut log, revision) {
+            let mut state = self.state.write();
+            changes.iter().rev().for_each(|change| state.undo(&change.key));
+            return Err(error);
+        }
+        let keys = self.watches.changed_keys(&changes);
+        self.history.publish(changes, revision);
+        self.watches.published(before, revision, &keys);
+        Ok(judged)
+    }
+
+    /// Deletes the keys that are due, each in a revision of its own.
+    pub(crate) fn expire(&self, now_ms: u64) -> Result<(), StoreError> {
+        loop {
+            let deletions = self.state.read().deletions_due(now_ms);
+            if deletions.is_empty() {
+                return Ok(());
+            }
+            self.try_commit(deletions, now_ms)?;
+        }
+    }
+
+    /// Writes a frame with records that make no revision.
+    pub(super) fn append_records<T>(
+        &self,
+        record_bytes: usize,
+        records: impl FnOnce(&mut FrameSlot<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let mut log = self.log.lock();
+        self.append_records_to(&mut log, record_bytes, records)
+    }
+
+    /// [`append_records`](Self::append_records) to a log that is locked already.
+    pub(super) fn append_records_to<T>(
+        &self,
+        log: &mut MutexGuard<'_, Log>,
+        record_bytes: usize,
+        records: impl FnOnce(&mut FrameSlot<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        self.ensure_room(log, record_bytes)?;
+        let answer = records(&mut log.begin());
+        self.append(log, self.history.current())?;
+        Ok(answer)
+    }
+
+    fn ensure_room(&self, log: &mut Log, record_bytes: usize) -> Result<(), StoreError> {
+        let finished = log.position();
+        let new = log
+            .ensure_room(record_bytes)
+            .inspect_err(|error| self.failed(error))?;
+        if let Some((segment, capacity)) = new {
+            let mut state = self.state.write();
+            state.segments.set_size(finished.segment, finished.offset);
+            state.segments.add(segment, capacity);
+            self.segments_taken.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn append(&self, log: &mut Log, revision: u64) -> Result<(), StoreError> {
+        let before = log.position();
+        let active = log.active_number();
+        let result = log.append(revision);
+        match &result {
+            Ok(()) => {
+                let start = if log.position().segment == before.segment {
+                    before.offset
+                } else {
+                    0
+                };
+                self.log_bytes
+                    .fetch_add(log.position().offset - start, Ordering::Relaxed);
+                self.failure.lock().take();
+            }
+            Err(error) => {
+                self.failed(error);
+                // A segment whose first frame failed holds nothing.
+                let empty = active.filter(|&number| number != before.segment);
+                let mut state = self.state.write();
+                state.segments.set_size(before.segment, before.offset);
+                empty
+                    .into_iter()
+                    .for_each(|number| state.segments.set_size(number, 0));
+            }
+        }
+        result
+    }
+
+    fn failed(&self, error: &StoreError) {
+        let mut failure = self.failure.lock();
+        if failure.is_none() {
+            tracing::error!(%error, "the state store cannot write");
+        }
+        *failure = Some(error.clone());
+    }
+}
+
+/// How many bytes the records of a transaction take at most.
+fn record_bytes(transaction: &Transaction) -> usize {
+    transaction.operations.iter().map(operation_bytes).sum()
+}
+
+fn operation_bytes(operation: &Operation) -> usize {
+    let value = match operation {
+        Operation::Put(put) => put.value.len(),
+        Operation::Delete(_) => 0,
+    };
+    Record::length(operation.key().len(), value)
+}
+
+/// Refuses what cannot be written; otherwise gives the size.
+pub(crate) fn measure(transaction: &Transaction, limit: usize) -> Result<usize, StoreError> {
+    transaction.validate()?;
+    if transaction
+        .operations
+        .iter()
+        .any(|operation| operation.key().len() > MAX_KEY)
+    {
+        return Err(StoreError::Invalid("a key must not be longer than 65535 bytes"));
+    }
+    let size = transaction.operations.iter().map(payload_bytes).sum();
+    if size > limit {
+        return Err(StoreError::TooLarge { size, limit });
+    }
+    Ok(size)
+}
+
+fn payload_bytes(operation: &Operation) -> usize {
+    match operation {
+        Operation::Put(put) => put.key.len() + put.value.len(),
+        Operation::Delete(key) => key.len(),
+    }
+}
+
+impl State {
+    fn undo(&mut self, key: &Key) {
+        if let Some(version) = self.index.newest(key) {
+            self.segments.release(version.location);
+        }
+        self.index.undo(key);
+    }
+
+    fn deletions_due(&self, now_ms: u64) -> Vec<Transaction> {
+        let due = self.index.due(now_ms, EXPIRE_AT_ONCE).into_iter();
+        due.filter_map(|key| {
+            let revision = self.index.newest(&key)?.revision;
+            Some(Transaction::delete_at(key, revision.into()))
+        })
+        .collect()
+    }
+}
+
+/// A group that is being judged. Its changes are in the index already, where nobody but the group looks.
+struct Group<'a> {
+    slot: FrameSlot<'a>,
+    state: &'a mut State,
+    /// The revision of the last transaction that changed something.
+    revision: u64,
+    now_ms: u64,
+    changes: Vec<Change>,
+}
+
+impl Group<'_> {
+    fn judge(&mut self, transaction: Transaction) -> Judged {
+        if !transaction
+            .preconditions
+            .iter()
+            .all(|precondition| self.holds(precondition))
+        {
+            let current = transaction
+                .preconditions
+                .iter()
+                .map(|precondition| self.held(precondition));
+            return Judged::Conflict {
+                revision: self.revision,
+                current: current.collect(),
+            };
+        }
+        let mut operations = transaction.operations;
+        operations.sort_by(|one, other| one.key().cmp(other.key()));
+        let revision = self.revision + 1;
+        for operation in operations {
+            match operation {
+                Operation::Put(put) => self.put(put, revision),
+                Operation::Delete(key) => self.delete(key, revision),
+            }
+        }
+        Judged::Committed(self.revision)
+    }
+
+    fn newest(&self, key: &Key) -> Option<&Version> {
+        self.state
+            .index
+            .newest(key)
+            .filter(|version| !version.is_deletion())
+    }
+
+    fn holds(&self, precondition: &Precondition) -> bool {
+        let revision = self
+            .newest(&precondition.key)
+            .map_or(0, |version| version.revision);
+        revision == precondition.mod_revision.get()
+    }
+
+    fn held(&self, precondition: &Precondition) -> Option<Located> {
+        let version = self.newest(&precondition.key)?;
+        Some(self.state.segments.locate(&precondition.key, version))
+    }
+
+    fn put(&mut self, put: Put, revision: u64) {
+        let expires_ms = put.time_to_live.map_or(0, |time_to_live| {
+            let milliseconds = u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX);
+            // One more, because the clock has cut off what it was past the last millisecond.
+            self.now_ms.saturating_add(milliseconds).saturating_add(1)
+        });
+        let previous = self.newest(&put.key);
+        let (create_revision, version) = previous.map_or((revision, 1), |previous| {
+            (previous.create_revision, previous.version + 1)
+        });
+        let record = Record {
+            kind: RecordKind::Put,
+            revision,
+            create_revision,
+            version,
+            expires_ms,
+            key: &put.key,
+            value: &put.value,
+        };
+        let location = self.slot.push(&record);
+        self.state.segments.hold(location);
+        let version_of_key = Version {
+            revision,
+            create_revision,
+            version,
+            expires_ms,
+            location,
+        };
+        let value = Some(put.value);
+        self.change(
+            put.key,
+            version_of_key,
+            ChangeKind::Put {
+                create_revision,
+                version,
+                value,
+            },
+        );
+    }
+
+    fn delete(&mut self, key: Key, revision: u64) {
+        if self.newest(&key).is_some() {
+            self.slot.push(&Record::delete(&key, revision));
+            self.change(key, Version::deletion(revision), ChangeKind::Delete);
+        }
+    }
+
+    fn change(&mut self, key: Key, version: Version, kind: ChangeKind) {
+        let revision = version.revision;
+        let key = self.state.index.insert(key, version);
+        self.changes.push(Change { revision, key, kind });
+        self.revision = revision;
+    }
+}
+
+impl FrameSlot<'_> {
+    /// Adds a record to the frame; gives where it will lie.
+    pub(super) fn push(&mut self, record: &Record<'_>) -> Location {
+        let offset = self.next_offset();
+        let seal = self.seal;
+        let length = record.encode(seal, self.buffer());
+        Location {
+            segment: self.segment.number,
+            offset,
+            length,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Forgetting history.
+
+use store::{Revision, StoreError};
+
+use super::Engine;
+use crate::format::record::{RECORD_HEADER, Record};
+
+/// So many changes are forgotten before others get a turn at the state.
+const FORGET_AT_ONCE: usize = 500;
+
+impl Engine {
+    /// Makes `revision` the oldest that can be read, durably. What is not needed any more is [forgotten](Self::forget) later.
+    pub(crate) fn compact(&self, revision: Revision) -> Result<(), StoreError> {
+        let mut log = self.log.lock();
+        self.window().compactable(revision)?;
+        let record = Record::compact(revision.get());
+        self.append_records_to(&mut log, RECORD_HEADER, |slot| slot.push(&record))?;
+        self.pins.set_compacted(revision.get());
+        Ok(())
+    }
+
+    /// Forgets what no read can see any more. Gives whether that is all there was to forget, or reads hold some of it back.
+    pub(crate) fn forget(&self) -> bool {
+        let horizon = self.pins.horizon();
+        loop {
+            let keys = self.history.forget(horizon, FORGET_AT_ONCE);
+            if keys.is_empty() {
+                return horizon == self.pins.compacted();
+            }
+            let mut state = self.state.write();
+            let super::State { index, segments } = &mut *state;
+            for key in &keys {
+                index.prune(key, horizon, |location| segments.release(location));
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Opening a store.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+use store::StoreError;
+
+use super::checkpointing::Checkpointed;
+use super::{Engine, Housekeeping, State};
+use crate::disk::{Disk, Folder};
+use crate::format::identity::{FORMAT, Identity};
+use crate::format::{checkpoint, segment};
+use crate::history::History;
+use crate::log::Log;
+use crate::options::Options;
+use crate::pins::Pins;
+use crate::recovery::{Recovered, recover};
+use crate::watches::Watches;
+
+impl Engine {
+    /// Opens the store of a folder, or makes one if the folder is empty.
+    pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, Housekeeping), StoreError> {
+        let folder = Folder::new(disk);
+        let names = folder.list()?;
+        let identity = match identify(&folder, &names)? {
+            Some(identity) => identity,
+            None => Identity::create(&folder)?,
+        };
+        let recovered = recover(&folder, identity, &names)?;
+        make_durable(&recovered)?;
+        for name in &recovered.superfluous {
+            folder.remove(name)?;
+        }
+        let checkpoint = recovered
+            .checkpoint
+            .map(|(number, size)| Checkpointed { number, size });
+        Ok((
+            Self::new(folder, identity, options, recovered),
+            Housekeeping::new(checkpoint),
+        ))
+    }
+
+    fn new(folder: Folder, identity: Identity, options: Options, recovered: Recovered) -> Self {
+        let Recovered {
+            index,
+            segments,
+            changes,
+            revision,
+            compacted,
+            position,
+            next_number,
+            ..
+        } = recovered;
+        let log = Log::new(
+            folder.clone(),
+            identity,
+            options.segment_bytes,
+            position,
+            next_number,
+        );
+        Self {
+            history: History::new(changes, revision, options.recent_value_bytes),
+            watches: Watches::default(),
+            folder,
+            identity,
+            log: Mutex::new(log),
+            state: RwLock::new(State { index, segments }),
+            pins: Arc::new(Pins::new(compacted)),
+            failure: Mutex::new(None),
+            log_bytes: AtomicU64::new(recovered.log_bytes),
+            segments_taken: AtomicU64::new(0),
+            options,
+        }
+    }
+}
+
+/// Which store a folder holds; `None` if it is empty. Data without an identity is not an empty folder.
+pub(crate) fn identify(folder: &Folder, names: &[String]) -> Result<Option<Identity>, StoreError> {
+    let identity = Identity::read(folder, names)?;
+    let is_data = |name: &String| segment::number(name).or(checkpoint::number(name)).is_some();
+    if identity.is_none() && names.iter().any(is_data) {
+        return Err(StoreError::Corrupt {
+            path: folder.path(FORMAT),
+            offset: 0,
+            problem: "the file is missing, though there is data".to_owned(),
+        });
+    }
+    Ok(identity)
+}
+
+/// What was read may have been on its way to the disk only: after the kill of a process the kernel still has what the disk has not. It
+/// is about to be shown to others, so it has to stay. Then what the last segment holds beyond is cut off.
+fn make_durable(recovered: &Recovered) -> Result<(), StoreError> {
+    if let Some(last) = recovered.segments.file(recovered.position.segment) {
+        last.file.sync()?;
+        last.file.truncate(recovered.position.offset)?;
+    }
+    Ok(())
+}

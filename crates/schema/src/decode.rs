@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::reference::SchemaRef;
 use crate::syntax;
 use crate::zero::zero;
+pub(crate) use problems::MAX_OBJECTS;
 use problems::Problems;
 pub use type_meta::{TypeMeta, type_meta};
 use value::Slot;
@@ -97,7 +98,7 @@ impl fmt::Display for StrictReport {
 /// Why something cannot be decoded. The texts are Go's; the request's handler says around them what it was about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The input is no JSON (or YAML) at all.
+    /// The input is no JSON (or YAML) at all, or beyond its bounds.
     #[error("{0}")]
     Syntax(String),
     /// A value is not what the type wants: `json: cannot unmarshal string into Go struct field ...`.
@@ -112,7 +113,7 @@ pub enum DecodeError {
 /// [`FieldValidation::Ignore`].
 ///
 /// # Errors
-/// For bad syntax, nesting too deep, values of the wrong type, and as said above.
+/// For bad syntax, nesting too deep, more objects than make sense, values of the wrong type, and as said above.
 pub fn decode_json(
     json: &[u8],
     schema: SchemaRef<'_>,

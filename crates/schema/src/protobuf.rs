@@ -10,7 +10,7 @@ mod wire;
 
 use serde_json::Value;
 
-use crate::decode::TypeMeta;
+use crate::decode::{MAX_OBJECTS, TypeMeta};
 use crate::reference::SchemaRef;
 
 pub use decode::decode_message;
@@ -61,6 +61,9 @@ pub enum ProtobufError {
     /// Messages in messages beyond any sense.
     #[error("proto: exceeded max depth")]
     Depth,
+    /// More objects in one than make sense.
+    #[error("proto: more than {MAX_OBJECTS} objects in one")]
+    Objects,
     /// A value whose own form is not met, in the words of its type.
     #[error("{0}")]
     Form(String),

@@ -35,6 +35,13 @@ pub(crate) fn read<T>(
     outcome.map_err(|error| match error.classify() {
         // The syntax is fine, so that only the limit of nesting is left.
         Category::Syntax => "exceeded max depth".to_owned(),
-        _ => error.to_string(),
+        _ => without_position(&error),
     })
+}
+
+/// The message without line and column, which Go does not tell.
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    message.strip_suffix(&position).unwrap_or(&message).to_owned()
 }

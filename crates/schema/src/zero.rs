@@ -28,9 +28,14 @@ pub(crate) fn zero_object(of: &Type) -> Map<String, Value> {
     given.collect()
 }
 
+/// Whether a field that was not given is left out.
+pub(crate) fn is_left_out(field: &Field) -> bool {
+    field.omitzero || (field.omitempty && (field.pointer || can_be_empty(field.kind)))
+}
+
 /// How a field is written that was not given; none if it is left out.
 pub(crate) fn absent(field: &Field) -> Option<Value> {
-    if field.omitzero || (field.omitempty && (field.pointer || can_be_empty(field.kind))) {
+    if is_left_out(field) {
         None
     } else if field.pointer {
         Some(Value::Null)

@@ -1,20 +1,25 @@
-//! What a decoder found wrong.
+//! What a decoder has found: what is wrong, and how much there is.
 
-use std::collections::HashSet;
+use serde::de::Error;
+use serde_json::Value;
 
 use super::FieldValidation;
 use super::place::Place;
 use crate::table::Kind;
+use crate::zero::zero;
 
 /// Upstream reports no more than that many.
 const MAX_STRICT: usize = 100;
+
+/// An input may hold no more objects than that: `{}` is two bytes long, and what stands for it in memory a few hundred.
+pub(crate) const MAX_OBJECTS: usize = 250_000;
 
 /// What was found so far.
 pub(super) struct Problems {
     collects_strict: bool,
     strict: Vec<String>,
-    reported: HashSet<String>,
     error: Option<Failure>,
+    objects: usize,
 }
 
 /// Why a value cannot be decoded.
@@ -30,8 +35,8 @@ impl Problems {
         Self {
             collects_strict: validation != FieldValidation::Ignore,
             strict: Vec::new(),
-            reported: HashSet::new(),
             error: None,
+            objects: 0,
         }
     }
 
@@ -47,6 +52,24 @@ impl Problems {
         outcome
     }
 
+    /// A value of a list or map, the zero value for null.
+    pub fn given<E: Error>(&mut self, value: Value, of: Kind) -> Result<Value, E> {
+        if !value.is_null() {
+            return Ok(value);
+        }
+        self.object()?;
+        Ok(zero(of))
+    }
+
+    /// Counts an object.
+    pub fn object<E: Error>(&mut self) -> Result<(), E> {
+        self.objects += 1;
+        if self.objects > MAX_OBJECTS {
+            return Err(E::custom(format_args!("more than {MAX_OBJECTS} objects in one")));
+        }
+        Ok(())
+    }
+
     pub fn unknown(&mut self, place: &Place<'_>) {
         self.strict("unknown", place);
     }
@@ -60,7 +83,7 @@ impl Problems {
             return;
         }
         let message = format!("{what} field {}", meta::quote(&place.to_string()));
-        if self.reported.insert(message.clone()) {
+        if !self.strict.contains(&message) {
             self.strict.push(message);
         }
     }

@@ -1,6 +1,7 @@
 //! Decoding, by table.
 
 use meta::GroupVersionKind;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{DecodeError, FieldValidation, StrictReport, decode_json};
@@ -309,6 +310,74 @@ fn nesting_is_bounded() {
     assert!(decode(revision, &nested(100), FieldValidation::Strict).is_ok());
     let refused = decode(revision, &nested(100_000), FieldValidation::Strict);
     assert_eq!(refused, Err(DecodeError::Syntax("exceeded max depth".to_owned())));
+}
+
+#[test]
+fn objects_are_bounded() {
+    let many = |item: &str, count: usize| {
+        format!(r#"{{"spec":{{"containers":[{}]}}}}"#, vec![item; count].join(","))
+    };
+    assert!(decode(POD, &many("{}", 10_000), FieldValidation::Strict).is_ok());
+    for item in ["{}", "null"] {
+        let refused = decode(POD, &many(item, 300_000), FieldValidation::Strict);
+        let message = "more than 250000 objects in one".to_owned();
+        assert_eq!(refused, Err(DecodeError::Syntax(message)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_decodes_decodes_to_itself(json in any_json()) {
+        for kind in [POD, DEPLOYMENT, ("apiextensions.k8s.io/v1", "CustomResourceDefinition")] {
+            if let Ok((once, _)) = decode(kind, &json.to_string(), FieldValidation::Warn) {
+                let (twice, report) = decode(kind, &once.to_string(), FieldValidation::Strict).expect("decodes again");
+                prop_assert_eq!(once, twice);
+                prop_assert!(report.is_empty());
+            }
+        }
+    }
+}
+
+/// Trees with names that the tested kinds have, in places where they may or may not belong.
+fn any_json() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "metadata",
+        "spec",
+        "status",
+        "labels",
+        "containers",
+        "template",
+        "resources",
+        "limits",
+        "name",
+        "items",
+        "versions",
+        "schema",
+        "openAPIV3Schema",
+        "properties",
+        "additionalProperties",
+        "creationTimestamp",
+        "replicas",
+    ]);
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        Just(json!("")),
+        Just(json!("2020-01-01T00:00:00+01:00")),
+        Just(json!("1.5Gi")),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map(name.clone(), inner, 0..4).prop_map(|fields| {
+                fields
+                    .into_iter()
+                    .map(|(name, field)| (name.to_owned(), field))
+                    .collect()
+            }),
+        ]
+    })
 }
 
 #[test]

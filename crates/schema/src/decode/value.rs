@@ -12,7 +12,7 @@ use super::problems::Problems;
 use crate::forms;
 use crate::generated::apiextensions_v1::JSON_SCHEMA_PROPS;
 use crate::table::{Field, Kind, SchemaOr, Type};
-use crate::zero::{absent, present, zero};
+use crate::zero::{absent, present};
 
 /// Where a value is to be read, and what it should be. The outcome is null for what counts as not given.
 pub(super) struct Slot<'p, 's> {
@@ -132,67 +132,42 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
 
 impl Slot<'_, '_> {
     fn object<'de, A: MapAccess<'de>>(self, of: &'static Type, mut entries: A) -> Result<Value, A::Error> {
-        let resumed = self.earlier.is_some();
-        let mut object = self.earlier.unwrap_or_default();
-        // Bit n is set when field n was seen; the table holds no type with more fields.
-        let mut seen: u64 = 0;
+        self.problems.object()?;
+        let mut fields = Fields::new(self.earlier);
         loop {
             let key = FieldKey {
                 of,
                 keeps_unknown: self.problems.collects_strict(),
             };
-            let (index, field) = match entries.next_key_seed(key)? {
-                None => break,
+            let index = match entries.next_key_seed(key)? {
+                None => return Ok(Value::Object(fields.finish(of))),
+                Some(Key::Known(index)) => index,
                 Some(Key::Unknown(name)) => {
-                    let step = Step::Key(&name);
                     self.problems.unknown(&Place {
                         above: self.place,
-                        step,
+                        step: Step::Key(&name),
                     });
                     entries.next_value::<IgnoredAny>()?;
                     continue;
                 }
-                Some(Key::Known(index)) => (index, &of.fields[index]),
             };
-            let step = Step::Field { owner: of, field };
+            let field = &of.fields[index];
             let place = Place {
                 above: self.place,
-                step,
+                step: Step::Field { owner: of, field },
             };
-            let again = seen & (1 << index) != 0;
-            seen |= 1 << index;
+            let again = fields.meet(index);
             if again {
                 self.problems.duplicate(&place);
             }
-            let earlier = match field.kind {
-                Kind::Object(_) | Kind::Map(_) if again || resumed => take_object(&mut object, field),
-                _ => None,
-            };
             let value = entries.next_value_seed(Slot {
                 kind: field.kind,
                 place: Some(&place),
                 problems: &mut *self.problems,
-                earlier,
+                earlier: fields.take_earlier(field, again),
             })?;
-            match present(field, value) {
-                Some(value) => {
-                    object.insert(field.name.to_owned(), value);
-                }
-                None if again || resumed => {
-                    object.remove(field.name);
-                }
-                None => {}
-            }
+            fields.put(field, again, value);
         }
-        for (index, field) in of.fields.iter().enumerate() {
-            if seen & (1 << index) == 0
-                && let Some(value) = absent(field)
-                && !(resumed && object.contains_key(field.name))
-            {
-                object.insert(field.name.to_owned(), value);
-            }
-        }
-        Ok(Value::Object(object))
     }
 
     fn map<'de, A: MapAccess<'de>>(self, of: Kind, mut entries: A) -> Result<Value, A::Error> {
@@ -213,8 +188,7 @@ impl Slot<'_, '_> {
                 problems: &mut *self.problems,
                 earlier: None,
             })?;
-            let value = if value.is_null() { zero(of) } else { value };
-            object.insert(key, value);
+            object.insert(key, self.problems.given(value, of)?);
         }
         Ok(Value::Object(object))
     }
@@ -235,8 +209,7 @@ impl Slot<'_, '_> {
             })?;
             match item {
                 None => return Ok(Value::Array(list)),
-                Some(Value::Null) => list.push(zero(of)),
-                Some(item) => list.push(item),
+                Some(item) => list.push(self.problems.given(item, of)?),
             }
         }
     }
@@ -336,10 +309,66 @@ fn shortest(number: &Number) -> Value {
     }
 }
 
-fn take_object(object: &mut Map<String, Value>, field: &Field) -> Option<Map<String, Value>> {
-    match object.remove(field.name) {
-        Some(Value::Object(earlier)) => Some(earlier),
-        _ => None,
+/// The fields of an object that is being read.
+struct Fields {
+    object: Map<String, Value>,
+    /// Bit n is set when field n was met; the table holds no type with more fields.
+    seen: u64,
+    /// Whether an earlier object of the same name is read on into.
+    resumed: bool,
+}
+
+impl Fields {
+    fn new(earlier: Option<Map<String, Value>>) -> Self {
+        Self {
+            resumed: earlier.is_some(),
+            object: earlier.unwrap_or_default(),
+            seen: 0,
+        }
+    }
+
+    /// Notes that a field is there; true if it was there before.
+    fn meet(&mut self, index: usize) -> bool {
+        let bit = 1 << index;
+        let again = self.seen & bit != 0;
+        self.seen |= bit;
+        again
+    }
+
+    /// What a field of that name has left before.
+    fn take_earlier(&mut self, field: &Field, again: bool) -> Option<Map<String, Value>> {
+        match field.kind {
+            Kind::Object(_) | Kind::Map(_) if again || self.resumed => match self.object.remove(field.name) {
+                Some(Value::Object(earlier)) => Some(earlier),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn put(&mut self, field: &Field, again: bool, value: Value) {
+        match present(field, value) {
+            Some(value) => {
+                self.object.insert(field.name.to_owned(), value);
+            }
+            None if again || self.resumed => {
+                self.object.remove(field.name);
+            }
+            None => {}
+        }
+    }
+
+    /// The object, with what was not given as Go writes it.
+    fn finish(mut self, of: &'static Type) -> Map<String, Value> {
+        for (index, field) in of.fields.iter().enumerate() {
+            if self.seen & (1 << index) == 0
+                && let Some(value) = absent(field)
+                && !(self.resumed && self.object.contains_key(field.name))
+            {
+                self.object.insert(field.name.to_owned(), value);
+            }
+        }
+        self.object
     }
 }
 

@@ -1,17 +1,20 @@
 //! From a message to a tree, just as decoding JSON would give it.
 
+use std::cell::Cell;
+
 use meta::{Duration, GroupVersion, MicroTime, Time};
 use serde_json::{Map, Number, Value};
 
 use super::envelope::MAGIC;
 use super::wire::{RawValue, Reader};
 use super::{Envelope, ProtobufError};
+use crate::decode::MAX_OBJECTS;
 use crate::forms::{self, base64};
 use crate::generated::apiextensions_v1::JSON_SCHEMA_PROPS;
 use crate::kinds::builtin;
 use crate::reference::SchemaRef;
 use crate::table::{Embedded, Field, Kind, SchemaOr, Type};
-use crate::zero::{absent, present, zero};
+use crate::zero::{absent, is_left_out, present, zero};
 
 /// Messages may nest no deeper, as JSON may not.
 const MAX_DEPTH: usize = 127;
@@ -22,15 +25,49 @@ const MAX_DEPTH: usize = 127;
 /// If the type has no protobuf form, or the bytes are no message of it.
 pub fn decode_message(message: &[u8], schema: SchemaRef<'_>) -> Result<Value, ProtobufError> {
     match schema.kind() {
-        Kind::Object(of) if of.message => object(of, message, 0).map(Value::Object),
+        Kind::Object(of) if of.message => object(of, message, Bounds::new(&Cell::new(0))).map(Value::Object),
         _ => Err(ProtobufError::Unsupported),
     }
 }
 
-fn object(of: &'static Type, message: &[u8], depth: usize) -> Result<Map<String, Value>, ProtobufError> {
+/// How deep a message is nested, and how much was made of the whole.
+#[derive(Clone, Copy)]
+struct Bounds<'a> {
+    depth: usize,
+    objects: &'a Cell<usize>,
+}
+
+impl<'a> Bounds<'a> {
+    fn new(objects: &'a Cell<usize>) -> Self {
+        Self { depth: 0, objects }
+    }
+
+    fn deeper(self) -> Result<Self, ProtobufError> {
+        let depth = self.depth + 1;
+        if depth > MAX_DEPTH {
+            return Err(ProtobufError::Depth);
+        }
+        Ok(Self { depth, ..self })
+    }
+
+    fn count_object(self) -> Result<(), ProtobufError> {
+        self.objects.set(self.objects.get() + 1);
+        if self.objects.get() > MAX_OBJECTS {
+            return Err(ProtobufError::Objects);
+        }
+        Ok(())
+    }
+}
+
+fn object(
+    of: &'static Type,
+    message: &[u8],
+    bounds: Bounds<'_>,
+) -> Result<Map<String, Value>, ProtobufError> {
+    bounds.count_object()?;
     let mut object = Map::new();
-    fields(of, message, &mut object, depth)?;
-    for field in of.fields {
+    fields(of, message, &mut object, bounds)?;
+    for field in of.fields.iter().filter(|field| !is_left_out(field)) {
         if !object.contains_key(field.name)
             && let Some(value) = absent(field)
         {
@@ -45,21 +82,22 @@ fn fields(
     of: &'static Type,
     message: &[u8],
     object: &mut Map<String, Value>,
-    depth: usize,
+    bounds: Bounds<'_>,
 ) -> Result<(), ProtobufError> {
-    if depth > MAX_DEPTH {
-        return Err(ProtobufError::Depth);
-    }
     let mut reader = Reader::new(message);
     while let Some(raw) = reader.field()? {
         if let Some(field) = field_of(of, raw.number) {
-            let given = object.remove(field.name);
-            let value = field_value(field, raw.value, given, depth)?;
+            // Lists and maps come piece by piece.
+            let given = match field.kind {
+                Kind::List(_) | Kind::Map(_) => object.remove(field.name),
+                _ => None,
+            };
+            let value = field_value(field, raw.value, given, bounds)?;
             if let Some(value) = present(field, value) {
                 object.insert(field.name.to_owned(), value);
             }
         } else if let (Some(embedded), RawValue::Length(message)) = (embedded_of(of, raw.number), raw.value) {
-            fields(embedded.of, message, object, depth + 1)?;
+            fields(embedded.of, message, object, bounds.deeper()?)?;
         }
     }
     Ok(())
@@ -83,7 +121,7 @@ fn field_value(
     field: &'static Field,
     raw: RawValue<'_>,
     given: Option<Value>,
-    depth: usize,
+    bounds: Bounds<'_>,
 ) -> Result<Value, ProtobufError> {
     let wrong = || ProtobufError::WireType {
         field: field.name,
@@ -100,10 +138,10 @@ fn field_value(
                     let mut numbers = Reader::new(packed);
                     while !numbers.is_empty() {
                         let number = RawValue::Varint(numbers.varint()?);
-                        items.push(value(*of, number, depth)?.ok_or_else(wrong)?);
+                        items.push(value(*of, number, bounds)?.ok_or_else(wrong)?);
                     }
                 }
-                _ => items.push(value(*of, raw, depth)?.ok_or_else(wrong)?),
+                _ => items.push(value(*of, raw, bounds)?.ok_or_else(wrong)?),
             }
             Ok(Value::Array(items))
         }
@@ -115,21 +153,21 @@ fn field_value(
             let RawValue::Length(entry) = raw else {
                 return Err(wrong());
             };
-            let (key, value) = map_entry(*of, entry, depth)?.ok_or_else(wrong)?;
+            let (key, value) = map_entry(*of, entry, bounds)?.ok_or_else(wrong)?;
             entries.insert(key, value);
             Ok(Value::Object(entries))
         }
-        kind => value(kind, raw, depth)?.ok_or_else(wrong),
+        kind => value(kind, raw, bounds)?.ok_or_else(wrong),
     }
 }
 
-fn map_entry(of: Kind, entry: &[u8], depth: usize) -> Result<Option<(String, Value)>, ProtobufError> {
+fn map_entry(of: Kind, entry: &[u8], bounds: Bounds<'_>) -> Result<Option<(String, Value)>, ProtobufError> {
     let (mut key, mut found) = (String::new(), None);
     let mut reader = Reader::new(entry);
     while let Some(raw) = reader.field()? {
         match (raw.number, raw.value) {
             (1, RawValue::Length(bytes)) => key = String::from_utf8_lossy(bytes).into_owned(),
-            (2, raw) => match value(of, raw, depth)? {
+            (2, raw) => match value(of, raw, bounds)? {
                 Some(value) => found = Some(value),
                 None => return Ok(None),
             },
@@ -140,7 +178,7 @@ fn map_entry(of: Kind, entry: &[u8], depth: usize) -> Result<Option<(String, Val
 }
 
 /// A value of that kind; none if it is not laid out as the kind is.
-fn value(kind: Kind, raw: RawValue<'_>, depth: usize) -> Result<Option<Value>, ProtobufError> {
+fn value(kind: Kind, raw: RawValue<'_>, bounds: Bounds<'_>) -> Result<Option<Value>, ProtobufError> {
     Ok(Some(match (kind, raw) {
         (Kind::Bool, RawValue::Varint(number)) => Value::Bool(number != 0),
         // As in Go, the lower half counts.
@@ -153,7 +191,7 @@ fn value(kind: Kind, raw: RawValue<'_>, depth: usize) -> Result<Option<Value>, P
         (Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Float64 | Kind::String | Kind::Bytes, _) => {
             return Ok(None);
         }
-        (kind, RawValue::Length(message)) => body(kind, message, depth + 1)?,
+        (kind, RawValue::Length(message)) => body(kind, message, bounds.deeper()?)?,
         _ => return Ok(None),
     }))
 }
@@ -169,10 +207,10 @@ fn float(number: f64) -> Value {
 }
 
 /// What is a message of its own.
-fn body(kind: Kind, message: &[u8], depth: usize) -> Result<Value, ProtobufError> {
+fn body(kind: Kind, message: &[u8], bounds: Bounds<'_>) -> Result<Value, ProtobufError> {
     let scalar = |number| scalar_field(message, number);
     Ok(match kind {
-        Kind::Object(of) => Value::Object(object(of, message, depth)?),
+        Kind::Object(of) => Value::Object(object(of, message, bounds)?),
         Kind::Quantity => {
             let text = text(scalar(1)?);
             let text = if text.is_empty() { "0".to_owned() } else { text };
@@ -192,16 +230,16 @@ fn body(kind: Kind, message: &[u8], depth: usize) -> Result<Value, ProtobufError
             Value::from(MicroTime::from_micros(micros).to_string())
         }
         Kind::RawExtension | Kind::Fields | Kind::Json => match scalar(1)? {
-            Some(RawValue::Length(bytes)) if !bytes.is_empty() => any(bytes, depth)?,
+            Some(RawValue::Length(bytes)) if !bytes.is_empty() => any(bytes, bounds)?,
             _ => Value::Null,
         },
-        Kind::SchemaOr(or) => schema_or(or, message, depth)?,
+        Kind::SchemaOr(or) => schema_or(or, message, bounds)?,
         Kind::WrappedList(of) => {
             let mut items = Vec::new();
             let mut reader = Reader::new(message);
             while let Some(raw) = reader.field()? {
                 if raw.number == 1 {
-                    items.extend(value(*of, raw.value, depth)?);
+                    items.extend(value(*of, raw.value, bounds)?);
                 }
             }
             Value::Array(items)
@@ -237,7 +275,7 @@ fn text(raw: Option<RawValue<'_>>) -> String {
 }
 
 /// Any object: JSON, or an object of a built-in kind in protobuf.
-fn any(bytes: &[u8], depth: usize) -> Result<Value, ProtobufError> {
+fn any(bytes: &[u8], bounds: Bounds<'_>) -> Result<Value, ProtobufError> {
     if !bytes.starts_with(MAGIC) {
         return serde_json::from_slice(bytes).map_err(|error| ProtobufError::Form(error.to_string()));
     }
@@ -247,14 +285,14 @@ fn any(bytes: &[u8], depth: usize) -> Result<Value, ProtobufError> {
         .map(SchemaRef::kind);
     match kind {
         Some(Kind::Object(of)) if of.message => {
-            let object = object(of, envelope.raw, depth + 1)?;
+            let object = object(of, envelope.raw, bounds.deeper()?)?;
             Ok(Value::Object(envelope.type_meta.put_into(object)))
         }
         _ => Err(ProtobufError::Unsupported),
     }
 }
 
-fn schema_or(or: SchemaOr, message: &[u8], depth: usize) -> Result<Value, ProtobufError> {
+fn schema_or(or: SchemaOr, message: &[u8], bounds: Bounds<'_>) -> Result<Value, ProtobufError> {
     let schema_number = match or {
         SchemaOr::Bool => 2,
         SchemaOr::Schemas | SchemaOr::Strings => 1,
@@ -266,7 +304,11 @@ fn schema_or(or: SchemaOr, message: &[u8], depth: usize) -> Result<Value, Protob
     while let Some(raw) = reader.field()? {
         match (raw.number, raw.value) {
             (number, RawValue::Length(message)) if number == schema_number => {
-                schema = Some(Value::Object(object(&JSON_SCHEMA_PROPS, message, depth + 1)?));
+                schema = Some(Value::Object(object(
+                    &JSON_SCHEMA_PROPS,
+                    message,
+                    bounds.deeper()?,
+                )?));
             }
             (1, RawValue::Varint(number)) => allows = number != 0,
             (2, raw) => {
@@ -275,7 +317,7 @@ fn schema_or(or: SchemaOr, message: &[u8], depth: usize) -> Result<Value, Protob
                 } else {
                     Kind::Object(&JSON_SCHEMA_PROPS)
                 };
-                items.extend(value(of, raw, depth)?);
+                items.extend(value(of, raw, bounds)?);
             }
             _ => {}
         }

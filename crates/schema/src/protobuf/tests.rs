@@ -283,6 +283,22 @@ fn nesting_is_bounded() {
     assert_eq!(decode_message(&review, reviews), Err(ProtobufError::Depth));
 }
 
+#[test]
+fn objects_are_bounded() {
+    let containers = |count: usize| {
+        let spec = [2 << 3 | 2, 0].repeat(count);
+        let mut writer = wire::Writer::default();
+        writer.length_delimited(2, &spec);
+        writer.finish()
+    };
+    let pod = schema_of("v1", "Pod");
+    assert!(decode_message(&containers(10_000), pod).is_ok());
+    assert_eq!(
+        decode_message(&containers(300_000), pod),
+        Err(ProtobufError::Objects)
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(cuts in any::<[prop::sample::Index; 2]>(), byte in any::<u8>()) {

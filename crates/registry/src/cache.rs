@@ -128,7 +128,8 @@ impl Cache {
 
     fn take_announced(&self, key: &str, value: &Bytes) -> Option<Draft> {
         let mut announced = self.announced.lock();
-        if announced.get(key)?.value() != value {
+        let expected = announced.get(key)?.value();
+        if expected.as_ptr() != value.as_ptr() && expected != value {
             return None;
         }
         announced.remove(key)

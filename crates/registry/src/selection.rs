@@ -57,9 +57,12 @@ impl Selection {
     /// Whether an object is selected.
     pub(crate) fn matches(&self, object: &Object) -> bool {
         let in_namespace = self.namespace.as_deref();
-        in_namespace.is_none_or(|namespace| object.namespace() == namespace)
-            && self.fields.matches(|field| value_of(object, field))
-            && self.labels.matches(object)
+        in_namespace.is_none_or(|namespace| object.namespace() == namespace) && self.matches_candidate(object)
+    }
+
+    /// The same for an object that is known to be in the namespace.
+    pub(crate) fn matches_candidate(&self, object: &Object) -> bool {
+        self.fields.matches(|field| value_of(object, field)) && self.labels.matches(object)
     }
 
     /// The namespace it is confined to.

@@ -203,31 +203,35 @@ fn page(
         Some(namespace) => format!("{namespace}/{start}"),
         None => start.clone(),
     });
-    let mut selected = snapshot
-        .candidates(selection, start.as_deref())
-        .map(|object| served.show(object))
-        .filter(|object| selection.matches(object));
     let mut page = Page {
         items: Vec::new(),
         revision: version(snapshot.revision)?,
         continue_token: String::new(),
         remaining: None,
     };
-    let Some(limit) = plan.limit else {
-        page.items = selected.collect();
-        return Ok(page);
-    };
-    page.items = selected.by_ref().take(limit).collect();
-    let (Some(last), Some(next)) = (page.items.last(), selected.next()) else {
-        return Ok(page);
-    };
-    drop(next);
-    let prefix_bytes = selection.namespace().map_or(0, |namespace| namespace.len() + 1);
-    page.continue_token = ContinueToken {
-        revision: Some(snapshot.revision),
-        start: format!("{}\0", &last.key()[prefix_bytes..]),
+    let mut candidates = snapshot.candidates(selection, start.as_deref());
+    while let Some(object) = candidates.next() {
+        let shown = served.show(object);
+        if !selection.matches_candidate(&shown) {
+            continue;
+        }
+        if plan.limit.is_some_and(|limit| page.items.len() == limit) {
+            page.continue_token = next_page(selection, snapshot, &page.items);
+            page.remaining = selection.is_whole().then(|| 1 + candidates.count() as u64);
+            break;
+        }
+        page.items.push(shown);
     }
-    .encode();
-    page.remaining = selection.is_whole().then(|| 1 + selected.count() as u64);
     Ok(page)
+}
+
+/// Asks for what follows the items of a page.
+fn next_page(selection: &Selection, snapshot: &Snapshot, items: &[Arc<Object>]) -> String {
+    let prefix_bytes = selection.namespace().map_or(0, |namespace| namespace.len() + 1);
+    let last = items.last().map_or("", |last| &last.key()[prefix_bytes..]);
+    let token = ContinueToken {
+        revision: Some(snapshot.revision),
+        start: format!("{last}\0"),
+    };
+    token.encode()
 }

@@ -38,7 +38,7 @@ pub use object::Object;
 pub use options::{
     DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,
 };
-pub use registry::{Plugins, Registry};
+pub use registry::{Plugins, Registry, WeakRegistry};
 pub use resources::{Deleted, Page, Resource, Written};
 pub use schema::FieldValidation;
 pub use watcher::{WatchEvent, Watcher};

@@ -49,10 +49,25 @@ impl Shared {
 
     /// The registry itself; a 503 while it goes down.
     pub(crate) fn registry(&self) -> Result<Registry, Status> {
-        let inner = self.registry.upgrade();
-        inner
-            .map(|inner| Registry { inner })
-            .ok_or_else(|| Status::service_unavailable("the server is shutting down"))
+        let registry = WeakRegistry {
+            inner: Weak::clone(&self.registry),
+        };
+        registry.upgrade()
+    }
+}
+
+/// A registry, as long as somebody else keeps it.
+#[derive(Clone)]
+pub struct WeakRegistry {
+    inner: Weak<Inner>,
+}
+
+impl WeakRegistry {
+    /// The registry; a 503 while the server goes down.
+    pub fn upgrade(&self) -> Result<Registry, Status> {
+        let gone = || Status::service_unavailable("the server is shutting down");
+        let inner = self.inner.upgrade().ok_or_else(gone)?;
+        Ok(Registry { inner })
     }
 }
 
@@ -99,6 +114,13 @@ impl Registry {
     pub fn plug(&self, plugins: Plugins) {
         if self.inner.shared.plugins.set(plugins).is_err() {
             tracing::warn!("the registry has its plugins already");
+        }
+    }
+
+    /// A handle that does not keep the registry alive, for plugins that read through it.
+    pub fn downgrade(&self) -> WeakRegistry {
+        WeakRegistry {
+            inner: Arc::downgrade(&self.inner),
         }
     }
 

@@ -7,12 +7,15 @@
 #![allow(elided_lifetimes_in_paths)]
 
 mod apps;
+mod autoscaling;
+mod batch;
 mod coordination;
 mod core;
 mod discovery;
 mod events;
 mod facts;
 mod plain;
+mod policy;
 mod rbac;
 mod room;
 mod rooms;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use resource::{Descriptor, Kind};
 
 use crate::plain::Plain;
-use crate::{apps, coordination, core, discovery, events, rbac, scheduling};
+use crate::{apps, autoscaling, batch, coordination, core, discovery, events, policy, rbac, scheduling};
 
 type Open = fn(Descriptor) -> Arc<dyn Kind>;
 
 macro_rules! rooms {
     ($($group:literal { $($plural:literal => $room:path,)* })*) => {
-        /// By group and plural name.
+        /// By group (and version, where versions differ) and plural name; the first that fits.
         const ROOMS: &[(&str, &str, Open)] = &[$($(($group, $plural, |descriptor| Arc::new($room(descriptor))),)*)*];
     };
 }
@@ -41,6 +41,16 @@ rooms! {
         "replicasets" => apps::replica_set::ReplicaSet,
         "statefulsets" => apps::stateful_set::StatefulSet,
     }
+    "autoscaling/v1" {
+        "horizontalpodautoscalers" => autoscaling::horizontal::HorizontalPodAutoscalerV1,
+    }
+    "autoscaling" {
+        "horizontalpodautoscalers" => autoscaling::horizontal::HorizontalPodAutoscaler,
+    }
+    "batch" {
+        "cronjobs" => batch::cron_job::CronJob,
+        "jobs" => batch::job::Job,
+    }
     "coordination.k8s.io" {
         "leases" => coordination::lease::Lease,
     }
@@ -49,6 +59,9 @@ rooms! {
     }
     "events.k8s.io" {
         "events" => events::event::Event,
+    }
+    "policy" {
+        "poddisruptionbudgets" => policy::pod_disruption_budget::PodDisruptionBudget,
     }
     "rbac.authorization.k8s.io" {
         "clusterrolebindings" => rbac::binding::ClusterRoleBinding,
@@ -63,9 +76,10 @@ rooms! {
 
 /// The room of a resource; a plain one if it has none of its own.
 pub fn open(descriptor: Descriptor) -> Arc<dyn Kind> {
-    let room = ROOMS
-        .iter()
-        .find(|(group, plural, _)| *group == descriptor.kind.group && *plural == descriptor.plural);
+    let versioned = descriptor.kind.group_version().to_string();
+    let room = ROOMS.iter().find(|(group, plural, _)| {
+        (*group == descriptor.kind.group || *group == versioned) && *plural == descriptor.plural
+    });
     match room {
         Some((_, _, open)) => open(descriptor),
         None => Arc::new(Plain(descriptor)),
@@ -81,7 +95,10 @@ mod tests {
         for (group, plural, _) in ROOMS {
             let mut served = schema::resources();
             assert!(
-                served.any(|(version, resource)| version.group == *group && resource.plural == *plural),
+                served.any(|(version, resource)| {
+                    let versioned = format!("{}/{}", version.group, version.version);
+                    (version.group == *group || versioned == *group) && resource.plural == *plural
+                }),
                 "{plural}.{group}"
             );
         }

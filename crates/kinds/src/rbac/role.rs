@@ -85,9 +85,9 @@ fn aggregation(rule: &Field) {
         return selectors.required("at least one clusterRoleSelector required if aggregationRule is non-nil");
     }
     for selector in selectors.items() {
-        let before = selector.report().len();
+        let before = selector.report().count();
         selector.label_selector();
-        if selector.report().len() > before {
+        if selector.report().count() > before {
             selector.invalid_as(Value::Null, "invalid label selector.");
         }
     }

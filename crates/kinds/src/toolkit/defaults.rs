@@ -37,14 +37,14 @@ pub fn is_zero(value: &Value) -> bool {
 }
 
 /// The object in this field, if there.
-pub fn object<'a>(parent: &'a mut Object, field: &str) -> Option<&'a mut Object> {
+pub fn object_in<'a>(parent: &'a mut Object, field: &str) -> Option<&'a mut Object> {
     parent.get_mut(field)?.as_object_mut()
 }
 
 /// The object in this field, made if missing or null.
 pub fn object_or_new<'a>(parent: &'a mut Object, field: &str) -> Option<&'a mut Object> {
     when_missing_with(parent, field, || Value::Object(Object::new()));
-    object(parent, field)
+    object_in(parent, field)
 }
 
 /// The object at the end of these fields, each made if missing or null.

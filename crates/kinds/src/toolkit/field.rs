@@ -54,13 +54,8 @@ impl Report {
     }
 
     /// How many errors there are, to see whether a group of rules has added any.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.errors.borrow().len()
-    }
-
-    /// Whether nothing is wrong so far.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -89,16 +89,19 @@ impl Node {
     }
 
     fn structure<'a>(value: Option<&Value>, fields: impl Iterator<Item = (&'a str, SchemaRef<'a>)>) -> Self {
-        Self::Object(
-            fields
-                .map(|(name, field)| {
-                    (
-                        go_name(name),
-                        Self::of(value.and_then(|v| v.get(name)), Some(field)),
-                    )
-                })
-                .collect(),
-        )
+        let mut printed = Vec::new();
+        for (name, field) in fields {
+            let value = value.and_then(|v| v.get(name));
+            // Metadata is embedded: its fields stand among the others.
+            if name == "metadata"
+                && let Self::Object(of_metadata) = Self::vocabulary(value, field)
+            {
+                printed.extend(of_metadata);
+            } else {
+                printed.push((go_name(name), Self::of(value, Some(field))));
+            }
+        }
+        Self::Object(printed)
     }
 
     /// Upstream holds what concerns the host's namespaces in the security context, and has some fields in another order.
@@ -125,6 +128,7 @@ impl Node {
             && let Self::Object(own) = Self::structure(security, of.fields())
         {
             context.extend(own);
+            move_after(context, "FSGroup", "FSGroupChangePolicy");
         }
         let rest = schema
             .fields()
@@ -135,11 +139,7 @@ impl Node {
                 *place = context;
             }
             for (before, name) in AFTER {
-                let place = |wanted: &str| fields.iter().position(|(name, _)| name == wanted);
-                if let (Some(from), Some(to)) = (place(name), place(before)) {
-                    let field = fields.remove(from);
-                    fields.insert(to + 1, field);
-                }
+                move_after(fields, before, name);
             }
         }
         spec
@@ -207,6 +207,15 @@ impl Node {
                 out.push('}');
             }
         }
+    }
+}
+
+/// Moves a field behind another.
+fn move_after(fields: &mut Vec<(String, Node)>, before: &str, name: &str) {
+    let place = |wanted: &str| fields.iter().position(|(name, _)| name == wanted);
+    if let (Some(from), Some(to)) = (place(name), place(before)) {
+        let field = fields.remove(from);
+        fields.insert(if from < to { to } else { to + 1 }, field);
     }
 }
 

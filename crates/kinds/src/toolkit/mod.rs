@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod checks;
 pub mod columns;
+pub mod conditions;
 pub mod defaults;
 pub mod diff;
 pub mod field;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::toolkit::defaults::{Object, object, object_or_new, objects};
+use crate::toolkit::defaults::{Object, object_in, object_or_new, objects};
 
 /// Puts the values of the pod's own labels into the selectors that name them.
 pub fn merge(pod: &mut Value) {
@@ -16,18 +16,18 @@ pub fn merge(pod: &mut Value) {
     for constraint in objects(spec, "topologySpreadConstraints") {
         merge_keys(constraint, &labels);
     }
-    let Some(affinity) = object(spec, "affinity") else {
+    let Some(affinity) = object_in(spec, "affinity") else {
         return;
     };
     for kind in ["podAffinity", "podAntiAffinity"] {
-        let Some(pods) = object(affinity, kind) else {
+        let Some(pods) = object_in(affinity, kind) else {
             continue;
         };
         for term in objects(pods, "requiredDuringSchedulingIgnoredDuringExecution") {
             merge_keys(term, &labels);
         }
         for preferred in objects(pods, "preferredDuringSchedulingIgnoredDuringExecution") {
-            if let Some(term) = object(preferred, "podAffinityTerm") {
+            if let Some(term) = object_in(preferred, "podAffinityTerm") {
                 merge_keys(term, &labels);
             }
         }
@@ -36,7 +36,7 @@ pub fn merge(pod: &mut Value) {
 
 fn merge_keys(term: &mut Object, labels: &Object) {
     // Without a selector nothing is selected, and nothing can be added.
-    if object(term, "labelSelector").is_none() {
+    if object_in(term, "labelSelector").is_none() {
         return;
     }
     for (list, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {

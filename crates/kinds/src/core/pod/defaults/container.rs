@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::resources;
 use crate::core::pod::image;
-use crate::toolkit::defaults::{Object, object, objects, text, when_empty, when_missing};
+use crate::toolkit::defaults::{Object, object_in, objects, text, when_empty, when_missing};
 
 /// `Always` for what may move (`latest`), else `IfNotPresent`.
 pub fn pull_policy(reference: &str) -> &'static str {
@@ -21,7 +21,7 @@ pub fn container(container: &mut Object) {
     when_empty(container, "terminationMessagePath", "/dev/termination-log");
     when_empty(container, "terminationMessagePolicy", "File");
     when_missing(container, "resources", Value::Object(Object::new()));
-    if let Some(requirements) = object(container, "resources") {
+    if let Some(requirements) = object_in(container, "resources") {
         resources::rounded(requirements, "limits");
         resources::rounded(requirements, "requests");
     }
@@ -29,21 +29,21 @@ pub fn container(container: &mut Object) {
         when_empty(port, "protocol", "TCP");
     }
     for variable in objects(container, "env") {
-        if let Some(source) = object(variable, "valueFrom") {
+        if let Some(source) = object_in(variable, "valueFrom") {
             field_reference(source);
-            if let Some(file) = object(source, "fileKeyRef") {
+            if let Some(file) = object_in(source, "fileKeyRef") {
                 when_missing(file, "optional", false);
             }
         }
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        if let Some(probe) = object(container, name) {
+        if let Some(probe) = object_in(container, name) {
             self::probe(probe);
         }
     }
-    if let Some(lifecycle) = object(container, "lifecycle") {
+    if let Some(lifecycle) = object_in(container, "lifecycle") {
         for name in ["postStart", "preStop"] {
-            if let Some(handler) = object(lifecycle, name) {
+            if let Some(handler) = object_in(lifecycle, name) {
                 http_get(handler);
             }
         }
@@ -56,13 +56,13 @@ fn probe(probe: &mut Object) {
     when_empty(probe, "successThreshold", 1);
     when_empty(probe, "failureThreshold", 3);
     http_get(probe);
-    if let Some(grpc) = object(probe, "grpc") {
+    if let Some(grpc) = object_in(probe, "grpc") {
         when_missing(grpc, "service", "");
     }
 }
 
 fn http_get(handler: &mut Object) {
-    if let Some(http) = object(handler, "httpGet") {
+    if let Some(http) = object_in(handler, "httpGet") {
         when_empty(http, "path", "/");
         when_empty(http, "scheme", "HTTP");
     }
@@ -70,7 +70,7 @@ fn http_get(handler: &mut Object) {
 
 /// Of an environment variable or a downward API file.
 pub fn field_reference(source: &mut Object) {
-    if let Some(field) = object(source, "fieldRef") {
+    if let Some(field) = object_in(source, "fieldRef") {
         when_empty(field, "apiVersion", "v1");
     }
 }

@@ -7,7 +7,7 @@ pub mod volume;
 use serde_json::{Value, json};
 
 use crate::toolkit::defaults::{
-    Object, has, is_true, object, object_at, objects, text, when_empty, when_missing, when_missing_with,
+    Object, has, is_true, object_at, object_in, objects, text, when_empty, when_missing, when_missing_with,
 };
 
 /// The lists of containers in a pod's spec.
@@ -38,7 +38,7 @@ pub fn template(spec: &mut Object) {
     let template = json!({"spec": {}});
     when_missing(spec, "template", template);
     if let Some(spec) =
-        object(spec, "template").and_then(|t| crate::toolkit::defaults::object_or_new(t, "spec"))
+        object_in(spec, "template").and_then(|t| crate::toolkit::defaults::object_or_new(t, "spec"))
     {
         pod_spec(spec);
     }

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::core::resources::{is_huge_pages, total_requests};
-use crate::toolkit::defaults::{Object, has, object, object_or_new};
+use crate::toolkit::defaults::{Object, has, object_in, object_or_new};
 use crate::toolkit::quantity;
 
 /// Whoever sets a limit and no request asks for that much.
 pub fn requests_from_limits(container: &mut Object) {
-    let Some(resources) = object(container, "resources") else {
+    let Some(resources) = object_in(container, "resources") else {
         return;
     };
     let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else {
@@ -47,7 +47,7 @@ pub fn pod_level(spec: &mut Object) {
             wanted.insert(name, quantity.to_string().into());
         }
     }
-    let Some(own) = object(spec, "resources") else {
+    let Some(own) = object_in(spec, "resources") else {
         return;
     };
     for (name, limit) in own.get("limits").and_then(Value::as_object).into_iter().flatten() {
@@ -67,7 +67,7 @@ pub fn pod_level(spec: &mut Object) {
 
 /// Amounts finer than a thousandth are rounded up.
 pub fn rounded(holder: &mut Object, list: &str) {
-    let Some(amounts) = object(holder, list) else {
+    let Some(amounts) = object_in(holder, list) else {
         return;
     };
     for amount in amounts.values_mut() {

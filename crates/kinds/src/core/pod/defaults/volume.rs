@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::container;
-use crate::toolkit::defaults::{Object, object, object_or_new, objects, text, when_empty, when_missing};
+use crate::toolkit::defaults::{Object, object_in, object_or_new, objects, text, when_empty, when_missing};
 
 /// `0644`.
 const FILE_MODE: i64 = 0o644;
@@ -18,23 +18,23 @@ pub fn volume(volume: &mut Object) {
     }
     source(volume);
     for name in ["configMap", "secret", "downwardAPI", "projected"] {
-        if let Some(files) = object(volume, name) {
+        if let Some(files) = object_in(volume, name) {
             when_missing(files, "defaultMode", FILE_MODE);
         }
     }
-    if let Some(downward) = object(volume, "downwardAPI") {
+    if let Some(downward) = object_in(volume, "downwardAPI") {
         downward_items(downward);
     }
-    if let Some(projected) = object(volume, "projected") {
+    if let Some(projected) = object_in(volume, "projected") {
         for each in objects(projected, "sources") {
             projection(each);
         }
     }
-    if let Some(image) = object(volume, "image") {
+    if let Some(image) = object_in(volume, "image") {
         let policy = container::pull_policy(text(image, "reference"));
         when_empty(image, "pullPolicy", policy);
     }
-    if let Some(template) = object(volume, "ephemeral").and_then(|e| object(e, "volumeClaimTemplate"))
+    if let Some(template) = object_in(volume, "ephemeral").and_then(|e| object_in(e, "volumeClaimTemplate"))
         && let Some(spec) = object_or_new(template, "spec")
     {
         claim_spec(spec);
@@ -48,24 +48,24 @@ pub fn claim_spec(spec: &mut Object) {
 
 /// Sources that volumes of pods and persistent volumes have in common.
 pub fn source(volume: &mut Object) {
-    if let Some(host_path) = object(volume, "hostPath") {
+    if let Some(host_path) = object_in(volume, "hostPath") {
         when_missing(host_path, "type", "");
     }
-    if let Some(iscsi) = object(volume, "iscsi") {
+    if let Some(iscsi) = object_in(volume, "iscsi") {
         when_empty(iscsi, "iscsiInterface", "default");
     }
-    if let Some(rbd) = object(volume, "rbd") {
+    if let Some(rbd) = object_in(volume, "rbd") {
         when_empty(rbd, "pool", "rbd");
         when_empty(rbd, "user", "admin");
         when_empty(rbd, "keyring", "/etc/ceph/keyring");
     }
-    if let Some(disk) = object(volume, "azureDisk") {
+    if let Some(disk) = object_in(volume, "azureDisk") {
         when_missing(disk, "cachingMode", "ReadWrite");
         when_missing(disk, "kind", "Shared");
         when_missing(disk, "fsType", "ext4");
         when_missing(disk, "readOnly", false);
     }
-    if let Some(scale_io) = object(volume, "scaleIO") {
+    if let Some(scale_io) = object_in(volume, "scaleIO") {
         when_empty(scale_io, "storageMode", "ThinProvisioned");
         when_empty(scale_io, "fsType", "xfs");
     }
@@ -78,10 +78,10 @@ fn downward_items(source: &mut Object) {
 }
 
 fn projection(source: &mut Object) {
-    if let Some(token) = object(source, "serviceAccountToken") {
+    if let Some(token) = object_in(source, "serviceAccountToken") {
         when_missing(token, "expirationSeconds", 3600);
     }
-    if let Some(downward) = object(source, "downwardAPI") {
+    if let Some(downward) = object_in(source, "downwardAPI") {
         downward_items(downward);
     }
 }

@@ -1,0 +1,7 @@
+//! The group of autoscaling.
+
+pub mod conversion;
+pub mod horizontal;
+pub mod metrics;
+pub mod table;
+pub mod validation;

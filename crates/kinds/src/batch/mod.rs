@@ -1,0 +1,5 @@
+//! The group of batch work.
+
+pub mod cron_job;
+pub mod job;
+pub mod schedule;

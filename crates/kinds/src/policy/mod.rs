@@ -1,0 +1,3 @@
+//! The group of policies.
+
+pub mod pod_disruption_budget;

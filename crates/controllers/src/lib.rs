@@ -14,5 +14,26 @@ pub mod namespaces;
 pub mod replicaset;
 pub mod root_ca;
 pub mod service_account;
+pub mod service_endpoints;
 
 pub use context::{Context, ControllerError};
+
+/// What the controllers must be told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The authority pods verify the API server by, PEM.
+    pub root_certificate_authority: String,
+}
+
+/// Runs every controller until the context's shutdown.
+pub async fn run_all(context: Context, settings: Settings) {
+    tokio::join!(
+        deployment::run(context.clone()),
+        namespaces::run(context.clone()),
+        replicaset::run(context.clone()),
+        root_ca::run(context.clone(), settings.root_certificate_authority),
+        service_account::run(context.clone()),
+        service_endpoints::run_endpoints(context.clone()),
+        service_endpoints::run_slices(context),
+    );
+}

@@ -1,0 +1,42 @@
+# pintle's two commands, and those for people who work on it. Everything runs as root on Debian with Rust.
+
+RELEASE := target/release/pintle
+
+.PHONY: run test check fmt lint unit e2e bench build setup
+
+## make run: install what is missing, build, start a one-node cluster
+run: setup build
+	exec $(RELEASE) server $(ARGS)
+
+build:
+	cargo build --release --package pintle
+
+## make test: install what the tests need and pass them all
+test: setup unit e2e
+
+unit:
+	cargo test --workspace --quiet
+
+## end-to-end tests with the real kubectl
+e2e: setup-tests
+	cargo build --package pintle
+	cargo test --quiet --package testkit --features e2e
+
+## what CI runs before the tests
+check: fmt lint
+
+fmt:
+	cargo fmt --check
+
+lint:
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo xtask tidy
+
+bench: build setup-tests
+	cargo run --release --quiet --package bench
+
+setup:
+	scripts/install-packages
+
+setup-tests: setup
+	scripts/install-kubectl

@@ -2,9 +2,12 @@
 //!
 //! Everything here is a pure function over JSON trees and a position in a schema.
 
+pub mod apply;
 mod body;
 mod document;
+pub mod fields;
 mod json;
+pub mod managed;
 mod merge;
 mod strategic;
 mod text;

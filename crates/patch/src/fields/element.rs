@@ -1,0 +1,127 @@
+//! One step on the way to a field: a name, or what tells an item of a list apart.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// A step, in the form it has in `FieldsV1`: `f:spec`, `k:{"name":"a"}`, `v:"a"`, `i:0`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Element(String);
+
+/// A text that is no step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is no path element", meta::quote(.0))]
+pub struct ElementError(String);
+
+impl Element {
+    /// A field of an object, or a key of a map.
+    pub fn field(name: &str) -> Self {
+        let mut text = String::with_capacity(name.len() + 2);
+        text.push_str("f:");
+        text.push_str(name);
+        Self(text)
+    }
+
+    /// An item of a list that is told apart by keys: names and values, sorted by name.
+    pub fn key<'a>(keys: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
+        let mut text = String::from("k:{");
+        for (i, (name, value)) in keys.into_iter().enumerate() {
+            if i > 0 {
+                text.push(',');
+            }
+            text.push('"');
+            text.push_str(name);
+            text.push_str("\":");
+            push_json(&mut text, value);
+        }
+        text.push('}');
+        Self(text)
+    }
+
+    /// A member of a set of scalars.
+    pub fn value(value: &Value) -> Self {
+        let mut text = String::from("v:");
+        push_json(&mut text, value);
+        Self(text)
+    }
+
+    /// Reads the form of `FieldsV1`.
+    ///
+    /// # Errors
+    /// If the text has not that form.
+    pub fn parse(text: &str) -> Result<Self, ElementError> {
+        let invalid = || ElementError(text.to_owned());
+        let (kind, rest) = text.split_once(':').ok_or_else(invalid)?;
+        match kind {
+            "f" => Ok(Self(text.to_owned())),
+            "i" => rest
+                .parse::<i64>()
+                .map(|index| Self(format!("i:{index}")))
+                .map_err(|_| invalid()),
+            "v" => serde_json::from_str(rest)
+                .map(|value| Self::value(&value))
+                .map_err(|_| invalid()),
+            "k" => {
+                let keys: Map<String, Value> = serde_json::from_str(rest).map_err(|_| invalid())?;
+                Ok(Self::key(keys.iter().map(|(name, value)| (name.as_str(), value))))
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    /// The form of `FieldsV1`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name, if this is a field of an object.
+    pub fn as_field(&self) -> Option<&str> {
+        self.0.strip_prefix("f:")
+    }
+
+    /// Whether this is an item told apart by keys.
+    pub(crate) fn is_key(&self) -> bool {
+        self.0.starts_with("k:")
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+fn push_json(text: &mut String, value: &Value) {
+    use fmt::Write as _;
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{value}");
+}
+
+/// As messages have it: `.spec`, `[name="a"]`, `[="a"]`, `[0]`.
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, rest) = self.0.split_at(2);
+        match kind {
+            "f:" => write!(f, ".{rest}"),
+            "v:" => match serde_json::from_str::<Value>(rest) {
+                Ok(value) => write!(f, "[={}]", shown(&value)),
+                Err(_) => write!(f, "[={rest}]"),
+            },
+            "k:" => {
+                let keys: Map<String, Value> = serde_json::from_str(rest).unwrap_or_default();
+                f.write_str("[")?;
+                for (i, (name, value)) in keys.iter().enumerate() {
+                    let comma = if i > 0 { "," } else { "" };
+                    write!(f, "{comma}{name}={}", shown(value))?;
+                }
+                f.write_str("]")
+            }
+            _ => write!(f, "[{rest}]"),
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => meta::quote(text),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,121 @@
+//! How apply takes a value: as a whole, field by field, or item by item.
+
+use schema::{ListType, SchemaRef, Shape};
+use serde_json::Value;
+
+use super::element::Element;
+
+/// How a value at a position is owned.
+#[derive(Clone, Copy)]
+pub(crate) enum Form<'a> {
+    /// As a whole: scalars, and what is atomic.
+    Whole,
+    /// Each declared field by itself.
+    Fields(SchemaRef<'a>),
+    /// Each key by itself.
+    Map(SchemaRef<'a>),
+    /// Each scalar by itself.
+    Set(SchemaRef<'a>),
+    /// Each item by itself, told apart by keys.
+    Keyed(&'a [&'a str], SchemaRef<'a>),
+}
+
+impl<'a> Form<'a> {
+    pub fn of(schema: SchemaRef<'a>) -> Self {
+        match schema.shape() {
+            _ if schema.is_atomic() => Self::Whole,
+            Shape::Object => Self::Fields(schema),
+            Shape::Map => schema.element().map_or(Self::Whole, Self::Map),
+            Shape::List => match (schema.list_type(), schema.element()) {
+                (ListType::Set, Some(element)) => Self::Set(element),
+                (ListType::Map, Some(element)) => Self::Keyed(schema.list_map_keys(), element),
+                _ => Self::Whole,
+            },
+            _ => Self::Whole,
+        }
+    }
+}
+
+/// Why an item of a list cannot be told apart.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ItemError {
+    #[error("associative list with keys may not have a null element")]
+    Null,
+    #[error("associative list with keys may not have non-map elements")]
+    NotObject,
+    #[error(
+        "associative list with keys has an element that omits key field {} (and doesn't have default value)",
+        meta::quote(.0)
+    )]
+    NoKey(String),
+    #[error("associative list without keys has an element that's a map type")]
+    ObjectInSet,
+    #[error("not supporting multiple levels of list")]
+    ListInSet,
+    #[error("associative list without keys has an element that's an explicit null")]
+    NullInSet,
+}
+
+impl Form<'_> {
+    /// What tells an item of such a list apart. None for forms that are no lists of items.
+    pub fn element_of(self, item: &Value) -> Result<Option<Element>, ItemError> {
+        match self {
+            Self::Set(_) => set_element(item).map(Some),
+            Self::Keyed(keys, element) => item_element(keys, element, item).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn set_element(item: &Value) -> Result<Element, ItemError> {
+    match item {
+        Value::Object(_) => Err(ItemError::ObjectInSet),
+        Value::Array(_) => Err(ItemError::ListInSet),
+        Value::Null => Err(ItemError::NullInSet),
+        scalar => Ok(Element::value(scalar)),
+    }
+}
+
+/// What tells an item apart: the values of its keys. A key that is missing has its default.
+pub(crate) fn item_element(
+    keys: &[&str],
+    element: SchemaRef<'_>,
+    item: &Value,
+) -> Result<Element, ItemError> {
+    let fields = match item {
+        Value::Object(fields) => fields,
+        Value::Null => return Err(ItemError::Null),
+        _ => return Err(ItemError::NotObject),
+    };
+    let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
+    if let [key] = keys
+        && let Some(value) = given(key)
+    {
+        return Ok(Element::key([(*key, value)]));
+    }
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    let mut defaults = Vec::with_capacity(sorted.len());
+    for key in &sorted {
+        let default = match given(key) {
+            Some(_) => None,
+            None => Some(default_of(element, key).ok_or_else(|| ItemError::NoKey((*key).to_owned()))?),
+        };
+        defaults.push(default);
+    }
+    let values = sorted.iter().zip(&defaults).filter_map(|(key, default)| {
+        let value = given(key).or(default.as_ref())?;
+        Some((*key, value))
+    });
+    Ok(Element::key(values))
+}
+
+/// The declared default of a key; without one, what Go writes of it if it was not given.
+fn default_of(element: SchemaRef<'_>, key: &str) -> Option<Value> {
+    let field = element.field(key)?;
+    field
+        .default_json()
+        .and_then(|json| serde_json::from_str(json).ok())
+        .or_else(|| field.absent())
+        .filter(|value| !value.is_null())
+}

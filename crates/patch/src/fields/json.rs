@@ -1,0 +1,58 @@
+//! Field sets as `FieldsV1` writes them.
+
+use serde_json::{Map, Value};
+
+use super::element::{Element, ElementError};
+use super::set::{FieldSet, Node};
+
+/// With this key a path is in the set although others below it are as well.
+const SELF: &str = ".";
+
+/// Why a value is no `FieldsV1`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldsError {
+    /// Somewhere stands something other than an object.
+    #[error("a set of fields is an object")]
+    NotObject,
+    /// A key has not the form of a path element.
+    #[error(transparent)]
+    Element(#[from] ElementError),
+}
+
+impl FieldSet {
+    /// Reads `FieldsV1`.
+    ///
+    /// # Errors
+    /// If it has not that form.
+    pub fn from_json(json: &Value) -> Result<Self, FieldsError> {
+        let fields = json.as_object().ok_or(FieldsError::NotObject)?;
+        let mut entries = Vec::with_capacity(fields.len());
+        for (key, below) in fields {
+            if key == SELF {
+                continue;
+            }
+            let below_fields = below.as_object().ok_or(FieldsError::NotObject)?;
+            let node = Node {
+                member: below_fields.is_empty() || below_fields.contains_key(SELF),
+                below: Self::from_json(below)?,
+            };
+            entries.push((Element::parse(key)?, node));
+        }
+        Ok(entries.into_iter().collect())
+    }
+
+    /// Writes `FieldsV1`.
+    pub fn into_json(self) -> Value {
+        let fields = self.into_entries().into_iter().map(|(element, node)| {
+            let mut below = match node.below.into_json() {
+                Value::Object(below) => below,
+                _ => Map::new(),
+            };
+            if node.member && !below.is_empty() {
+                below.insert(SELF.to_owned(), Value::Object(Map::new()));
+            }
+            (element.into_string(), Value::Object(below))
+        });
+        Value::Object(fields.collect())
+    }
+}

@@ -1,0 +1,143 @@
+//! What a write other than apply makes of the owners.
+
+use serde_json::Value;
+
+use super::Write;
+use super::cap::cap_updaters;
+use super::entry::{Identity, Operation, Owner};
+use super::list::{self, Owners};
+use super::versions::Versions;
+use crate::fields::{Delta, Element, FieldSet, Node};
+
+/// Notes in the managed fields of `new` what a create (`old` is none), update or patch has changed: the writer owns it now,
+/// nobody else does.
+///
+/// A client may edit managed fields: what `new` has of them counts, unless it cannot be read. An empty list, or one with one
+/// empty entry, forgets all owners. Objects of which nothing is known are left so.
+pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
+    let requested = list::take(new);
+    if requested.as_deref().is_some_and(is_reset) && write.subresource.is_empty() {
+        return;
+    }
+    let known = old.and_then(list::entries);
+    let requested =
+        requested.filter(|entries| write.subresource.is_empty() && known != Some(entries.as_slice()));
+    let mut owners = match requested.as_deref().map(Owners::read) {
+        Some(Ok(owners)) => owners,
+        _ => known
+            .and_then(|entries| Owners::read(entries).ok())
+            .unwrap_or_default(),
+    };
+    if owners.0.is_empty() && old.is_some() {
+        return;
+    }
+    match old {
+        Some(old) => take_over(write, &mut owners, old, new),
+        None => take_over(write, &mut owners, &write.schema.zero(), new),
+    }
+    cap_updaters(&mut owners);
+    owners.write(new);
+}
+
+/// Whether a client asks to forget all owners.
+fn is_reset(entries: &[Value]) -> bool {
+    match entries {
+        [] => true,
+        [only] => only.as_object().is_some_and(serde_json::Map::is_empty),
+        _ => false,
+    }
+}
+
+/// Takes from all owners what differs between two states, and gives it to the writer.
+pub(crate) fn take_over(write: &Write<'_>, owners: &mut Owners, old: &Value, new: &Value) {
+    let versions = Versions::of(write);
+    let ignored = paths(write.reset_fields);
+    let delta = Delta::between(old, new, write.schema).without(&ignored);
+    forget(&versions, owners, write.api_version, &delta, old, new);
+
+    let mut taken = delta.changed;
+    strip(&mut taken);
+    if !taken.is_empty() {
+        owners.add(Owner {
+            identity: Identity::new(
+                Operation::Update,
+                write.manager,
+                write.api_version,
+                write.subresource,
+            ),
+            api_version: write.api_version.to_owned(),
+            time: Some(write.time.to_owned()),
+            fields: taken,
+        });
+    }
+}
+
+/// Takes from all owners what differs between two states.
+pub(crate) fn forget(
+    versions: &Versions<'_>,
+    owners: &mut Owners,
+    api_version: &str,
+    delta: &Delta,
+    old: &Value,
+    new: &Value,
+) {
+    owners.0.retain_mut(|owner| {
+        let in_its_version;
+        let delta = if owner.api_version == api_version {
+            delta
+        } else {
+            let seen = versions
+                .see(old, &owner.api_version)
+                .zip(versions.see(new, &owner.api_version));
+            // A version that is no longer served says nothing of the object as it is.
+            let Some(((old, schema), (new, _))) = seen else {
+                return false;
+            };
+            in_its_version = Delta::between(&old, &new, schema);
+            &in_its_version
+        };
+        let fields = std::mem::take(&mut owner.fields);
+        owner.fields = fields.difference(&delta.changed).difference(&delta.removed);
+        !owner.fields.is_empty()
+    });
+}
+
+/// The paths of fields and all that is below them: `status`, `metadata.labels`.
+pub(crate) fn paths(fields: &[&str]) -> FieldSet {
+    let mut set = FieldSet::new();
+    for field in fields {
+        let path: Vec<Element> = field.split('.').map(Element::field).collect();
+        set.insert_path(&path);
+    }
+    set
+}
+
+/// Takes away what nobody owns: what names an object, and what the server itself keeps.
+pub(crate) fn strip(fields: &mut FieldSet) {
+    const METADATA: &[&str] = &[
+        "clusterName",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    ];
+    let is_one_of =
+        |element: &Element, names: &[&str]| element.as_field().is_some_and(|name| names.contains(&name));
+    let unmark = |node: &mut Node| {
+        node.member = false;
+        true
+    };
+    fields.retain(|element, node| match element.as_field() {
+        Some("apiVersion" | "kind") => unmark(node),
+        Some("metadata") => {
+            node.below
+                .retain(|element, node| !is_one_of(element, METADATA) || unmark(node));
+            unmark(node)
+        }
+        _ => true,
+    });
+}

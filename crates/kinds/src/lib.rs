@@ -14,6 +14,8 @@ mod core;
 mod discovery;
 mod events;
 mod facts;
+mod networking;
+mod node;
 mod plain;
 mod policy;
 mod rbac;
@@ -21,6 +23,7 @@ mod room;
 mod rooms;
 mod scale;
 mod scheduling;
+mod storage;
 #[cfg(test)]
 mod testing;
 mod toolkit;

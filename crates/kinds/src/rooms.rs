@@ -5,7 +5,10 @@ use std::sync::Arc;
 use resource::{Descriptor, Kind};
 
 use crate::plain::Plain;
-use crate::{apps, autoscaling, batch, coordination, core, discovery, events, policy, rbac, scheduling};
+use crate::{
+    apps, autoscaling, batch, coordination, core, discovery, events, networking, node, policy, rbac,
+    scheduling, storage,
+};
 
 type Open = fn(Descriptor) -> Arc<dyn Kind>;
 
@@ -60,6 +63,16 @@ rooms! {
     "events.k8s.io" {
         "events" => events::event::Event,
     }
+    "networking.k8s.io" {
+        "ingressclasses" => networking::ingress_class::IngressClass,
+        "ingresses" => networking::ingress::Ingress,
+        "ipaddresses" => networking::ip_address::IPAddress,
+        "networkpolicies" => networking::network_policy::NetworkPolicy,
+        "servicecidrs" => networking::service_cidr::ServiceCIDR,
+    }
+    "node.k8s.io" {
+        "runtimeclasses" => node::runtime_class::RuntimeClass,
+    }
     "policy" {
         "poddisruptionbudgets" => policy::pod_disruption_budget::PodDisruptionBudget,
     }
@@ -71,6 +84,14 @@ rooms! {
     }
     "scheduling.k8s.io" {
         "priorityclasses" => scheduling::priority_class::PriorityClass,
+    }
+    "storage.k8s.io" {
+        "csidrivers" => storage::csi_driver::CSIDriver,
+        "csinodes" => storage::csi_node::CSINode,
+        "csistoragecapacities" => storage::capacity::CSIStorageCapacity,
+        "storageclasses" => storage::class::StorageClass,
+        "volumeattachments" => storage::attachment::VolumeAttachment,
+        "volumeattributesclasses" => storage::volume_attributes::VolumeAttributesClass,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::room::{image, room};
 use crate::toolkit::addresses;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{objects, remove, when_missing};
-use crate::toolkit::{Field, Report, Seen};
+use crate::toolkit::{Field, Report, Seen, same_field};
 
 room! {
     /// Addresses behind a service, a part of them.
@@ -43,12 +43,12 @@ impl Strategy for EndpointSlice {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, rules)
+        Report::of(self.0.schema, object, |slice| rules(slice, None))
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |slice| {
-            rules(slice);
+            rules(slice, Some(old));
             slice.child("addressType").immutable(old.get("addressType"));
         })
     }
@@ -97,8 +97,11 @@ impl Strategy for EndpointSlice {
     }
 }
 
-/// Topology has fields of its own; the old map is not written any more.
+/// Topology has fields of its own; the old map is not written any more. No endpoints are none, however they are written.
 fn without_old_topology(slice: &mut Value) {
+    if list(slice, &["endpoints"]).is_empty() {
+        slice["endpoints"] = Value::Null;
+    }
     for endpoint in slice["endpoints"].as_array_mut().into_iter().flatten() {
         remove(endpoint, &["deprecatedTopology"]);
     }
@@ -113,7 +116,7 @@ fn some_of(texts: impl Iterator<Item = String>) -> String {
     }
 }
 
-fn rules(slice: &Field) {
+fn rules(slice: &Field, old: Option<&Value>) {
     let kind = slice.child("addressType");
     kind.one_of(&["FQDN", "IPv4", "IPv6"]);
     let endpoints = slice.child("endpoints");
@@ -121,19 +124,22 @@ fn rules(slice: &Field) {
         return endpoints.too_many(MAX_ENDPOINTS);
     }
     for endpoint in endpoints.items() {
-        self::endpoint(&endpoint, kind.text());
+        let mut olds = old.map_or(&[][..], |old| list(old, &["endpoints"])).iter();
+        // What was good enough once is so again.
+        let is_known = olds.any(|old| same_field(old, endpoint.value().unwrap_or(&Value::Null), "addresses"));
+        self::endpoint(&endpoint, kind.text(), is_known);
     }
     ports(&slice.child("ports"));
 }
 
-fn endpoint(endpoint: &Field, kind: &str) {
+fn endpoint(endpoint: &Field, kind: &str, is_known: bool) {
     let addresses = endpoint.child("addresses");
     if addresses.is_empty() {
         addresses.required("must contain at least 1 address");
     } else if addresses.len() > MAX_ADDRESSES {
         addresses.too_many(MAX_ADDRESSES);
     }
-    for address in addresses.items() {
+    for address in addresses.items().filter(|_| !is_known) {
         self::address(&addresses, &address, kind);
     }
     let node = endpoint.child("nodeName");

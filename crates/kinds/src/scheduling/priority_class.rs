@@ -5,7 +5,7 @@ use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
-use crate::toolkit::columns::{AGE, NAME, created, name, number, text};
+use crate::toolkit::columns::{AGE, NAME, created, integer, name, number, text};
 use crate::toolkit::defaults::when_missing;
 use crate::toolkit::{Field, Report};
 
@@ -72,14 +72,16 @@ impl Strategy for PriorityClass {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Value", "The higher, the more important."),
-            Column::string("Global-Default", "Whether pods without a class have this one."),
+            integer("Value", "The higher, the more important."),
+            Column {
+                kind: "boolean",
+                ..Column::string("Global-Default", "Whether pods without a class have this one.")
+            },
             AGE,
             Column::string(
                 "PreemptionPolicy",
                 "Whether less important pods are evicted for it.",
-            )
-            .wide(),
+            ),
         ]
     }
 

@@ -1,0 +1,3 @@
+//! The group of what nodes run pods with.
+
+pub mod runtime_class;

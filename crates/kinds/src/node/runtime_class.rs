@@ -1,0 +1,77 @@
+//! Runtime classes.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::core::pod::validation::{requirements, scheduling};
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::{Field, Report};
+
+room! {
+    /// A way to run containers.
+    RuntimeClass
+}
+
+impl Strategy for RuntimeClass {
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |class| {
+            class.child("handler").immutable(old.get("handler"));
+        })
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![NAME, Column::string("Handler", "What runs them."), AGE]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        Row {
+            cells: vec![
+                name(object),
+                text(object, &["handler"]).into(),
+                created(object, now),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn rules(class: &Field) {
+    let handler = class.child("handler");
+    if handler.is_empty() {
+        handler.required("");
+    } else {
+        handler.dns_label();
+    }
+    let overhead = class.child("overhead");
+    // Upstream's path names limits, whatever the field is called.
+    requirements::overhead(&class.standing_for("overhead", overhead.child("podFixed").value()));
+    let places = class.child("scheduling");
+    places.child("nodeSelector").labels();
+    scheduling::tolerations(&places.child("tolerations"));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::create_errors;
+    use serde_json::{Value, json};
+
+    fn check(class: Value, expected: &[&str]) {
+        assert_eq!(create_errors("node.k8s.io", "runtimeclasses", class), expected);
+    }
+
+    #[test]
+    fn wrong_classes_are_refused() {
+        check(json!({"handler": "kata"}), &[]);
+        check(json!({}), &["handler: Required value"]);
+        check(
+            json!({"handler": "a", "overhead": {"podFixed": {"cpu": "-1"}}}),
+            &[r#"overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0"#],
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! Volumes attached to nodes.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::core::persistent_volume::sources;
+use crate::core::pod::validation::volumes::csi_driver_name;
+use crate::room::{room, status_apart};
+use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::{Field, Report, same_field};
+
+room! {
+    /// A volume that is to be attached to a node.
+    VolumeAttachment
+}
+
+impl Strategy for VolumeAttachment {
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, |attachment| {
+            rules(attachment);
+            csi_driver_name(&attachment.child("spec").child("attacher"));
+        })
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |attachment| {
+            rules(attachment);
+            if !same_field(new, old, "spec") {
+                attachment.child("spec").invalid("field is immutable");
+            }
+        })
+    }
+
+    fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
+        status_apart(subresource)
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("Attacher", "Who attaches it."),
+            Column::string("PV", "The volume."),
+            Column::string("Node", "The node."),
+            Column::string("Attached", "Whether it is done."),
+            AGE,
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let attached = object["status"]["attached"] == Value::Bool(true);
+        Row {
+            cells: vec![
+                name(object),
+                text(object, &["spec", "attacher"]).into(),
+                text(object, &["spec", "source", "persistentVolumeName"]).into(),
+                text(object, &["spec", "nodeName"]).into(),
+                attached.into(),
+                created(object, now),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn rules(attachment: &Field) {
+    let spec = attachment.child("spec");
+    let node = spec.child("nodeName");
+    node.complain(meta::name::dns1123_subdomain(node.text()));
+    let source = spec.child("source");
+    let (inline, volume) = (
+        source.child("inlineVolumeSpec"),
+        source.child("persistentVolumeName"),
+    );
+    match (inline.is_set(), volume.is_set()) {
+        (false, false) => {
+            source.required("must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+        }
+        (true, true) => {
+            source.forbidden("must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+        }
+        (false, true) => {
+            if volume.is_empty() {
+                volume.required("must specify non empty persistentVolumeName");
+            } else {
+                volume.dns_subdomain();
+            }
+        }
+        (true, false) => sources::rules(&inline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::create_errors;
+    use serde_json::{Value, json};
+
+    fn check(spec: Value, expected: &[&str]) {
+        assert_eq!(
+            create_errors("storage.k8s.io", "volumeattachments", json!({"spec": spec})),
+            expected
+        );
+    }
+
+    #[test]
+    fn something_is_attached_to_something() {
+        check(
+            json!({"attacher": "a", "nodeName": "n", "source": {"persistentVolumeName": "v"}}),
+            &[],
+        );
+        check(
+            json!({"attacher": "", "nodeName": "n", "source": {}}),
+            &[
+                "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+                "spec.attacher: Required value",
+            ],
+        );
+    }
+}

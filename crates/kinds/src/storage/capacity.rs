@@ -1,0 +1,82 @@
+//! How much storage there is.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::{Report, quantity, same_field};
+
+room! {
+    /// How much storage of a class there is somewhere.
+    CSIStorageCapacity
+}
+
+impl Strategy for CSIStorageCapacity {
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, |capacity| {
+            capacity.child("nodeTopology").label_selector();
+            let class = capacity.child("storageClassName");
+            class.complain(meta::name::dns1123_subdomain(class.text()));
+            for field in ["capacity", "maximumVolumeSize"] {
+                let field = capacity.child(field);
+                if quantity::read(field.value()).is_some_and(|amount| amount.sign() < 0) {
+                    field.invalid("must be greater than or equal to 0");
+                }
+            }
+        })
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        let mut errors = self.validate(new);
+        errors.extend(Report::of(self.0.schema, new, |capacity| {
+            for field in ["nodeTopology", "storageClassName"] {
+                if !same_field(new, old, field) {
+                    capacity.child(field).invalid("field is immutable");
+                }
+            }
+        }));
+        errors
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("StorageClassName", "Of which class."),
+            Column::string("Capacity", "How much there is."),
+            AGE,
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let capacity = match text(object, &["capacity"]) {
+            "" => "<unset>",
+            amount => amount,
+        };
+        Row {
+            cells: vec![
+                name(object),
+                text(object, &["storageClassName"]).into(),
+                capacity.into(),
+                created(object, now),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::create_errors;
+    use serde_json::json;
+
+    #[test]
+    fn there_is_not_less_than_nothing() {
+        let capacity = json!({"storageClassName": "c", "capacity": "-1"});
+        assert_eq!(
+            create_errors("storage.k8s.io", "csistoragecapacities", capacity),
+            [r#"capacity: Invalid value: "-1": must be greater than or equal to 0"#,]
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Storage classes.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::defaults::when_missing;
+use crate::toolkit::{Field, Report, Seen, same_field};
+
+room! {
+    /// A sort of storage.
+    StorageClass
+}
+
+const IS_DEFAULT: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
+const MAX_PARAMETERS: usize = 512;
+const MAX_PARAMETER_BYTES: usize = 256 * 1024;
+
+impl Strategy for StorageClass {
+    fn default(&self, object: &mut Value) {
+        if let Some(class) = object.as_object_mut() {
+            when_missing(class, "reclaimPolicy", "Delete");
+            when_missing(class, "volumeBindingMode", "Immediate");
+        }
+    }
+
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |class| {
+            for (field, complaint) in [
+                ("parameters", "updates to parameters are forbidden."),
+                ("provisioner", "updates to provisioner are forbidden."),
+                ("reclaimPolicy", "updates to reclaimPolicy are forbidden."),
+            ] {
+                if !same_field(new, old, field) {
+                    class.child(field).forbidden(complaint);
+                }
+            }
+            class
+                .child("volumeBindingMode")
+                .immutable(old.get("volumeBindingMode"));
+        })
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            NAME,
+            Column::string("Provisioner", "Who makes it."),
+            Column::string("ReclaimPolicy", "What becomes of it when it is given back."),
+            Column::string("VolumeBindingMode", "When it is made."),
+            Column::string("AllowVolumeExpansion", "Whether it can grow."),
+            AGE,
+        ]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let is_default = IS_DEFAULT
+            .iter()
+            .any(|annotation| text(object, &["metadata", "annotations", annotation]) == "true");
+        let shown = match is_default {
+            true => format!("{} (default)", meta::object::name(object)).into(),
+            false => name(object),
+        };
+        let or = |field: &str, none: &str| match text(object, &[field]) {
+            "" => none.to_owned(),
+            value => value.to_owned(),
+        };
+        Row {
+            cells: vec![
+                shown,
+                text(object, &["provisioner"]).into(),
+                or("reclaimPolicy", "Delete").into(),
+                or("volumeBindingMode", "<unset>").into(),
+                (object["allowVolumeExpansion"] == Value::Bool(true)).into(),
+                created(object, now),
+            ],
+            ..Row::default()
+        }
+    }
+}
+
+fn rules(class: &Field) {
+    let provisioner = class.child("provisioner");
+    if provisioner.is_empty() {
+        provisioner.required("");
+    } else {
+        // Names of drivers were once written with capitals.
+        let name = provisioner.text().to_lowercase();
+        for complaint in meta::name::qualified_name(&name) {
+            provisioner.invalid_as(name.as_str(), &complaint);
+        }
+    }
+    parameters(&class.child("parameters"));
+    class.child("reclaimPolicy").any_of_if_set(&["Delete", "Retain"]);
+    class
+        .child("volumeBindingMode")
+        .one_of(&["Immediate", "WaitForFirstConsumer"]);
+    let mut terms = Vec::new();
+    for term in class.child("allowedTopologies").items() {
+        topology(&term);
+        if terms.contains(&term.value()) {
+            term.duplicate_as("");
+        }
+        terms.push(term.value());
+    }
+}
+
+/// Options for whoever makes the storage.
+pub fn parameters(parameters: &Field) {
+    let mut bytes = 0;
+    if parameters.len() > MAX_PARAMETERS {
+        parameters.invalid_plain(&format!(
+            "too many parameters, must have at most {MAX_PARAMETERS}"
+        ));
+    }
+    for (key, value) in parameters.entries() {
+        if key.is_empty() {
+            parameters.invalid_as(key, "field can not be empty.");
+        }
+        bytes += key.len() + value.text().len();
+    }
+    if bytes > MAX_PARAMETER_BYTES {
+        parameters.too_long(MAX_PARAMETER_BYTES);
+    }
+}
+
+fn topology(term: &Field) {
+    let mut keys = Seen::new();
+    for requirement in term.child("matchLabelExpressions").items() {
+        let (key, values) = (requirement.child("key"), requirement.child("values"));
+        key.qualified_name();
+        if keys.again(key.text()) {
+            key.duplicate();
+        }
+        values.needed();
+        let mut seen = Seen::new();
+        for value in values.items() {
+            if seen.again(value.text()) {
+                value.duplicate();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{cells, create_errors, defaulted, update_errors};
+    use serde_json::json;
+
+    const GROUP: &str = "storage.k8s.io";
+
+    #[test]
+    fn classes_have_their_defaults() {
+        assert_eq!(
+            defaulted(GROUP, "storageclasses", json!({})),
+            json!({"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
+        );
+    }
+
+    #[test]
+    fn wrong_classes_are_refused() {
+        assert!(create_errors(GROUP, "storageclasses", json!({"provisioner": "a.b/C"})).is_empty());
+        assert_eq!(
+            create_errors(GROUP, "storageclasses", json!({"reclaimPolicy": "Recycle"})),
+            [
+                "provisioner: Required value",
+                r#"reclaimPolicy: Unsupported value: "Recycle": supported values: "Delete", "Retain""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn classes_stay() {
+        let of = |provisioner: &str| json!({"provisioner": provisioner});
+        assert_eq!(
+            update_errors(GROUP, "storageclasses", &of("b"), &of("a")),
+            ["provisioner: Forbidden: updates to provisioner are forbidden.",]
+        );
+    }
+
+    #[test]
+    fn the_default_class_says_so() {
+        let class = json!({"metadata": {"name": "c", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}});
+        assert_eq!(cells(GROUP, "storageclasses", &class)[0], "c (default)");
+    }
+}

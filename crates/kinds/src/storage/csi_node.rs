@@ -1,0 +1,110 @@
+//! Storage drivers of a node.
+
+use meta::ErrorList;
+use resource::{Column, Row, Strategy};
+use serde_json::Value;
+
+use crate::core::pod::validation::volumes::csi_driver_name;
+use crate::room::room;
+use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
+use crate::toolkit::{Field, Report, Seen, same};
+
+room! {
+    /// The storage drivers that run on a node.
+    CSINode
+}
+
+const MAX_NODE_ID: usize = 256;
+
+impl Strategy for CSINode {
+    fn validate(&self, object: &Value) -> ErrorList {
+        Report::of(self.0.schema, object, rules)
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |node| {
+            rules(node);
+            let spec = node.child("spec");
+            for driver in spec.child("drivers").items() {
+                let mut olds = list(old, &["spec", "drivers"]).iter();
+                let old = olds.find(|old| old["name"] == driver.text_of("name"));
+                if let Some(old) = old
+                    && !same(driver.value(), Some(old))
+                {
+                    driver.invalid("field is immutable");
+                }
+            }
+        })
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![NAME, integer("Drivers", "How many drivers there are."), AGE]
+    }
+
+    fn row(&self, object: &Value, now: i64) -> Row {
+        let drivers = list(object, &["spec", "drivers"]).len();
+        Row {
+            cells: vec![name(object), drivers.into(), created(object, now)],
+            ..Row::default()
+        }
+    }
+}
+
+fn rules(node: &Field) {
+    let spec = node.child("spec");
+    let mut names = Seen::new();
+    for driver in spec.child("drivers").items() {
+        let (name, id) = (driver.child("name"), driver.child("nodeID"));
+        csi_driver_name(&name);
+        if id.is_empty() {
+            id.required("");
+        } else if id.text().len() > MAX_NODE_ID {
+            id.invalid(&format!("must be {MAX_NODE_ID} characters or less"));
+        }
+        let allocatable = driver.child("allocatable");
+        allocatable.child("count").non_negative();
+        if names.again(name.text()) {
+            name.duplicate();
+        }
+        // Upstream names the driver here, not its keys.
+        let mut keys = Seen::new();
+        for key in driver.child("topologyKeys").texts() {
+            if keys.again(key) {
+                driver.duplicate_as(key);
+            }
+            for complaint in meta::name::qualified_name(key) {
+                driver.invalid_as(key, &complaint);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::create_errors;
+    use serde_json::{Value, json};
+
+    fn check(driver: Value, expected: &[&str]) {
+        assert_eq!(
+            create_errors(
+                "storage.k8s.io",
+                "csinodes",
+                json!({"spec": {"drivers": [driver]}})
+            ),
+            expected
+        );
+    }
+
+    #[test]
+    fn drivers_know_their_node() {
+        check(json!({"name": "d", "nodeID": "n"}), &[]);
+        check(
+            json!({"name": "d", "nodeID": ""}),
+            &["spec.drivers[0].nodeID: Required value"],
+        );
+        check(
+            json!({"name": "d", "nodeID": "n", "allocatable": {"count": -1}}),
+            &["spec.drivers[0].allocatable.count: Invalid value: -1: must be greater than or equal to 0"],
+        );
+    }
+}

@@ -6,19 +6,25 @@
 // A cursor's lifetimes say nothing that a reader of a rule wants to know.
 #![allow(elided_lifetimes_in_paths)]
 
+mod admissionregistration;
+mod apiextensions;
+mod apiregistration;
 mod apps;
 mod autoscaling;
 mod batch;
+mod certificates;
 mod coordination;
 mod core;
 mod discovery;
 mod events;
 mod facts;
+mod flowcontrol;
 mod networking;
 mod node;
 mod plain;
 mod policy;
 mod rbac;
+mod resource_k8s;
 mod room;
 mod rooms;
 mod scale;

@@ -6,7 +6,8 @@ use resource::{Descriptor, Kind};
 
 use crate::plain::Plain;
 use crate::{
-    apps, autoscaling, batch, coordination, core, discovery, events, networking, node, policy, rbac,
+    admissionregistration, apiextensions, apiregistration, apps, autoscaling, batch, certificates,
+    coordination, core, discovery, events, flowcontrol, networking, node, policy, rbac, resource_k8s,
     scheduling, storage,
 };
 
@@ -37,6 +38,20 @@ rooms! {
         "serviceaccounts" => core::service_account::ServiceAccount,
         "services" => core::service::Service,
     }
+    "admissionregistration.k8s.io" {
+        "mutatingadmissionpolicies" => admissionregistration::policy::MutatingAdmissionPolicy,
+        "mutatingadmissionpolicybindings" => admissionregistration::binding::MutatingAdmissionPolicyBinding,
+        "mutatingwebhookconfigurations" => admissionregistration::webhook::MutatingWebhookConfiguration,
+        "validatingadmissionpolicies" => admissionregistration::policy::ValidatingAdmissionPolicy,
+        "validatingadmissionpolicybindings" => admissionregistration::binding::ValidatingAdmissionPolicyBinding,
+        "validatingwebhookconfigurations" => admissionregistration::webhook::ValidatingWebhookConfiguration,
+    }
+    "apiextensions.k8s.io" {
+        "customresourcedefinitions" => apiextensions::definition::CustomResourceDefinition,
+    }
+    "apiregistration.k8s.io" {
+        "apiservices" => apiregistration::api_service::APIService,
+    }
     "apps" {
         "controllerrevisions" => apps::controller_revision::ControllerRevision,
         "daemonsets" => apps::daemon_set::DaemonSet,
@@ -54,6 +69,9 @@ rooms! {
         "cronjobs" => batch::cron_job::CronJob,
         "jobs" => batch::job::Job,
     }
+    "certificates.k8s.io" {
+        "certificatesigningrequests" => certificates::signing_request::CertificateSigningRequest,
+    }
     "coordination.k8s.io" {
         "leases" => coordination::lease::Lease,
     }
@@ -62,6 +80,10 @@ rooms! {
     }
     "events.k8s.io" {
         "events" => events::event::Event,
+    }
+    "flowcontrol.apiserver.k8s.io" {
+        "flowschemas" => flowcontrol::flow_schema::FlowSchema,
+        "prioritylevelconfigurations" => flowcontrol::priority_level::PriorityLevelConfiguration,
     }
     "networking.k8s.io" {
         "ingressclasses" => networking::ingress_class::IngressClass,
@@ -81,6 +103,12 @@ rooms! {
         "clusterroles" => rbac::role::ClusterRole,
         "rolebindings" => rbac::binding::RoleBinding,
         "roles" => rbac::role::Role,
+    }
+    "resource.k8s.io" {
+        "deviceclasses" => resource_k8s::device_class::DeviceClass,
+        "resourceclaims" => resource_k8s::claim::ResourceClaim,
+        "resourceclaimtemplates" => resource_k8s::claim::ResourceClaimTemplate,
+        "resourceslices" => resource_k8s::slice::ResourceSlice,
     }
     "scheduling.k8s.io" {
         "priorityclasses" => scheduling::priority_class::PriorityClass,

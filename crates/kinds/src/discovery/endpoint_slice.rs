@@ -8,7 +8,7 @@ use crate::core::pod::validation::ports::PROTOCOLS;
 use crate::room::{image, room};
 use crate::toolkit::addresses;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
-use crate::toolkit::defaults::{objects, remove, when_missing};
+use crate::toolkit::defaults::{items_mut, objects, remove, when_missing};
 use crate::toolkit::{Field, Report, Seen, same_field};
 
 room! {
@@ -102,7 +102,7 @@ fn without_old_topology(slice: &mut Value) {
     if list(slice, &["endpoints"]).is_empty() {
         slice["endpoints"] = Value::Null;
     }
-    for endpoint in slice["endpoints"].as_array_mut().into_iter().flatten() {
+    for endpoint in items_mut(slice, "endpoints") {
         remove(endpoint, &["deprecatedTopology"]);
     }
 }

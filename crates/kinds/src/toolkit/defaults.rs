@@ -62,6 +62,12 @@ pub fn objects<'a>(parent: &'a mut Object, field: &str) -> impl Iterator<Item = 
     items.into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
+/// The items of the list in this field, if there. Unlike indexing, this makes nothing that is missing.
+pub fn items_mut<'a>(value: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
+    let items = value.get_mut(field).and_then(Value::as_array_mut);
+    items.into_iter().flatten()
+}
+
 /// The text in this field; empty if missing.
 pub fn text<'a>(object: &'a Object, field: &str) -> &'a str {
     object.get(field).and_then(Value::as_str).unwrap_or("")

@@ -358,6 +358,14 @@ impl Field<'_, '_> {
             .push(FieldError::not_supported(&self.path(), value, supported));
     }
 
+    /// `Unsupported value: PRINTED: supported values: ...`.
+    pub fn not_supported_printed(&self, printed: &str, supported: &[&str]) {
+        let error = FieldError::not_supported(&self.path(), "", supported);
+        // The value is printed by the caller; the rest stays.
+        let message = error.message.replacen("\"\"", printed, 1);
+        self.say(error.kind, message);
+    }
+
     /// `Too long: may not be more than MAX bytes`.
     pub fn too_long(&self, max_bytes: usize) {
         self.report.push(FieldError::too_long(&self.path(), max_bytes));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::validation;
 use crate::toolkit::columns::text;
-use crate::toolkit::defaults::restore;
+use crate::toolkit::defaults::{items_mut, restore};
 use crate::toolkit::{Field, same, same_field};
 
 /// The rules for a change.
@@ -76,13 +76,10 @@ fn node_affinity(pod: &mut Value, old: &Value) {
 
 fn resources(pod: &mut Value, old: &Value, list: &str) {
     let old = old[list].as_array().map_or(&[][..], Vec::as_slice);
-    for (container, old) in pod[list].as_array_mut().into_iter().flatten().zip(old) {
+    for (container, old) in items_mut(pod, list).zip(old) {
         if same_field(container, old, "name") {
             restore(container, old, "resources");
         }
-    }
-    if pod[list].is_null() {
-        crate::toolkit::defaults::remove(pod, &[list]);
     }
 }
 

@@ -6,7 +6,7 @@ use super::create::{self, MIRROR};
 use super::{internal, qos};
 use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
-use crate::toolkit::defaults::restore;
+use crate::toolkit::defaults::{items_mut, remove, restore};
 use crate::toolkit::same;
 
 /// Takes from `new` only what the endpoint is there for.
@@ -14,11 +14,9 @@ pub fn prepare(subresource: &str, new: &mut Value, old: &Value) {
     match subresource {
         "status" => status(new, old),
         "ephemeralcontainers" => {
-            let containers = new["spec"]["ephemeralContainers"].take();
+            let wanted = new["spec"].take();
             become_old(new, old);
-            if !containers.is_null() {
-                new["spec"]["ephemeralContainers"] = containers;
-            }
+            restore(&mut new["spec"], &wanted, "ephemeralContainers");
         }
         "resize" => resized(new, old),
         _ => {}
@@ -66,8 +64,7 @@ fn resized(new: &mut Value, old: &Value) {
             new["spec"][kind] = Value::from(wanted_list.to_vec());
             continue;
         }
-        let containers = new["spec"][kind].as_array_mut();
-        for (container, wanted) in containers.into_iter().flatten().zip(wanted_list) {
+        for (container, wanted) in items_mut(&mut new["spec"], kind).zip(wanted_list) {
             for field in ["resources", "resizePolicy"] {
                 restore(container, wanted, field);
             }
@@ -164,13 +161,9 @@ fn kept_amounts(resources: &Field, old: &Value) {
 fn without_size(new: &Value, old: &Value) -> Value {
     let mut still = new.clone();
     for kind in ["containers", "initContainers"] {
-        let containers = still[kind].as_array_mut();
-        for (container, old) in containers.into_iter().flatten().zip(list(old, &[kind])) {
+        for (container, old) in items_mut(&mut still, kind).zip(list(old, &[kind])) {
             amounts_of(&mut container["resources"], &old["resources"]);
             restore(container, old, "resizePolicy");
-        }
-        if still[kind].is_null() {
-            crate::toolkit::defaults::remove(&mut still, &[kind]);
         }
     }
     restore(&mut still, old, "resources");
@@ -182,7 +175,7 @@ fn amounts_of(resources: &mut Value, old: &Value) {
         for name in ["cpu", "memory"] {
             match old[kind].get(name) {
                 Some(amount) => resources[kind][name] = amount.clone(),
-                None => crate::toolkit::defaults::remove(resources, &[kind, name]),
+                None => remove(resources, &[kind, name]),
             }
         }
         if old.get(kind).is_none()
@@ -190,7 +183,7 @@ fn amounts_of(resources: &mut Value, old: &Value) {
                 .as_object()
                 .is_none_or(|amounts| amounts.is_empty())
         {
-            crate::toolkit::defaults::remove(resources, &[kind]);
+            remove(resources, &[kind]);
         }
     }
 }

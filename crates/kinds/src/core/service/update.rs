@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{needs, validation};
 use crate::toolkit::columns::{list, number, text};
-use crate::toolkit::defaults::{remove, restore};
+use crate::toolkit::defaults::{items_mut, remove, restore};
 use crate::toolkit::{Field, same_field};
 
 /// The first address stands in two fields.
@@ -66,7 +66,7 @@ fn keep_node_ports(spec: &mut Value, old: &Value) {
         .iter()
         .map(|port| number(port, &["nodePort"]))
         .collect();
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in items_mut(spec, "ports") {
         if number(port, &["nodePort"]) != 0 {
             continue;
         }
@@ -98,7 +98,7 @@ fn drop_unneeded(spec: &mut Value, old: &Value) {
         }
     }
     if no_more(needs::may_have_node_ports, spec) && same_node_ports(spec, old) {
-        for port in spec["ports"].as_array_mut().into_iter().flatten() {
+        for port in items_mut(spec, "ports") {
             remove(port, &["nodePort"]);
         }
     }

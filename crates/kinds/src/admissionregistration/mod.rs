@@ -1,0 +1,6 @@
+//! The group of admission control.
+
+pub mod binding;
+pub mod policy;
+pub mod rules;
+pub mod webhook;

@@ -1,0 +1,3 @@
+//! The group of custom resource definitions.
+
+pub mod definition;

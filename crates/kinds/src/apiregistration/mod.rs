@@ -1,0 +1,3 @@
+//! The group of API registration.
+
+pub mod api_service;

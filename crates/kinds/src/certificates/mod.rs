@@ -1,0 +1,3 @@
+//! The group of certificates.
+
+pub mod signing_request;

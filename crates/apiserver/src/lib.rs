@@ -1,1 +1,41 @@
 //! The HTTP front: filter chain, handlers, discovery, OpenAPI, node proxying.
+//!
+//! [`config::ApiServer`] says what it is made of, [`chain`] what every request goes through, [`resources`] what is done
+//! with requests to resources. Nothing here names a kind.
+
+pub mod api;
+pub mod body;
+pub mod call;
+mod chain;
+mod clock;
+mod codec;
+pub mod config;
+pub mod connect;
+mod decode;
+pub mod discovery;
+pub mod documents;
+pub mod filters;
+pub mod handler;
+pub mod metrics;
+pub mod negotiate;
+mod options;
+mod protobuf;
+mod query;
+pub mod request_info;
+mod resources;
+mod respond;
+mod selector;
+pub mod server;
+pub mod service;
+
+#[cfg(test)]
+mod testing;
+
+pub use call::{Call, Response};
+pub use config::ApiServer;
+pub use connect::{ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver};
+pub use documents::{Health, HealthCheck, Hook, IssuerDocuments, OpenApiSource, Ping, Probe, VersionInfo};
+pub use filters::{FlowControlLimits, FlowSchemas};
+pub use metrics::Metrics;
+pub use server::{Limits, ReloadableCertificate, Server, ServerError, tls_config};
+pub use service::{ApiService, InProcessIdentity};

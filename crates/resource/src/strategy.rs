@@ -13,6 +13,11 @@ use crate::table::{Column, Row};
 pub trait Kind: Strategy {
     /// Its facts.
     fn descriptor(&self) -> &Descriptor;
+
+    /// Whether it is the kind of a custom resource. Those have no protobuf form, no strategic merge, and simpler routes.
+    fn is_custom(&self) -> bool {
+        false
+    }
 }
 
 /// What happens to an object that is asked to be deleted.

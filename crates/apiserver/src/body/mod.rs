@@ -1,0 +1,16 @@
+//! Bodies: what comes in, with a limit; what goes out, without copying what is shared.
+
+mod gzip;
+mod incoming;
+mod outgoing;
+mod pieces;
+mod watch;
+
+pub use gzip::Gzip;
+pub use incoming::{IncomingBody, MAX_BODY_BYTES, read_all};
+pub use outgoing::Body;
+pub use pieces::Pieces;
+pub use watch::{EncodeEvent, watch_body};
+
+/// Any error of a body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

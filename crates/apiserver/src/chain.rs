@@ -1,0 +1,66 @@
+//! The request path, from the outside in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Authenticator, Authorizer};
+use tower::ServiceBuilder;
+
+use crate::filters::{
+    Accounting, AuditId, Authentication, Authorization, Deadline, FlowControl, Impersonation, PanicIsolation,
+    ReadRequestInfo,
+};
+use crate::handler::{Filter, FilterLayer, Handler};
+use crate::metrics::Metrics;
+
+/// What the filters need to decide.
+pub struct ChainParts {
+    /// Who knows the users.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Who decides what they may do.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// How many requests are worked on at a time.
+    pub flow_control: FlowControl,
+    /// The time a request has at most.
+    pub request_timeout: Duration,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The handler with all filters in front. Flow control stands before authorization: an overloaded server queues requests
+/// before it pays for decisions about them.
+pub fn chain(parts: ChainParts, handler: impl Handler) -> impl Handler {
+    let ChainParts {
+        authenticator,
+        authorizer,
+        flow_control,
+        request_timeout,
+        metrics,
+    } = parts;
+    ServiceBuilder::new()
+        .layer(layer(
+            Accounting {
+                metrics: Arc::clone(&metrics),
+            },
+            &metrics,
+        ))
+        .layer(layer(AuditId::default(), &metrics))
+        .layer(layer(PanicIsolation, &metrics))
+        .layer(layer(ReadRequestInfo, &metrics))
+        .layer(layer(
+            Deadline {
+                max: request_timeout,
+                metrics: Arc::clone(&metrics),
+            },
+            &metrics,
+        ))
+        .layer(layer(Authentication { authenticator }, &metrics))
+        .layer(layer(Impersonation::new(Arc::clone(&authorizer)), &metrics))
+        .layer(layer(flow_control, &metrics))
+        .layer(layer(Authorization { authorizer }, &metrics))
+        .service(handler)
+}
+
+fn layer<F: Filter>(filter: F, metrics: &Metrics) -> FilterLayer<F> {
+    FilterLayer::new(filter, metrics)
+}

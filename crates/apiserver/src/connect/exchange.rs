@@ -1,0 +1,78 @@
+//! One request handed on over a connection, and its answer back.
+
+use http::{Request, StatusCode, Uri};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use meta::{Reason, Status};
+use tracing::debug;
+
+use crate::body::{Body, IncomingBody};
+use crate::call::{Call, Response};
+use crate::connect::connectors::Connection;
+use crate::connect::forwarding::{request_headers, rewrite_location, strip};
+use crate::connect::tunnel::{asks_upgrade, tunnel};
+
+/// Hands the call on to `path_and_query` at the other end and streams the answer. If the other end changes protocols, the
+/// connections are joined and only bytes flow from then on.
+pub async fn exchange(
+    call: &mut Call,
+    connection: Connection,
+    path_and_query: &str,
+    proxied: bool,
+) -> Result<Response, Status> {
+    let upgrade = asks_upgrade(&call.head.headers);
+    let Connection {
+        stream, authority, ..
+    } = connection;
+    let request = request(call, &authority, path_and_query, upgrade, proxied)?;
+    let (mut sender, serving) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| unreachable(&e))?;
+    // Lives as long as the answer's body, or the tunnel, is read.
+    tokio::spawn(async move {
+        if let Err(error) = serving.with_upgrades().await {
+            debug!(%error, "connection to a backend ended early");
+        }
+    });
+    let mut response = sender.send_request(request).await.map_err(|e| unreachable(&e))?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if !upgrade {
+            return Err(Status::failure(
+                502,
+                Reason::UNKNOWN,
+                "the backend changed protocols unasked",
+            ));
+        }
+        tunnel(call, &mut response);
+        let (head, _) = response.into_parts();
+        return Ok(Response::from_parts(head, Body::Empty));
+    }
+    let (mut head, body) = response.into_parts();
+    strip(&mut head.headers);
+    if proxied {
+        rewrite_location(&mut head.headers, call, &authority);
+    }
+    Ok(Response::from_parts(head, Body::stream(body)))
+}
+
+fn request(
+    call: &mut Call,
+    authority: &str,
+    path_and_query: &str,
+    upgrade: bool,
+    proxied: bool,
+) -> Result<Request<IncomingBody>, Status> {
+    let target: Uri = path_and_query
+        .parse()
+        .map_err(|error| Status::bad_request(format!("invalid path {path_and_query}: {error}")))?;
+    let headers = request_headers(call, authority, upgrade, proxied);
+    let mut request = Request::new(std::mem::take(&mut call.body));
+    *request.method_mut() = call.head.method.clone();
+    *request.uri_mut() = target;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn unreachable(error: &hyper::Error) -> Status {
+    Status::service_unavailable(format!("error trying to reach service: {error}"))
+}

@@ -1,0 +1,111 @@
+//! Streams to where objects run: logs, exec, port-forward and proxies.
+
+mod connectors;
+mod exchange;
+mod forwarding;
+mod log;
+mod tunnel;
+
+use http::header::LOCATION;
+use http::{HeaderValue, Method, StatusCode};
+use meta::{Status, quote};
+use registry::GetOptions;
+use resource::{ConnectRequest, ConnectTarget, ProxyName, SubresourceKind};
+
+use crate::api::Api;
+use crate::body::Body;
+use crate::call::{Call, Response};
+use crate::resources::Route;
+use crate::respond::plain_text;
+
+pub use connectors::{
+    ByteStream, ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver,
+};
+
+/// Answers a request to a connect subresource with what the other end answers.
+pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Response, Status> {
+    let Some(SubresourceKind::Connect { target }) = route.subresource().map(|s| s.works_as) else {
+        return Err(Status::internal("not a stream"));
+    };
+    let proxied = route.subresource_name() == "proxy";
+    let name = if proxied {
+        proxied_name(&route.name)?
+    } else {
+        &route.name
+    };
+    let object = route
+        .resource
+        .get(&route.namespace, name, &GetOptions::default())
+        .await?;
+    if proxied
+        && call.info.rest().is_empty()
+        && !tunnel::asks_upgrade(&call.head.headers)
+        && let Some(redirect) = redirect_to_directory(call)
+    {
+        return Ok(redirect);
+    }
+    let target = target(&ConnectRequest {
+        object: &object.tree(),
+        name: &route.name,
+        path: call.info.rest(),
+        query: call.query.pairs(),
+    })?;
+    let _counted = api.metrics.longrunning(call.metric_labels()).enter();
+    let (connection, path_and_query) = match target {
+        ConnectTarget::Nothing => return Ok(plain_text(StatusCode::OK, "")),
+        ConnectTarget::Kubelet { node, path_and_query } => (
+            api.connectors.node(&node).await.map_err(|e| e.to_node())?,
+            path_and_query,
+        ),
+        ConnectTarget::Address {
+            scheme,
+            host,
+            port,
+            path_and_query,
+        } => {
+            let connected = api.connectors.address(&scheme, &host, port).await;
+            (connected.map_err(|e| e.to_service())?, path_and_query)
+        }
+        ConnectTarget::Service {
+            scheme,
+            namespace,
+            name,
+            port,
+            path_and_query,
+        } => {
+            let connected = api.connectors.service(&scheme, &namespace, &name, &port).await;
+            (connected.map_err(|e| e.to_service())?, path_and_query)
+        }
+    };
+    let response = exchange::exchange(call, connection, &path_and_query, proxied).await?;
+    if route.subresource_name() == "log" {
+        log::checked(response, route).await
+    } else {
+        Ok(response)
+    }
+}
+
+/// The object's name in what stands in the path, which may carry a scheme and a port.
+fn proxied_name(text: &str) -> Result<&str, Status> {
+    match ProxyName::parse(text) {
+        Some(proxied) => Ok(proxied.name),
+        None => Err(Status::bad_request(format!(
+            "invalid proxy request {}",
+            quote(text)
+        ))),
+    }
+}
+
+/// A page's relative links only work if its address ends with a slash.
+fn redirect_to_directory(call: &Call) -> Option<Response> {
+    if !matches!(call.head.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let uri = &call.head.uri;
+    let query = uri.query().map(|q| format!("?{q}")).unwrap_or_default();
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let location = HeaderValue::try_from(format!("{}/{query}", uri.path())).ok()?;
+    response.headers_mut().insert(LOCATION, location);
+    Some(response)
+}

@@ -1,0 +1,252 @@
+//! Bodies to trees: which kind a body is, whether that kind is wanted here, and what is wrong with it in upstream's words.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use meta::{GroupVersion, GroupVersionKind, Reason, Status, quote};
+use registry::{FieldValidation, Warnings};
+use schema::decode::{DecodeError, StrictReport, TypeMeta, decode_json, type_meta};
+use schema::{SchemaRef, builtin};
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::negotiate::Encoding;
+
+/// Bytes of a body that a message shows.
+const SHOWN_BYTES: usize = 30;
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Its kind.
+    pub kind: &'a GroupVersionKind,
+    /// Its type.
+    pub schema: SchemaRef<'a>,
+    /// What to do about unknown and duplicate fields.
+    pub validation: FieldValidation,
+}
+
+/// The encoding of a body; JSON if the client does not say.
+pub fn encoding_of(call: &Call) -> Result<Encoding, Status> {
+    let media_type = call
+        .header(CONTENT_TYPE)
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if media_type.is_empty() {
+        return Ok(Encoding::Json);
+    }
+    Encoding::of_media_type(media_type).ok_or_else(|| {
+        unknown_format(&[
+            "application/json",
+            "application/yaml",
+            "application/vnd.kubernetes.protobuf",
+        ])
+    })
+}
+
+/// 415 that lists what would be understood.
+pub fn unknown_format(media_types: &[&str]) -> Status {
+    let message = format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        media_types.join(", ")
+    );
+    Status::failure(415, Reason::UNSUPPORTED_MEDIA_TYPE, message)
+}
+
+/// Decodes a body that must be of a kind.
+pub fn decode(
+    body: &Bytes,
+    encoding: Encoding,
+    wanted: Wanted<'_>,
+    warnings: &Warnings,
+) -> Result<Value, Status> {
+    let read = Reader {
+        body,
+        encoding,
+        wanted,
+    };
+    let (tree, report) = read.tree()?;
+    for warning in report.warnings() {
+        warnings.add(warning);
+    }
+    Ok(tree)
+}
+
+/// Decodes options of a request, which any group version has; unknown fields do not matter.
+pub fn decode_options(body: &Bytes, encoding: Encoding, kind: &GroupVersionKind) -> Result<Value, Status> {
+    let schema = builtin(kind).ok_or_else(|| Status::internal(format_args!("{} is not known", kind.kind)))?;
+    let wanted = Wanted {
+        kind,
+        schema,
+        validation: FieldValidation::Ignore,
+    };
+    let read = Reader {
+        body,
+        encoding,
+        wanted,
+    };
+    let said = read.type_meta().map_err(|error| read.unrecognized(&error))?;
+    if !said.kind.is_empty() && said.kind != *kind.kind {
+        return Err(Status::bad_request(format!(
+            "decoded object cannot be converted to {}",
+            kind.kind
+        )));
+    }
+    let (tree, _) = read
+        .decode_as(schema)
+        .map_err(|error| read.not_handled(kind, &error.to_string()))?;
+    Ok(tree)
+}
+
+struct Reader<'a> {
+    body: &'a Bytes,
+    encoding: Encoding,
+    wanted: Wanted<'a>,
+}
+
+impl Reader<'_> {
+    /// Almost every body is what it must be, and says so: decode it as that, and look closer only if it is not.
+    fn tree(&self) -> Result<(Value, StrictReport), Status> {
+        let decoded = self.decode_as(self.wanted.schema);
+        match decoded {
+            Ok((tree, report)) if self.is_wanted(&tree) => Ok((tree, report)),
+            Ok(_) | Err(_) => self.look_closer(),
+        }
+    }
+
+    fn is_wanted(&self, tree: &Value) -> bool {
+        let text = |name: &str| tree.get(name).and_then(Value::as_str).unwrap_or_default();
+        let GroupVersionKind { group, version, kind } = self.wanted.kind;
+        text("kind") == *kind
+            && match text("apiVersion").split_once('/') {
+                Some((g, v)) => g == *group && v == *version,
+                None => group.is_empty() && text("apiVersion") == *version,
+            }
+    }
+
+    fn look_closer(&self) -> Result<(Value, StrictReport), Status> {
+        let said = self.type_meta().map_err(|error| self.unrecognized(&error))?;
+        let kind = self.complete(&said)?;
+        let schema = if kind == *self.wanted.kind {
+            Some(self.wanted.schema)
+        } else {
+            builtin(&kind)
+        };
+        let Some(schema) = schema else {
+            let api_version = quote(&kind.api_version());
+            let error = format!(
+                "no kind {} is registered for version {api_version} in scheme {}",
+                quote(&kind.kind),
+                quote(SCHEME)
+            );
+            return Err(self.not_handled(&kind, &error));
+        };
+        let (mut tree, report) = self
+            .decode_as(schema)
+            .map_err(|error| self.not_handled(&kind, &error.to_string()))?;
+        self.accept(&kind)?;
+        if let Some(members) = tree.as_object_mut() {
+            members.insert("kind".into(), kind.kind.as_ref().into());
+            members.insert("apiVersion".into(), kind.api_version().into());
+        }
+        Ok((tree, report))
+    }
+
+    /// What the body says it is, completed with what it must be.
+    fn complete(&self, said: &TypeMeta) -> Result<GroupVersionKind, Status> {
+        let version = if said.api_version.is_empty() {
+            self.wanted.kind.group_version()
+        } else {
+            GroupVersion::parse(&said.api_version).ok_or_else(|| {
+                let error = format!("unexpected GroupVersion string: {}", said.api_version);
+                self.unrecognized(&error)
+            })?
+        };
+        let kind = if said.kind.is_empty() {
+            self.wanted.kind.kind.clone()
+        } else {
+            said.kind.clone().into()
+        };
+        Ok(version.kind(kind))
+    }
+
+    /// Whether a decoded kind may stand where another one is wanted.
+    fn accept(&self, kind: &GroupVersionKind) -> Result<(), Status> {
+        let wanted = self.wanted.kind;
+        if kind.group_version() != wanted.group_version() {
+            let (found, expected) = (kind.api_version(), wanted.api_version());
+            return Err(Status::bad_request(format!(
+                "the API version in the data ({found}) does not match the expected API version ({expected})"
+            )));
+        }
+        if kind.kind == wanted.kind {
+            return Ok(());
+        }
+        let package = if wanted.group.is_empty() {
+            "core"
+        } else {
+            wanted.group.split('.').next().unwrap_or_default()
+        };
+        let error = format!(
+            "converting ({}.{}) to ({package}.{}): unknown conversion",
+            kind.version, kind.kind, wanted.kind
+        );
+        Err(self.not_handled(kind, &error))
+    }
+
+    fn not_handled(&self, kind: &GroupVersionKind, error: &str) -> Status {
+        let (version, expected) = (quote(&kind.version), &self.wanted.kind.kind);
+        Status::bad_request(format!(
+            "{} in version {version} cannot be handled as a {expected}: {error}",
+            kind.kind
+        ))
+    }
+
+    fn unrecognized(&self, error: &str) -> Status {
+        let (expected, shown) = (&self.wanted.kind.kind, summary(self.body));
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {expected}): {error} ({shown})"
+        ))
+    }
+
+    fn type_meta(&self) -> Result<TypeMeta, String> {
+        match self.encoding {
+            Encoding::Json => type_meta(self.body).map_err(|error| error.to_string()),
+            Encoding::Yaml | Encoding::Protobuf => Err(String::from("not yet")),
+        }
+    }
+
+    fn decode_as(&self, schema: SchemaRef<'_>) -> Result<(Value, StrictReport), DecodeError> {
+        match self.encoding {
+            Encoding::Json => decode_json(self.body, schema, self.validation()),
+            Encoding::Yaml | Encoding::Protobuf => Err(DecodeError::Syntax(String::from("not yet"))),
+        }
+    }
+
+    fn validation(&self) -> schema::decode::FieldValidation {
+        match self.wanted.validation {
+            FieldValidation::Ignore => schema::decode::FieldValidation::Ignore,
+            FieldValidation::Warn => schema::decode::FieldValidation::Warn,
+            FieldValidation::Strict => schema::decode::FieldValidation::Strict,
+        }
+    }
+}
+
+/// How upstream names the registry of its types in messages.
+const SCHEME: &str = "pkg/api/legacyscheme/scheme.go:30";
+
+/// The beginning of a body, as messages show it: JSON as text, anything else in hexadecimal.
+fn summary(body: &[u8]) -> String {
+    let shown = &body[..body.len().min(SHOWN_BYTES)];
+    let more = if body.len() > SHOWN_BYTES { " ..." } else { "" };
+    match body.first() {
+        None => String::from("<empty>"),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
+        Some(_) => format!(
+            "{}{more}",
+            shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        ),
+    }
+}

@@ -1,0 +1,22 @@
+//! `/metrics`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::call::Response;
+use crate::metrics::Metrics;
+use crate::respond::document::with_bytes;
+
+/// Appends metrics of another part of the process, in the text format.
+pub type MetricsSource = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+/// Answers `/metrics`.
+pub fn metrics(metrics: &Metrics, sources: &[MetricsSource]) -> Response {
+    let mut text = String::with_capacity(64 << 10);
+    metrics.write(&mut text);
+    for source in sources {
+        source(&mut text);
+    }
+    with_bytes(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}

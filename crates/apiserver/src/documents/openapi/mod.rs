@@ -1,0 +1,290 @@
+//! `/openapi/v2` and `/openapi/v3`: made when first asked for, then served from prepared bytes.
+
+mod prepared;
+mod range;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, EXPIRES, LOCATION, VARY};
+use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
+use serde_json::{Map, json};
+
+use crate::body::Body;
+use crate::call::{Call, Response};
+use crate::codec;
+use crate::negotiate::Accept;
+use crate::respond::document::with_bytes;
+use prepared::Prepared;
+
+const JSON: &str = "application/json";
+const PROTOBUF_V2: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+];
+const PROTOBUF_V3: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
+];
+
+/// Makes the documents. What it makes may only change together with its revision.
+pub trait OpenApiSource: Send + Sync {
+    /// Counts changes of what there is.
+    fn revision(&self) -> u64;
+
+    /// Paths of the v3 documents: `api`, `apis/apps/v1`, `version`.
+    fn paths(&self) -> Vec<String>;
+
+    /// The v3 document of a path, in JSON.
+    fn v3(&self, path: &str) -> Option<Vec<u8>>;
+
+    /// The v2 document, in JSON.
+    fn v2(&self) -> Vec<u8>;
+
+    /// The v2 document in the protobuf of gnostic, if there is such a form.
+    fn v2_protobuf(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// A v3 document in the protobuf of gnostic, if there is such a form.
+    fn v3_protobuf(&self, _path: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// The documents, prepared.
+pub struct OpenApi {
+    source: Arc<dyn OpenApiSource>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    revision: u64,
+    documents: HashMap<Key, Arc<Prepared>>,
+}
+
+/// Which document, in which form; the v2 document has an empty path.
+type Key = (String, &'static str);
+
+impl OpenApi {
+    /// Documents from `source`.
+    pub fn new(source: Arc<dyn OpenApiSource>) -> Self {
+        Self {
+            source,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Answers `/openapi/v2`.
+    pub fn v2(&self, call: &Call) -> Response {
+        let form = form(call, PROTOBUF_V2);
+        let made = form.and_then(|form| {
+            self.prepared((String::new(), form), || {
+                if form == JSON {
+                    Some(self.source.v2())
+                } else {
+                    self.source.v2_protobuf()
+                }
+            })
+        });
+        let Some(document) = made else {
+            return empty(StatusCode::NOT_ACCEPTABLE);
+        };
+        let mut response = document.answer(call, accepts_gzip(call));
+        let vary = response.headers_mut();
+        vary.append(VARY, HeaderValue::from(ACCEPT_ENCODING));
+        vary.append(VARY, HeaderValue::from(ACCEPT));
+        response
+    }
+
+    /// Answers `/openapi/v3`: which documents there are.
+    pub fn v3_index(&self) -> Response {
+        let mut paths = Map::new();
+        for path in self.source.paths() {
+            if let Some(document) = self.v3_document(&path) {
+                let url = format!("/openapi/v3/{path}?hash={}", document.hash());
+                paths.insert(path, json!({ "serverRelativeURL": url }));
+            }
+        }
+        let bytes = codec::to_json(&json!({ "paths": paths }));
+        with_bytes(StatusCode::OK, "text/plain; charset=utf-8", bytes)
+    }
+
+    /// Answers `/openapi/v3/PATH`.
+    pub fn v3(&self, call: &Call, path: &str) -> Response {
+        let Some(json) = self.v3_document(path) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        let document = match form(call, PROTOBUF_V3) {
+            Some(JSON) => Some(Arc::clone(&json)),
+            Some(form) => self.prepared((path.to_owned(), form), || self.source.v3_protobuf(path)),
+            None => None,
+        };
+        let Some(document) = document else {
+            return empty(StatusCode::NOT_ACCEPTABLE);
+        };
+        let asked = call.query.first("hash");
+        if let Some(hash) = asked.filter(|hash| *hash != json.hash()) {
+            return moved(path, hash, json.hash());
+        }
+        let mut response = document.answer(call, false);
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from(ACCEPT));
+        if asked.is_some() {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
+            headers.insert(EXPIRES, prepared::in_a_year());
+        }
+        response
+    }
+
+    /// The paths this answers.
+    pub fn paths(&self) -> Vec<String> {
+        vec!["/openapi/v2".into(), "/openapi/v3".into(), "/openapi/v3/".into()]
+    }
+
+    fn v3_document(&self, path: &str) -> Option<Arc<Prepared>> {
+        self.prepared((path.to_owned(), JSON), || self.source.v3(path))
+    }
+
+    fn prepared(&self, key: Key, make: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<Prepared>> {
+        let revision = self.source.revision();
+        let mut cache = self.cache.lock();
+        if cache.revision != revision {
+            *cache = Cache {
+                revision,
+                ..Cache::default()
+            };
+        }
+        if let Some(document) = cache.documents.get(&key) {
+            return Some(Arc::clone(document));
+        }
+        let document = Arc::new(Prepared::new(key.1, Bytes::from(make()?)));
+        cache.documents.insert(key, Arc::clone(&document));
+        Some(document)
+    }
+}
+
+/// The form the client wants: JSON or protobuf under its current name.
+fn form(call: &Call, protobuf: [&'static str; 2]) -> Option<&'static str> {
+    let accept = Accept::parse(call.accept().unwrap_or_default());
+    accept.ranges().iter().find_map(|range| {
+        if range.covers(JSON) {
+            Some(JSON)
+        } else {
+            protobuf
+                .iter()
+                .any(|name| range.covers(name))
+                .then_some(protobuf[0])
+        }
+    })
+}
+
+fn accepts_gzip(call: &Call) -> bool {
+    call.header(ACCEPT_ENCODING)
+        .is_some_and(|accepted| accepted.contains("gzip"))
+}
+
+fn empty(code: StatusCode) -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = code;
+    response
+}
+
+/// 301 from an outdated address to the one of today.
+fn moved(path: &str, _outdated: &str, hash: &str) -> Response {
+    let mut response = empty(StatusCode::MOVED_PERMANENTLY);
+    if let Ok(url) = HeaderValue::try_from(format!("/openapi/v3/{path}?hash={hash}")) {
+        response.headers_mut().insert(LOCATION, url);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::call;
+
+    struct One;
+
+    impl OpenApiSource for One {
+        fn revision(&self) -> u64 {
+            1
+        }
+
+        fn paths(&self) -> Vec<String> {
+            vec!["apis/apps/v1".into()]
+        }
+
+        fn v3(&self, path: &str) -> Option<Vec<u8>> {
+            (path == "apis/apps/v1").then(|| b"{\"openapi\":\"3.0.0\"}".to_vec())
+        }
+
+        fn v2(&self) -> Vec<u8> {
+            b"{\"swagger\":\"2.0\"}".to_vec()
+        }
+    }
+
+    fn get(headers: &[(&str, &str)], query: &str) -> Response {
+        let openapi = OpenApi::new(Arc::new(One));
+        openapi.v3(
+            &call("GET", &format!("/openapi/v3/apis/apps/v1{query}"), headers),
+            "apis/apps/v1",
+        )
+    }
+
+    fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+        response
+            .headers()
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("-")
+    }
+
+    #[test]
+    fn documents_may_be_kept_at_their_address() {
+        let plain = get(&[], "");
+        let tag = header(&plain, "etag").to_owned();
+        assert_eq!(
+            (header(&plain, "vary"), header(&plain, "cache-control")),
+            ("accept", "-")
+        );
+        let hash = tag.trim_matches('"');
+        let kept = get(&[], &format!("?hash={hash}"));
+        assert_eq!(header(&kept, "cache-control"), "public, immutable");
+        let outdated = get(&[], "?hash=ABC");
+        assert_eq!(outdated.status(), 301);
+        assert_eq!(
+            header(&outdated, "location"),
+            format!("/openapi/v3/apis/apps/v1?hash={hash}")
+        );
+        assert_eq!(get(&[("if-none-match", &tag)], "").status(), 304);
+        assert_eq!(get(&[("if-none-match", "\"abc\"")], "").status(), 200);
+    }
+
+    #[test]
+    fn only_served_forms_are_served() {
+        for (accept, code) in [
+            ("text/html", 406),
+            ("application/yaml", 406),
+            ("*/*", 200),
+            ("application/*", 200),
+            (PROTOBUF_V3[1], 406),
+        ] {
+            assert_eq!(get(&[("accept", accept)], "").status(), code, "{accept}");
+        }
+        let openapi = OpenApi::new(Arc::new(One));
+        assert_eq!(openapi.v3(&call("GET", "/", &[]), "apis/none/v1").status(), 404);
+    }
+
+    #[test]
+    fn the_old_document_is_compressed() {
+        let openapi = OpenApi::new(Arc::new(One));
+        let response = openapi.v2(&call("GET", "/openapi/v2", &[("accept-encoding", "gzip")]));
+        assert_eq!(header(&response, "content-encoding"), "gzip");
+        let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
+        assert_eq!(vary, ["accept-encoding", "accept"]);
+    }
+}

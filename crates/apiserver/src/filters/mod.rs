@@ -1,0 +1,21 @@
+//! The filters of the chain, one a file, in the order they stand in it.
+
+mod accounting;
+mod audit_id;
+mod authentication;
+mod authorization;
+mod deadline;
+mod flow_control;
+mod impersonation;
+mod panic_isolation;
+mod request_info;
+
+pub use accounting::Accounting;
+pub use audit_id::AuditId;
+pub use authentication::Authentication;
+pub use authorization::Authorization;
+pub use deadline::Deadline;
+pub use flow_control::{FlowControl, FlowControlLimits, FlowSchemas};
+pub use impersonation::Impersonation;
+pub use panic_isolation::PanicIsolation;
+pub use request_info::ReadRequestInfo;

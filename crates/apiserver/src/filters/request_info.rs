@@ -1,0 +1,37 @@
+//! Reads what the request is about.
+
+use http::StatusCode;
+use meta::Status;
+
+use crate::call::{Call, Response};
+use crate::handler::{Filter, Handler};
+use crate::request_info::{RequestInfo, RequestInfoError};
+use crate::respond::{plain_text, status};
+use crate::selector::required_name;
+
+/// Fills in [`Call::info`].
+#[derive(Clone)]
+pub struct ReadRequestInfo;
+
+impl Filter for ReadRequestInfo {
+    const NAME: &'static str = "request_info";
+
+    async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
+        match RequestInfo::parse(
+            &call.head.method,
+            call.head.uri.path(),
+            &call.query,
+            required_name,
+        ) {
+            Ok(info) => {
+                call.info = info;
+                next.handle(call).await
+            }
+            Err(RequestInfoError::Escape) => plain_text(StatusCode::BAD_REQUEST, "400 Bad Request"),
+            Err(error) => {
+                let what = format!("failed to create RequestInfo: {error}");
+                status(call, &Status::internal(what))
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Options of gets, lists and watches.
+
+use std::time::Duration;
+
+use meta::field::Path;
+use meta::{ErrorList, FieldError, Status};
+use registry::{GetOptions, ListOptions, WatchOptions};
+
+use crate::options::number::integer;
+use crate::options::refuse;
+use crate::query::{Query, is_true};
+
+/// Options of a get.
+pub fn get_options(query: &Query) -> GetOptions {
+    GetOptions {
+        resource_version: text(query, "resourceVersion"),
+    }
+}
+
+/// Options of a list.
+pub fn list_options(query: &Query) -> Result<ListOptions, Status> {
+    let limit = integer(query.first("limit"))?.unwrap_or(0);
+    integer(query.first("timeoutSeconds"))?;
+    let options = ListOptions {
+        label_selector: text(query, "labelSelector"),
+        field_selector: text(query, "fieldSelector"),
+        resource_version: text(query, "resourceVersion"),
+        resource_version_match: text(query, "resourceVersionMatch"),
+        limit: u64::try_from(limit).unwrap_or(0),
+        continue_token: text(query, "continue"),
+    };
+    let mut errors = ErrorList::new();
+    check_match(query, &mut errors);
+    if query.has("sendInitialEvents") {
+        let why = "sendInitialEvents is forbidden for list";
+        errors.push(FieldError::forbidden(&Path::new("sendInitialEvents"), why));
+    }
+    refuse("ListOptions", &errors)?;
+    Ok(options)
+}
+
+/// Options of a watch. `default_timeout` is how long it lasts if the client does not say.
+pub fn watch_options(query: &Query, default_timeout: Duration) -> Result<WatchOptions, Status> {
+    integer(query.first("limit"))?;
+    let seconds = integer(query.first("timeoutSeconds"))?.unwrap_or(0);
+    let timeout = match u64::try_from(seconds) {
+        Ok(0) | Err(_) => default_timeout,
+        Ok(seconds) => Duration::from_secs(seconds),
+    };
+    let options = WatchOptions {
+        label_selector: text(query, "labelSelector"),
+        field_selector: text(query, "fieldSelector"),
+        resource_version: text(query, "resourceVersion"),
+        resource_version_match: text(query, "resourceVersionMatch"),
+        allow_bookmarks: query.flag("allowWatchBookmarks"),
+        send_initial_events: query.first("sendInitialEvents").map(is_true),
+        timeout: Some(timeout),
+    };
+    let mut errors = ErrorList::new();
+    check_watch(&options, query, &mut errors);
+    refuse("ListOptions", &errors)?;
+    Ok(options)
+}
+
+fn text(query: &Query, name: &str) -> String {
+    query.first(name).unwrap_or_default().to_owned()
+}
+
+fn check_match(query: &Query, errors: &mut ErrorList) {
+    let path = Path::new("resourceVersionMatch");
+    let given = |name| query.first(name).is_some_and(|value| !value.is_empty());
+    let Some(wanted) = query.first("resourceVersionMatch").filter(|w| !w.is_empty()) else {
+        return;
+    };
+    let mut forbid = |why: &str| errors.push(FieldError::forbidden(&path, why));
+    if !given("resourceVersion") {
+        forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
+    }
+    if given("continue") {
+        forbid("resourceVersionMatch is forbidden when continue is provided");
+    }
+    if wanted == "Exact" && query.first("resourceVersion") == Some("0") {
+        forbid("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    }
+    if !matches!(wanted, "Exact" | "NotOlderThan") {
+        errors.push(FieldError::not_supported(
+            &path,
+            wanted,
+            &["Exact", "NotOlderThan", ""],
+        ));
+    }
+}
+
+fn check_watch(options: &WatchOptions, query: &Query, errors: &mut ErrorList) {
+    let path = Path::new("resourceVersionMatch");
+    let wanted = options.resource_version_match.as_str();
+    if options.send_initial_events.is_none() {
+        if !wanted.is_empty() {
+            let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            errors.push(FieldError::forbidden(&path, why));
+        }
+        return;
+    }
+    if wanted.is_empty() {
+        let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        errors.push(FieldError::forbidden(&path, why));
+    } else if wanted != "NotOlderThan" {
+        errors.push(FieldError::not_supported(&path, wanted, &["NotOlderThan"]));
+    }
+    if query.first("continue").is_some_and(|token| !token.is_empty()) {
+        let why = "sendInitialEvents is forbidden when continue is provided";
+        errors.push(FieldError::forbidden(&Path::new("sendInitialEvents"), why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(query: &str) -> Result<ListOptions, Status> {
+        list_options(&Query::parse(Some(query)))
+    }
+
+    fn watch(query: &str) -> Result<WatchOptions, Status> {
+        watch_options(&Query::parse(Some(query)), Duration::from_secs(1800))
+    }
+
+    #[test]
+    fn lists_are_limited_and_continued() {
+        let options = list("limit=500&continue=abc&labelSelector=a%3Db").expect("options");
+        assert_eq!((options.limit, options.continue_token.as_str()), (500, "abc"));
+        assert_eq!(options.label_selector, "a=b");
+        assert_eq!(list("limit=").expect("options").limit, 0);
+        let error = list("limit=abc").expect_err("no number");
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (400, "strconv.ParseInt: parsing \"abc\": invalid syntax")
+        );
+    }
+
+    #[test]
+    fn matches_are_checked() {
+        for (query, expected) in [
+            (
+                "resourceVersionMatch=Exact",
+                "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+            ),
+            (
+                "resourceVersionMatch=Exact&resourceVersion=0",
+                "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+            ),
+            (
+                "resourceVersionMatch=Some&resourceVersion=5",
+                "Unsupported value: \"Some\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+            ),
+        ] {
+            let found = list(query).expect_err("a refusal").message;
+            assert_eq!(
+                found,
+                format!("ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: {expected}")
+            );
+        }
+        assert!(list("resourceVersionMatch=Exact&resourceVersion=5").is_ok());
+        assert_eq!(list("sendInitialEvents=true").expect_err("a refusal").code, 422);
+    }
+
+    #[test]
+    fn watches_may_begin_with_the_present_state() {
+        let options =
+            watch("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
+        assert_eq!(options.expect("options").send_initial_events, Some(true));
+        assert_eq!(watch("sendInitialEvents=true").expect_err("a refusal").code, 422);
+        assert_eq!(
+            watch("resourceVersionMatch=NotOlderThan")
+                .expect_err("a refusal")
+                .code,
+            422
+        );
+        assert_eq!(
+            watch("timeoutSeconds=5").expect("options").timeout,
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(
+            watch("timeoutSeconds=0").expect("options").timeout,
+            Some(Duration::from_secs(1800))
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! `POST`: to a collection, or to a subresource that does something.
+
+use http::StatusCode;
+use meta::Status;
+
+use crate::call::{Call, Response};
+use crate::options::write_options;
+use crate::resources::route::Route;
+use crate::resources::writing;
+use crate::respond::document::document;
+
+/// Makes an object.
+pub async fn create(call: &mut Call, route: &Route) -> Result<Response, Status> {
+    let (tree, options) = writing::tree(call, route, |call| write_options(call, "CreateOptions")).await?;
+    let context = writing::context(call, &options);
+    let written = route.resource.create(&context, &route.namespace, tree).await?;
+    writing::answer(call, route, &written)
+}
+
+/// Does what a subresource does.
+pub async fn act(call: &mut Call, route: &Route) -> Result<Response, Status> {
+    let (tree, options) = writing::tree(call, route, |call| write_options(call, "CreateOptions")).await?;
+    let context = writing::context(call, &options);
+    let subresource = route.subresource_name();
+    let done = route
+        .resource
+        .act(&context, &route.namespace, &route.name, subresource, tree)
+        .await?;
+    Ok(document(StatusCode::CREATED, &done, route.format))
+}

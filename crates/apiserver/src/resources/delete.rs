@@ -1,0 +1,68 @@
+//! `DELETE`: of one object, or of a collection.
+
+use http::StatusCode;
+use meta::{GroupVersionKind, Status};
+use registry::{Deleted, FieldValidation};
+
+use crate::call::{Call, Response};
+use crate::decode::{decode_options, encoding_of};
+use crate::options::{DeleteRequest, WriteOptions, delete_options, list_options};
+use crate::resources::route::Route;
+use crate::resources::writing;
+use crate::respond::{document::document, list, object};
+
+const DELETE_OPTIONS: GroupVersionKind = GroupVersionKind::new("", "v1", "DeleteOptions");
+
+/// Deletes an object, or begins to.
+pub async fn delete(call: &mut Call, route: &Route) -> Result<Response, Status> {
+    let asked = asked(call).await?;
+    let context = writing::context(call, &write_options(asked.dry_run));
+    let deleted = route
+        .resource
+        .delete(&context, &route.namespace, &route.name, &asked.options)
+        .await?;
+    match deleted {
+        Deleted::Object(object) => {
+            let code = if asked.options.orphan_dependents == Some(false) {
+                StatusCode::ACCEPTED
+            } else {
+                StatusCode::OK
+            };
+            object::answer(call, route, code, &object)
+        }
+        Deleted::Status(status) => Ok(document(StatusCode::OK, &status.to_json(), route.format)),
+    }
+}
+
+/// Deletes what a list selects.
+pub async fn delete_collection(call: &mut Call, route: &Route) -> Result<Response, Status> {
+    let asked = asked(call).await?;
+    let selected = list_options(&call.query)?;
+    let context = writing::context(call, &write_options(asked.dry_run));
+    let namespace = route.collection_namespace();
+    let page = route
+        .resource
+        .delete_collection(&context, namespace, &asked.options, &selected)
+        .await?;
+    list::answer(call, route, page)
+}
+
+async fn asked(call: &mut Call) -> Result<DeleteRequest, Status> {
+    let encoding = encoding_of(call);
+    let body = writing::body(call).await?;
+    let options = if body.is_empty() {
+        None
+    } else {
+        Some(decode_options(&body, encoding?, &DELETE_OPTIONS)?)
+    };
+    delete_options(options.as_ref(), &call.query)
+}
+
+fn write_options(dry_run: bool) -> WriteOptions {
+    WriteOptions {
+        dry_run,
+        field_manager: String::new(),
+        field_validation: FieldValidation::Ignore,
+        force: false,
+    }
+}

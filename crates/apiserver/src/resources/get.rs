@@ -1,0 +1,25 @@
+//! `GET` of one object.
+
+use http::StatusCode;
+use meta::Status;
+use resource::SubresourceKind;
+
+use crate::call::{Call, Response};
+use crate::options::get_options;
+use crate::resources::route::Route;
+use crate::respond::{document, object};
+
+/// Answers with an object, or a projection of it.
+pub async fn get(call: &Call, route: &Route) -> Result<Response, Status> {
+    let options = get_options(&call.query);
+    let found = route
+        .resource
+        .get(&route.namespace, &route.name, &options)
+        .await?;
+    match route.subresource().map(|s| s.works_as) {
+        Some(SubresourceKind::Projection { read, .. }) => {
+            Ok(document(StatusCode::OK, &read(&found.tree())?, route.format))
+        }
+        _ => object::answer(call, route, StatusCode::OK, &found),
+    }
+}

@@ -1,0 +1,346 @@
+//! From a path and a method to a resource and what is to be done with it.
+//!
+//! Built-in resources are routed as upstream's documented routes are: path, then method, then the form of the body, then the
+//! form of the answer, each with its own refusal. Custom resources are routed by the simpler rules upstream has for them.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::header::CONTENT_TYPE;
+use meta::{GroupVersionKind, GroupVersionResource, Status};
+use registry::Resource;
+use resource::{Descriptor, Subresource, SubresourceKind, Verb};
+use schema::{SchemaRef, builtin};
+
+use crate::api::Api;
+use crate::call::Call;
+use crate::negotiate::{Format, Offer};
+use crate::request_info::RequestInfo;
+use crate::resources::refusal::{Refusal, not_acceptable};
+use crate::respond::status::{no_such_body, no_such_method, no_such_resource};
+
+const OBJECT_FORMS: &[&str] = &[
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+];
+const LIST_FORMS: &[&str] = &[
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
+
+/// Forms of patches.
+pub const PATCH_FORMS: [&str; 4] = [
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+];
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Read an object, a part or a projection of it.
+    Get,
+    /// Read a collection.
+    List,
+    /// Follow a collection.
+    Watch,
+    /// Make an object.
+    Create,
+    /// Do what a subresource does.
+    Act,
+    /// Replace an object, a part or a projection of it.
+    Update,
+    /// Change one.
+    Patch,
+    /// Delete one.
+    Delete,
+    /// Delete a collection.
+    DeleteCollection,
+    /// Stream to where the object runs.
+    Connect,
+}
+
+impl Action {
+    /// As metrics name it.
+    pub fn metric_verb(self, call: &Call) -> &'static str {
+        let applies = || {
+            call.header(CONTENT_TYPE)
+                .is_some_and(|t| t.starts_with(PATCH_FORMS[3]))
+        };
+        match self {
+            Self::Get => "GET",
+            Self::List => "LIST",
+            Self::Watch => "WATCH",
+            Self::Create | Self::Act => "POST",
+            Self::Update => "PUT",
+            Self::Patch if applies() => "APPLY",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::DeleteCollection => "DELETECOLLECTION",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+/// Where a request leads.
+pub struct Route {
+    /// The resource.
+    pub resource: Arc<Resource>,
+    /// What is to be done.
+    pub action: Action,
+    /// The form of the answer.
+    pub format: Format,
+    /// Empty at cluster scope, and for all namespaces.
+    pub namespace: String,
+    /// Empty for a collection.
+    pub name: String,
+    /// Position of the subresource in the descriptor.
+    subresource: Option<usize>,
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Collection,
+    AllNamespaces,
+    Item,
+    Subresource(usize),
+}
+
+impl Route {
+    /// Finds the route of a call.
+    pub fn find(api: &Api, call: &Call) -> Result<Self, Refusal> {
+        let info = &call.info;
+        let Some(resource) = find_resource(api, info) else {
+            return Err(nothing_there(api, info));
+        };
+        let descriptor = resource.kind().descriptor();
+        let custom = resource.kind().is_custom();
+        let Some(place) = place(descriptor, info) else {
+            return Err(no_place(descriptor, info, custom));
+        };
+        let Some(action) = action(descriptor, place, &call.head.method, info) else {
+            return Err(no_action(descriptor, info, custom));
+        };
+        if action == Action::Patch && !custom && !is_patch_form(call) {
+            return Err(no_such_body().into());
+        }
+        let subresource = if let Place::Subresource(at) = place {
+            Some(at)
+        } else {
+            None
+        };
+        let format = format(call, descriptor, subresource, action, custom)?;
+        Ok(Self {
+            namespace: if descriptor.is_namespaced() {
+                info.namespace().to_owned()
+            } else {
+                String::new()
+            },
+            name: info.name().to_owned(),
+            action,
+            format,
+            subresource,
+            resource,
+        })
+    }
+
+    /// Facts of the resource.
+    pub fn descriptor(&self) -> &Descriptor {
+        self.resource.kind().descriptor()
+    }
+
+    /// The subresource, if one is meant.
+    pub fn subresource(&self) -> Option<&Subresource> {
+        self.subresource
+            .and_then(|at| self.descriptor().subresources.get(at))
+    }
+
+    /// Its name; empty for the object itself.
+    pub fn subresource_name(&self) -> &str {
+        self.subresource().map_or("", |s| s.name.as_str())
+    }
+
+    /// The namespace of a collection; none for all.
+    pub fn collection_namespace(&self) -> Option<&str> {
+        Some(self.namespace.as_str()).filter(|n| !n.is_empty())
+    }
+
+    /// Whether bodies are of the resource's own kind.
+    pub fn has_own_kind(&self) -> bool {
+        self.subresource()
+            .is_none_or(|s| matches!(s.works_as, SubresourceKind::Part))
+    }
+
+    /// The kind and type of bodies.
+    pub fn body_kind(&self) -> Result<(&GroupVersionKind, SchemaRef<'_>), Status> {
+        let descriptor = self.descriptor();
+        match self.subresource() {
+            Some(subresource) if !self.has_own_kind() => {
+                let kind = &subresource.kind;
+                let schema = builtin(kind);
+                let schema = schema.ok_or_else(|| Status::internal(format_args!("{kind} is not known")))?;
+                Ok((kind, schema))
+            }
+            _ => Ok((&descriptor.kind, descriptor.schema)),
+        }
+    }
+
+    /// Whether the resource is a custom one.
+    pub fn is_custom(&self) -> bool {
+        self.resource.kind().is_custom()
+    }
+}
+
+fn find_resource(api: &Api, info: &RequestInfo) -> Option<Arc<Resource>> {
+    let owned = |text: &str| text.to_owned().into();
+    api.registry.resource(&GroupVersionResource {
+        group: owned(info.group()),
+        version: owned(info.version()),
+        resource: owned(info.resource()),
+    })
+}
+
+/// 404: as a page where upstream has no router for the group, as a Status where it has.
+fn nothing_there(api: &Api, info: &RequestInfo) -> Refusal {
+    match api.discovery.catalog().group(info.group()) {
+        Some(group) if !group.is_custom() => no_such_resource().into(),
+        _ => Refusal::Page,
+    }
+}
+
+fn place(descriptor: &Descriptor, info: &RequestInfo) -> Option<Place> {
+    let in_namespace = !info.namespace().is_empty() && !info.is_about_namespace();
+    if descriptor.is_namespaced() != in_namespace && !(descriptor.is_namespaced() && info.name().is_empty()) {
+        return None;
+    }
+    let serves_any = |verbs: &[Verb]| verbs.iter().any(|&verb| descriptor.serves(verb));
+    if info.name().is_empty() {
+        if descriptor.is_namespaced() && !in_namespace {
+            return serves_any(&[Verb::List, Verb::Watch]).then_some(Place::AllNamespaces);
+        }
+        let verbs = [Verb::Create, Verb::List, Verb::Watch, Verb::DeleteCollection];
+        return serves_any(&verbs).then_some(Place::Collection);
+    }
+    if info.subresource().is_empty() {
+        return serves_any(&[Verb::Get, Verb::Update, Verb::Patch, Verb::Delete]).then_some(Place::Item);
+    }
+    let at = descriptor
+        .subresources
+        .iter()
+        .position(|s| s.name == info.subresource())?;
+    let proxied = matches!(
+        descriptor.subresources[at].works_as,
+        SubresourceKind::Connect { .. }
+    );
+    (proxied || !info.has_rest()).then_some(Place::Subresource(at))
+}
+
+fn action(descriptor: &Descriptor, place: Place, method: &Method, info: &RequestInfo) -> Option<Action> {
+    if let Place::Subresource(at) = place {
+        return subresource_action(&descriptor.subresources[at], method);
+    }
+    let (action, verb) = match (place, method) {
+        (Place::Collection | Place::AllNamespaces, &Method::GET) if info.verb() == "watch" => {
+            (Action::Watch, Verb::Watch)
+        }
+        (Place::Item, &Method::GET) if info.verb() == "watch" => (Action::Watch, Verb::Watch),
+        (Place::Collection | Place::AllNamespaces, &Method::GET) => (Action::List, Verb::List),
+        (Place::Collection, &Method::POST) => (Action::Create, Verb::Create),
+        (Place::Collection, &Method::DELETE) => (Action::DeleteCollection, Verb::DeleteCollection),
+        (Place::Item, &Method::GET) => (Action::Get, Verb::Get),
+        (Place::Item, &Method::PUT) => (Action::Update, Verb::Update),
+        (Place::Item, &Method::PATCH) => (Action::Patch, Verb::Patch),
+        (Place::Item, &Method::DELETE) => (Action::Delete, Verb::Delete),
+        _ => return None,
+    };
+    descriptor.serves(verb).then_some(action)
+}
+
+fn subresource_action(subresource: &Subresource, method: &Method) -> Option<Action> {
+    let verb = match *method {
+        Method::GET => Verb::Get,
+        Method::POST => Verb::Create,
+        Method::PUT => Verb::Update,
+        Method::PATCH => Verb::Patch,
+        Method::DELETE => Verb::Delete,
+        // A proxy hands on what only asks.
+        Method::HEAD | Method::OPTIONS if subresource.name == "proxy" => Verb::Get,
+        _ => return None,
+    };
+    if !subresource.verbs.contains(&verb) {
+        return None;
+    }
+    Some(match (subresource.works_as, verb) {
+        (SubresourceKind::Connect { .. }, _) => Action::Connect,
+        (_, Verb::Get) => Action::Get,
+        (_, Verb::Update) => Action::Update,
+        (_, Verb::Patch) => Action::Patch,
+        (_, Verb::Delete) => Action::Delete,
+        _ => Action::Act,
+    })
+}
+
+fn is_patch_form(call: &Call) -> bool {
+    let media_type = call.header(CONTENT_TYPE).unwrap_or_default();
+    media_type
+        .split(',')
+        .any(|t| PATCH_FORMS.contains(&t.split(';').next().unwrap_or_default().trim()))
+}
+
+/// The form of the answer. Streams to nodes are in whatever form the node gives.
+fn format(
+    call: &Call,
+    descriptor: &Descriptor,
+    subresource: Option<usize>,
+    action: Action,
+    custom: bool,
+) -> Result<Format, Refusal> {
+    if action == Action::Connect {
+        return Ok(Format::default());
+    }
+    // What is not stored has neither metadata nor rows to show.
+    let shown = descriptor.serves(Verb::Get) || descriptor.serves(Verb::List);
+    let whole =
+        subresource.is_none_or(|at| matches!(descriptor.subresources[at].works_as, SubresourceKind::Part));
+    let offer = Offer {
+        protobuf: !custom,
+        table: shown && whole,
+        metadata: shown && whole,
+        stream: action == Action::Watch,
+    };
+    let forms = if matches!(action, Action::List | Action::Watch) {
+        LIST_FORMS
+    } else {
+        OBJECT_FORMS
+    };
+    match offer.negotiate(call.accept()) {
+        Ok(format) => Ok(Format {
+            pretty: call.wants_pretty(format),
+            ..format
+        }),
+        Err(refusal) if custom => Err(refusal.into()),
+        Err(refusal) => Err(not_acceptable(call, forms, refusal).into()),
+    }
+}
+
+fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {
+    let fits_scope = descriptor.is_namespaced() != info.namespace().is_empty();
+    match (custom, fits_scope) {
+        (false, _) => no_such_resource().into(),
+        (true, true) => Status::not_found(&descriptor.group_resource(), info.name()).into(),
+        (true, false) => Refusal::Page,
+    }
+}
+
+fn no_action(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {
+    if custom {
+        return Status::method_not_supported(&descriptor.group_resource(), info.verb()).into();
+    }
+    no_such_method().into()
+}

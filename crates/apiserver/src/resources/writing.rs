@@ -1,0 +1,64 @@
+//! What all writes share.
+
+use bytes::Bytes;
+use http::StatusCode;
+use meta::Status;
+use registry::{RequestContext, Written};
+use serde_json::Value;
+
+use crate::body::{MAX_BODY_BYTES, read_all};
+use crate::call::{Call, Response};
+use crate::decode::{Wanted, decode, encoding_of};
+use crate::options::WriteOptions;
+use crate::resources::route::Route;
+use crate::respond::object;
+
+/// The facts of a write.
+pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
+    call.labels.dry_run = options.dry_run;
+    RequestContext {
+        user: call.user.clone(),
+        now: crate::clock::now(),
+        dry_run: options.dry_run,
+        field_manager: options.field_manager.clone(),
+        field_validation: options.field_validation,
+        warnings: call.warnings.clone(),
+    }
+}
+
+/// The body, whole.
+pub async fn body(call: &mut Call) -> Result<Bytes, Status> {
+    read_all(std::mem::take(&mut call.body), MAX_BODY_BYTES).await
+}
+
+/// The body as a tree of the kind that the route wants, with defaults filled in.
+pub async fn tree(
+    call: &mut Call,
+    route: &Route,
+    options: impl FnOnce(&Call) -> Result<WriteOptions, Status>,
+) -> Result<(Value, WriteOptions), Status> {
+    let encoding = encoding_of(call)?;
+    let body = body(call).await?;
+    let options = options(call)?;
+    let (kind, schema) = route.body_kind()?;
+    let wanted = Wanted {
+        kind,
+        schema,
+        validation: options.field_validation,
+    };
+    let mut tree = decode(&body, encoding, wanted, &call.warnings)?;
+    if route.has_own_kind() {
+        route.resource.kind().default(&mut tree);
+    }
+    Ok((tree, options))
+}
+
+/// Answers with what was written.
+pub fn answer(call: &Call, route: &Route, written: &Written) -> Result<Response, Status> {
+    let code = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    object::answer(call, route, code, &written.object)
+}

@@ -1,0 +1,49 @@
+//! One object.
+
+use http::StatusCode;
+use meta::Status;
+use registry::Object;
+
+use crate::body::Body;
+use crate::call::{Call, Response};
+use crate::clock::now_seconds;
+use crate::codec;
+use crate::negotiate::{Encoding, Format, View, pretty};
+use crate::resources::Route;
+use crate::respond::metadata::partial;
+use crate::respond::send::send;
+use crate::respond::table::{IncludeObject, Rows};
+
+/// Answers with an object in the form the client wants. Its JSON goes out as the very bytes it is held in.
+pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> Result<Response, Status> {
+    let Format {
+        encoding,
+        view,
+        pretty,
+    } = route.format;
+    let bytes = match (encoding, view) {
+        (Encoding::Protobuf, View::Whole) => {
+            let bytes = codec::object_to_protobuf(object)?;
+            return Ok(send(call, code, encoding.media_type(), Body::Full(bytes)));
+        }
+        (_, View::Whole) => object.json().clone(),
+        (_, View::Metadata(version)) => partial(object.json(), version),
+        (_, View::Table(version)) => {
+            let include = IncludeObject::of(call)?;
+            let rows = Rows {
+                kind: &**route.resource.kind(),
+                include,
+                version,
+                now: now_seconds(),
+            };
+            rows.single(object, true).into()
+        }
+    };
+    let bytes = match encoding {
+        Encoding::Json if pretty => pretty::indent(&bytes).into(),
+        Encoding::Json => bytes,
+        Encoding::Yaml => codec::to_yaml(&codec::tree_of(&bytes)).into(),
+        Encoding::Protobuf => codec::to_protobuf(&codec::tree_of(&bytes))?.into(),
+    };
+    Ok(send(call, code, encoding.media_type(), Body::Full(bytes)))
+}

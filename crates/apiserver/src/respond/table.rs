@@ -1,0 +1,142 @@
+//! Objects as rows of a table.
+
+use bytes::Bytes;
+use meta::Status;
+use registry::Object;
+use resource::{Column, Kind, Row};
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::negotiate::ViewVersion;
+use crate::respond::metadata::partial;
+
+/// What a row carries of its object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IncludeObject {
+    /// Nothing.
+    None,
+    /// Its metadata.
+    #[default]
+    Metadata,
+    /// All of it.
+    Object,
+}
+
+impl IncludeObject {
+    /// The `includeObject` parameter.
+    pub fn of(call: &Call) -> Result<Self, Status> {
+        match call.query.first("includeObject").unwrap_or_default() {
+            "" | "Metadata" => Ok(Self::Metadata),
+            "None" => Ok(Self::None),
+            "Object" => Ok(Self::Object),
+            other => {
+                let message = format!("unrecognized includeObject value: {}", meta::quote(other));
+                Err(Status::bad_request(message))
+            }
+        }
+    }
+}
+
+/// Makes rows.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// The kind of the objects.
+    pub kind: &'a dyn Kind,
+    /// What rows carry.
+    pub include: IncludeObject,
+    /// The version of the table.
+    pub version: ViewVersion,
+    /// The time ages are counted to, in seconds since the epoch.
+    pub now: i64,
+}
+
+impl Rows<'_> {
+    /// The row of an object, in JSON.
+    pub fn row(&self, object: &Object) -> Vec<u8> {
+        let Row { cells, conditions } = self.kind.row(&object.tree(), self.now);
+        let conditions: Vec<Value> = conditions
+            .into_iter()
+            .map(|(kind, status, reason, message)| {
+                let mut condition = json!({ "type": kind, "status": status });
+                if let Some(members) = condition.as_object_mut() {
+                    let texts = [("reason", reason), ("message", message)];
+                    members.extend(
+                        texts
+                            .into_iter()
+                            .filter(|(_, t)| !t.is_empty())
+                            .map(|(n, t)| (n.into(), t.into())),
+                    );
+                }
+                condition
+            })
+            .collect();
+        let mut row = br#"{"cells":"#.to_vec();
+        append(&mut row, &Value::Array(cells));
+        if !conditions.is_empty() {
+            row.extend_from_slice(br#","conditions":"#);
+            append(&mut row, &Value::Array(conditions));
+        }
+        row.extend_from_slice(br#","object":"#);
+        row.extend_from_slice(&self.included(object));
+        row.push(b'}');
+        row
+    }
+
+    fn included(&self, object: &Object) -> Bytes {
+        match self.include {
+            IncludeObject::None => Bytes::from_static(b"null"),
+            IncludeObject::Metadata => partial(object.json(), self.version),
+            IncludeObject::Object => object.json().clone(),
+        }
+    }
+
+    /// Everything of a table that stands before its rows: `{...,"rows":[`. Without columns they are null, as in all but the
+    /// first event of a watch.
+    pub fn head(&self, metadata: &Value, with_columns: bool) -> Vec<u8> {
+        let columns = if with_columns {
+            Value::Array(self.kind.columns().iter().map(column).collect())
+        } else {
+            Value::Null
+        };
+        let mut head = br#"{"kind":"Table","apiVersion":""#.to_vec();
+        head.extend_from_slice(self.version.api_version().as_bytes());
+        head.extend_from_slice(br#"","metadata":"#);
+        append(&mut head, metadata);
+        head.extend_from_slice(br#","columnDefinitions":"#);
+        append(&mut head, &columns);
+        head.extend_from_slice(br#","rows":["#);
+        head
+    }
+
+    /// A table of one object.
+    pub fn single(&self, object: &Object, with_columns: bool) -> Vec<u8> {
+        let version = object
+            .resource_version()
+            .map(|v| v.to_string())
+            .unwrap_or_default();
+        let metadata = if version.is_empty() {
+            json!({})
+        } else {
+            json!({ "resourceVersion": version })
+        };
+        let mut table = self.head(&metadata, with_columns);
+        table.extend_from_slice(&self.row(object));
+        table.extend_from_slice(b"]}");
+        table
+    }
+}
+
+fn column(column: &Column) -> Value {
+    json!({
+        "name": column.name,
+        "type": column.kind,
+        "format": column.format,
+        "description": column.description,
+        "priority": column.priority,
+    })
+}
+
+fn append(json: &mut Vec<u8>, value: &Value) {
+    // Writing a tree of JSON into memory cannot fail.
+    let _ = serde_json::to_writer(json, value);
+}

@@ -9,7 +9,7 @@ use crate::transport::TransportError;
 pub enum Error {
     /// The server answered with a failure.
     #[error("the server answered {}: {}", .0.code, .0.message)]
-    Status(#[source] Box<Status>),
+    Status(Box<Status>),
     /// No answer came, or it broke off.
     #[error("cannot reach the server")]
     Transport(#[source] TransportError),

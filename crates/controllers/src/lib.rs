@@ -27,6 +27,12 @@ pub struct Settings {
 
 /// Runs every controller until the context's shutdown.
 pub async fn run_all(context: Context, settings: Settings) {
+    let shutdown = context.shutdown();
+    // Passes that are cut off are no loss: the next process starts from what the API holds.
+    let _ = shutdown.run_until_cancelled(run_each(context, settings)).await;
+}
+
+async fn run_each(context: Context, settings: Settings) {
     tokio::join!(
         deployment::run(context.clone()),
         namespaces::run(context.clone()),

@@ -1,3 +1,24 @@
 //! The binary: command line, configuration, wiring, signals.
 
-fn main() {}
+mod cli;
+mod logging;
+mod server;
+mod signals;
+mod version;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(exit) => return exit.print(),
+    };
+    logging::start(command.verbosity());
+    match command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pintle: {}", client::controller::Chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}

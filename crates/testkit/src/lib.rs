@@ -1,1 +1,26 @@
 //! A cluster in a box for tests: network namespaces, images, real kubectl.
+
+mod kubectl;
+mod server;
+mod wait;
+
+pub use kubectl::{Kubectl, Output};
+pub use server::{Server, ServerBuilder};
+pub use wait::eventually;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the project.
+pub fn project() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The pintle binary under test: `PINTLE_BINARY`, or the one of the debug build.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("PINTLE_BINARY") {
+        return path.into();
+    }
+    // The test itself lies in `<target>/debug/deps`.
+    let test = std::env::current_exe().expect("a test knows its own path");
+    test.ancestors().nth(2).expect("tests lie two folders below the build's").join("pintle")
+}

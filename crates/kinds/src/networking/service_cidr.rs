@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name};
-use crate::toolkit::{Field, Report, conditions};
+use crate::toolkit::{Field, Report};
 
 room! {
     /// Addresses from which services get theirs.
@@ -22,13 +22,6 @@ impl Strategy for ServiceCIDR {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |range| changes(range, old))
-    }
-
-    fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, |range| {
-            let status = range.child("status");
-            conditions::rules(&status.child("conditions"));
-        })
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {

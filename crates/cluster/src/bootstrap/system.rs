@@ -1,0 +1,182 @@
+//! Namespaces, priority classes, the `kubernetes` Service and what extension API servers need to know.
+
+use meta::GroupVersionResource;
+use serde_json::{Value, json};
+
+use super::{Settings, Wanted};
+use crate::reconcile::Policy;
+
+const NAMESPACES: GroupVersionResource = GroupVersionResource::new("", "v1", "namespaces");
+const PRIORITY_CLASSES: GroupVersionResource =
+    GroupVersionResource::new("scheduling.k8s.io", "v1", "priorityclasses");
+const SERVICE_CIDRS: GroupVersionResource =
+    GroupVersionResource::new("networking.k8s.io", "v1", "servicecidrs");
+const SERVICES: GroupVersionResource = GroupVersionResource::new("", "v1", "services");
+const ENDPOINTS: GroupVersionResource = GroupVersionResource::new("", "v1", "endpoints");
+const ENDPOINT_SLICES: GroupVersionResource =
+    GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices");
+pub(super) const CONFIG_MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
+
+const SERVICE_PORT: u16 = 443;
+
+pub(super) fn namespaces() -> Vec<Wanted> {
+    ["default", "kube-node-lease", "kube-public", "kube-system"]
+        .into_iter()
+        .map(|name| {
+            let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            Wanted::new(NAMESPACES, Policy::CreateOnly, object)
+        })
+        .collect()
+}
+
+pub(super) fn priority_classes() -> Vec<Wanted> {
+    [
+        (
+            "system-cluster-critical",
+            2_000_000_000,
+            "For pods the cluster cannot do without. They may be moved to another node.",
+        ),
+        (
+            "system-node-critical",
+            2_000_001_000,
+            "For pods their node cannot do without. They must stay where they are.",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, value, description)| {
+        let object = json!({
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value,
+            "description": description,
+        });
+        Wanted::new(PRIORITY_CLASSES, Policy::CreateOnly, object)
+    })
+    .collect()
+}
+
+/// The service range, the Service that leads to the API server, and its endpoints.
+pub(super) fn services(settings: &Settings) -> Vec<Wanted> {
+    let range = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {
+            "name": "kubernetes",
+            "finalizers": ["networking.k8s.io/service-cidr-finalizer"],
+        },
+        "spec": {"cidrs": settings.service_cidrs},
+    });
+    let range = Wanted::new(SERVICE_CIDRS, Policy::CreateOnly, range).with_status(json!({
+        "conditions": [{
+            "type": "Ready",
+            "status": "True",
+            "reason": "",
+            "message": "Kubernetes Service CIDR is ready",
+        }],
+    }));
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": settings.service_address,
+            "clusterIPs": [settings.service_address],
+            "ipFamilies": [family(settings.service_address.is_ipv6())],
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "ports": [{
+                "name": "https",
+                "protocol": "TCP",
+                "port": SERVICE_PORT,
+                "targetPort": settings.port,
+            }],
+        },
+    });
+    let mut all = vec![
+        range,
+        Wanted::new(SERVICES, Policy::Fields(&["spec/ports"]), service),
+    ];
+    if !settings.advertise_address.is_loopback() && !settings.advertise_address.is_unspecified() {
+        all.extend(endpoints(settings));
+    }
+    all
+}
+
+fn endpoints(settings: &Settings) -> [Wanted; 2] {
+    let address = settings.advertise_address;
+    let ports = json!([{"name": "https", "port": settings.port, "protocol": "TCP"}]);
+    let endpoints = json!({
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": address}], "ports": ports}],
+    });
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": family(address.is_ipv6()),
+        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+        "ports": ports,
+    });
+    [
+        Wanted::new(ENDPOINTS, Policy::Fields(&["subsets"]), endpoints),
+        Wanted::new(ENDPOINT_SLICES, Policy::Fields(&["endpoints", "ports"]), slice),
+    ]
+}
+
+fn family(is_v6: bool) -> &'static str {
+    if is_v6 { "IPv6" } else { "IPv4" }
+}
+
+/// What an extension API server must know to believe this one, and since when old tokens are tracked.
+pub(super) fn config_maps(settings: &Settings) -> Vec<Wanted> {
+    let authentication = json!({
+        "client-ca-file": settings.client_authority,
+        "requestheader-allowed-names": r#"["front-proxy-client"]"#,
+        "requestheader-client-ca-file": settings.front_proxy_authority,
+        "requestheader-extra-headers-prefix": r#"["X-Remote-Extra-"]"#,
+        "requestheader-group-headers": r#"["X-Remote-Group"]"#,
+        "requestheader-uid-headers": r#"["X-Remote-Uid"]"#,
+        "requestheader-username-headers": r#"["X-Remote-User"]"#,
+    });
+    let today = settings.now.strftime("%Y-%m-%d").to_string();
+    vec![
+        config_map(
+            "kube-system",
+            "extension-apiserver-authentication",
+            Policy::Fields(&["data"]),
+            authentication,
+        ),
+        config_map(
+            "kube-system",
+            "kube-apiserver-legacy-service-account-token-tracking",
+            Policy::CreateOnly,
+            json!({"since": today}),
+        ),
+    ]
+}
+
+pub(super) fn config_map(namespace: &str, name: &str, policy: Policy, data: Value) -> Wanted {
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": data,
+    });
+    Wanted::new(CONFIG_MAPS, policy, object)
+}

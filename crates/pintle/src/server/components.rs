@@ -1,0 +1,43 @@
+//! The components of the master that are clients of the API.
+
+use std::sync::Arc;
+
+use client::Informers;
+use pki::ServerPki;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clients::Clients;
+use super::options::ServerOptions;
+
+/// Starts the components that are not disabled; they end with the token.
+pub(super) fn start(
+    options: &ServerOptions,
+    pki: &ServerPki,
+    clients: &Clients,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    if !options.disable_controller_manager {
+        let client = clients.component("system:kube-controller-manager", "kube-controller-manager");
+        let informers = Arc::new(Informers::new(client, shutdown.clone()));
+        let of_controllers = clients.clone();
+        let context = controllers::Context::new(
+            move |name| of_controllers.controller(name),
+            informers,
+            shutdown.clone(),
+        );
+        let settings = controllers::Settings {
+            root_certificate_authority: pki.authority.certificate().to_pem(),
+        };
+        tasks.spawn(controllers::run_all(context, settings));
+    }
+    if !options.disable_scheduler {
+        let client = clients.component("system:kube-scheduler", "kube-scheduler");
+        tasks.spawn(scheduler::run(
+            scheduler::Config::default(),
+            client,
+            shutdown.clone(),
+        ));
+    }
+}

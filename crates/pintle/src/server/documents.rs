@@ -1,0 +1,64 @@
+//! OpenAPI documents and issuer documents, as the front asks for them.
+
+use apiserver::{IssuerDocuments, OpenApiSource};
+use auth::service_account::TokenKeys;
+use schema::openapi::{self, Info};
+
+use super::error::StartError;
+
+/// The documents of the built-in kinds.
+pub(super) struct BuiltInOpenApi {
+    version: String,
+}
+
+impl BuiltInOpenApi {
+    pub(super) fn new() -> Self {
+        Self {
+            version: crate::version::git_version(),
+        }
+    }
+
+    fn info(&self) -> Info<'_> {
+        Info {
+            title: "Kubernetes",
+            version: &self.version,
+        }
+    }
+}
+
+impl OpenApiSource for BuiltInOpenApi {
+    fn revision(&self) -> u64 {
+        0
+    }
+
+    fn paths(&self) -> Vec<String> {
+        openapi::v3_documents()
+    }
+
+    fn v3(&self, path: &str) -> Option<Vec<u8>> {
+        let mut document = Vec::new();
+        // Writing into memory cannot fail.
+        let found = openapi::write_v3(path, self.info(), &mut document).unwrap_or(false);
+        found.then_some(document)
+    }
+
+    fn v2(&self) -> Vec<u8> {
+        let mut document = Vec::new();
+        // Writing into memory cannot fail.
+        let _ = openapi::write_v2(self.info(), &mut document);
+        document
+    }
+}
+
+/// What the issuer of service account tokens says of itself and its keys.
+pub(super) fn issuer(issuer: &str, keys: &dyn TokenKeys) -> Result<IssuerDocuments, StartError> {
+    let keys = keys
+        .keys()
+        .map_err(|error| StartError::Authentication(error.to_string()))?;
+    let keys_at = format!("{issuer}/openid/v1/jwks");
+    let text = |value: serde_json::Value| value.to_string().into_bytes().into();
+    Ok(IssuerDocuments {
+        configuration: text(pki::openid_configuration(issuer, &keys_at, &keys)),
+        keys: text(pki::jwks(&keys)),
+    })
+}

@@ -1,0 +1,93 @@
+//! Why a server does not start; each says what to do about it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Threads or signal handlers could not be had.
+    #[error("the process cannot be set up")]
+    Runtime {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The port is taken, or the address is not this machine's.
+    #[error(
+        "cannot listen on {address}; choose another --https-listen-port or --bind-address, or end what uses it"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] cluster::DataDirError),
+    /// The store cannot be opened.
+    #[error("the state in {path} cannot be opened")]
+    Store {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Keys or certificates cannot be made or read.
+    #[error("the certificates in {path} cannot be used")]
+    Pki {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: pki::PkiError,
+    },
+    /// An authenticator cannot be set up.
+    #[error("authentication cannot be set up: {0}")]
+    Authentication(String),
+    /// The TLS library refuses the certificate.
+    #[error("TLS cannot be set up")]
+    Tls {
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The objects every cluster has cannot be written or read.
+    #[error("the cluster cannot be set up: {0}")]
+    Bootstrap(String),
+    /// A file that tells of the server cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The listening socket broke.
+    #[error("the server ended")]
+    Serve {
+        /// Why.
+        #[source]
+        source: apiserver::ServerError,
+    },
+    /// A defect.
+    #[error("the server ended by a defect; the log says where")]
+    Panicked,
+}
+
+impl StartError {
+    /// From an error of opening the store.
+    pub(super) fn store<E>(path: PathBuf) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Store {
+            path,
+            source: Box::new(source),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `pintle server`: puts a master node together and runs it.
+
+mod api;
+mod certificates;
+mod clients;
+mod components;
+mod documents;
+mod error;
+mod followers;
+mod lookups;
+mod networks;
+mod options;
+mod ready;
+
+pub use error::StartError;
+pub use options::ServerOptions;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiserver::{Limits, Server, tls_config};
+use cluster::DataDir;
+use store::StateStore;
+use store_embedded::{EmbeddedStore, Options};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::signals::cancel_on_signal;
+use clients::Clients;
+
+/// How long the parts of the server may take to end.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs a master node until a signal ends it.
+pub fn run(options: ServerOptions) -> Result<(), StartError> {
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::Runtime { source })?;
+    runtime.block_on(serve(options, started))
+}
+
+async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), StartError> {
+    let shutdown = CancellationToken::new();
+    cancel_on_signal(shutdown.clone()).map_err(|source| StartError::Runtime { source })?;
+
+    let listener = listen(&options).await?;
+    // Port 0 asks for any free one; from here on it is the one that was given.
+    options.https_listen_port = listener
+        .local_addr()
+        .map_or(options.https_listen_port, |address| address.port());
+    let data_dir = DataDir::open(&options.data_dir)?;
+    let pki = certificates::ensure(&options)?;
+    let store = EmbeddedStore::open(&data_dir.store(), Options::default())
+        .map_err(StartError::store(data_dir.store()))?;
+    let store = Arc::new(store);
+    let is_new = store.current_revision() == store::Revision::default();
+    let service = api::assemble(&options, &pki, store.clone(), shutdown.child_token()).await?;
+
+    let tls = tls_config(certificates::served(&pki)?).map_err(|source| StartError::Tls { source })?;
+    let server = Server::new(service.api.clone(), tls, Limits::default());
+    let serving = tokio::spawn(server.run(listener));
+
+    let clients = Clients::new(service.api.clone());
+    service.bootstrap(&options, &pki, &clients, is_new).await?;
+    let tasks = TaskTracker::new();
+    components::start(&options, &pki, &clients, &tasks, &shutdown);
+    ready::announce(&options, started)?;
+
+    // The components end first, so that they can still say what they have to; then the server.
+    shutdown.cancelled().await;
+    tasks.close();
+    if tokio::time::timeout(END_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some components did not end in time");
+    }
+    service.api.shutdown().cancel();
+    serving
+        .await
+        .map_err(|_| StartError::Panicked)?
+        .map_err(|source| StartError::Serve { source })?;
+    store.close();
+    Ok(())
+}
+
+async fn listen(options: &ServerOptions) -> Result<TcpListener, StartError> {
+    let address = options.listen_address();
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}

@@ -1,0 +1,149 @@
+//! Ways from the API server to kubelets and to addresses in the pod network.
+
+use std::sync::Arc;
+
+use apiserver::{ConnectError, Connection, Network, NodeConnector};
+use async_trait::async_trait;
+use meta::{GroupVersionResource, Status};
+use registry::{GetOptions, Registry};
+use rustls::pki_types::ServerName;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::error::StartError;
+
+/// Kubelets, found by their Node objects.
+pub(super) struct Kubelets {
+    registry: Registry,
+    tls: TlsConnector,
+}
+
+/// The port kubelets listen on unless their node says otherwise.
+const KUBELET_PORT: u16 = 10250;
+/// Which of a node's addresses is tried first, as upstream's default has it.
+const ADDRESS_TYPES: [&str; 5] = [
+    "Hostname",
+    "InternalDNS",
+    "InternalIP",
+    "ExternalDNS",
+    "ExternalIP",
+];
+
+impl Kubelets {
+    /// Kubelets are believed if the cluster's authority signed their certificate, and know the server by its client
+    /// certificate.
+    pub(super) fn new(registry: Registry, pki: &pki::ServerPki) -> Result<Self, StartError> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(pki.authority.certificate().der().clone())
+            .map_err(|source| StartError::Tls { source })?;
+        let client = &pki.kubelet_client;
+        let key = client
+            .key()
+            .map_err(|error| StartError::Authentication(error.to_string()))?;
+        let config = builder()?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(client.chain(), key)
+            .map_err(|source| StartError::Tls { source })?;
+        Ok(Self {
+            registry,
+            tls: TlsConnector::from(Arc::new(config)),
+        })
+    }
+
+    async fn address(&self, node: &str) -> Result<(String, u16), Status> {
+        let name = GroupVersionResource::new("", "v1", "nodes");
+        let nodes = self
+            .registry
+            .resource(&name)
+            .ok_or_else(|| Status::not_found(&name.group_resource(), node))?;
+        let object = nodes
+            .get(
+                "",
+                node,
+                &GetOptions {
+                    resource_version: String::from("0"),
+                },
+            )
+            .await?;
+        let status = object.tree().get("status").cloned().unwrap_or_default();
+        let port = status
+            .pointer("/daemonEndpoints/kubeletEndpoint/Port")
+            .and_then(Value::as_u64);
+        let port = port
+            .and_then(|port| u16::try_from(port).ok())
+            .filter(|port| *port != 0);
+        let address = preferred_address(&status)
+            .ok_or_else(|| Status::internal(format!("no preferred addresses found; known addresses: []")))?;
+        Ok((address, port.unwrap_or(KUBELET_PORT)))
+    }
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, StartError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|source| StartError::Tls { source })
+}
+
+/// An address that needs no name service is taken before one that does.
+fn preferred_address(status: &Value) -> Option<String> {
+    let addresses = status.get("addresses")?.as_array()?;
+    let of_type = |kind: &str| {
+        let found = addresses
+            .iter()
+            .find(|address| address.get("type").and_then(Value::as_str) == Some(kind))?;
+        found.get("address").and_then(Value::as_str).map(str::to_owned)
+    };
+    of_type("InternalIP").or_else(|| ADDRESS_TYPES.iter().find_map(|kind| of_type(kind)))
+}
+
+#[async_trait]
+impl NodeConnector for Kubelets {
+    async fn connect(&self, node: &str) -> Result<Connection, ConnectError> {
+        let (host, port) = self.address(node).await.map_err(ConnectError::NoAddress)?;
+        let stream = dial(&host, port).await?;
+        let name = ServerName::try_from(host.clone())
+            .map_err(|error| dial_error(&host, port)(std::io::Error::other(error)))?;
+        let stream = self
+            .tls
+            .connect(name, stream)
+            .await
+            .map_err(dial_error(&host, port))?;
+        Ok(Connection {
+            stream: Box::new(stream),
+            scheme: "https",
+            authority: format!("{host}:{port}"),
+        })
+    }
+}
+
+/// Addresses this machine can reach.
+pub(super) struct Addresses;
+
+#[async_trait]
+impl Network for Addresses {
+    async fn connect(&self, scheme: &str, host: &str, port: u16) -> Result<Connection, ConnectError> {
+        if scheme == "https" {
+            return Err(ConnectError::NotConnected("https addresses"));
+        }
+        let stream = dial(host, port).await?;
+        Ok(Connection {
+            stream: Box::new(stream),
+            scheme: "http",
+            authority: format!("{host}:{port}"),
+        })
+    }
+}
+
+async fn dial(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+    TcpStream::connect((host, port))
+        .await
+        .map_err(dial_error(host, port))
+}
+
+fn dial_error(host: &str, port: u16) -> impl FnOnce(std::io::Error) -> ConnectError {
+    let address = format!("{host}:{port}");
+    move |error| ConnectError::Dial { address, error }
+}

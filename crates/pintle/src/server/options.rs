@@ -1,0 +1,157 @@
+//! Options of `pintle server`, named after k3s and upstream.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+
+use clap::Args;
+use ipnet::Ipv4Net;
+
+/// Options of `pintle server`.
+#[derive(Debug, Clone, Args)]
+pub struct ServerOptions {
+    /// Read options from a YAML file with the same names; the command line wins.
+    #[arg(long, value_name = "FILE", env = "PINTLE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept.
+    #[arg(
+        long,
+        default_value = "/var/lib/pintle",
+        value_name = "DIR",
+        env = "PINTLE_DATA_DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// Port of the API.
+    #[arg(long, default_value_t = 6443, value_name = "PORT")]
+    pub https_listen_port: u16,
+    /// Address the API listens on.
+    #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
+    pub bind_address: IpAddr,
+    /// Address other nodes reach this server at; default: the bind address, or that of the default route.
+    #[arg(long, value_name = "IP")]
+    pub advertise_address: Option<IpAddr>,
+    /// Further names and addresses the server's certificate is for.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub tls_san: Vec<String>,
+    /// Also write the administrator's kubeconfig there.
+    #[arg(long, value_name = "FILE", env = "PINTLE_KUBECONFIG_OUTPUT")]
+    pub write_kubeconfig: Option<PathBuf>,
+    /// Addresses of Services.
+    #[arg(long, default_value = "10.43.0.0/16", value_name = "CIDR")]
+    pub service_cidr: Ipv4Net,
+    /// Addresses of pods.
+    #[arg(long, default_value = "10.42.0.0/16", value_name = "CIDR")]
+    pub cluster_cidr: Ipv4Net,
+    /// Ports of Services of type NodePort.
+    #[arg(long, default_value = "30000-32767", value_name = "FROM-TO")]
+    pub service_node_port_range: PortRange,
+    /// Domain of Services.
+    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
+    pub cluster_domain: String,
+    /// Issuer of service account tokens; the first signs, all are believed.
+    #[arg(
+        long,
+        default_value = "https://kubernetes.default.svc",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub service_account_issuer: Vec<String>,
+    /// Audiences the API takes tokens for; default: the issuers.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub api_audiences: Vec<String>,
+    /// Do not run the node agent.
+    #[arg(long)]
+    pub disable_agent: bool,
+    /// Do not run the controllers.
+    #[arg(long)]
+    pub disable_controller_manager: bool,
+    /// Do not run the scheduler.
+    #[arg(long)]
+    pub disable_scheduler: bool,
+}
+
+impl ServerOptions {
+    /// Where the API listens.
+    pub fn listen_address(&self) -> SocketAddr {
+        SocketAddr::new(self.bind_address, self.https_listen_port)
+    }
+
+    /// Where this machine's clients find the API.
+    pub fn local_url(&self) -> String {
+        let host = if self.bind_address.is_unspecified() {
+            IpAddr::from([127, 0, 0, 1])
+        } else {
+            self.bind_address
+        };
+        format!("https://{}", SocketAddr::new(host, self.https_listen_port))
+    }
+
+    /// Audiences of the API.
+    pub fn audiences(&self) -> Vec<String> {
+        if self.api_audiences.is_empty() {
+            self.service_account_issuer.clone()
+        } else {
+            self.api_audiences.clone()
+        }
+    }
+
+    /// The address of the `kubernetes` Service: the first of the range.
+    pub fn kubernetes_address(&self) -> IpAddr {
+        self.service_cidr
+            .hosts()
+            .next()
+            .unwrap_or(self.service_cidr.network())
+            .into()
+    }
+
+    /// Where other machines reach this server: as told, else the address it listens on, else the one that leads to the
+    /// default route; a machine without one is alone with its loopback.
+    pub fn advertise_address(&self) -> IpAddr {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let bound = (!self.bind_address.is_unspecified()).then_some(self.bind_address);
+        self.advertise_address
+            .or(bound)
+            .or_else(address_of_default_route)
+            .unwrap_or(loopback)
+    }
+}
+
+/// The address this machine would send from. Connecting a datagram socket sends nothing.
+fn address_of_default_route() -> Option<IpAddr> {
+    // An address for documentation (RFC 5737): any that is not local does.
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// An inclusive range of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+}
+
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl std::str::FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || String::from("a range of ports is written as FROM-TO");
+        let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+        let range = Self {
+            first: first.parse().map_err(|_| wrong())?,
+            last: last.parse().map_err(|_| wrong())?,
+        };
+        if range.first == 0 || range.first > range.last {
+            Err(wrong())
+        } else {
+            Ok(range)
+        }
+    }
+}

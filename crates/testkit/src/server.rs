@@ -1,0 +1,134 @@
+//! A pintle server as its own process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::kubectl::Kubectl;
+
+/// How a server is to be started.
+#[derive(Clone, Debug)]
+pub struct ServerBuilder {
+    folder: Arc<TempDir>,
+    arguments: Vec<String>,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        let folder = TempDir::with_prefix("pintle-test-").expect("a folder for the test can be made");
+        Self { folder: Arc::new(folder), arguments: Vec::new() }
+    }
+}
+
+impl ServerBuilder {
+    /// A control plane without node agent, on a port of its own.
+    pub fn control_plane() -> Self {
+        Self::default().with(&["--disable-agent", "--bind-address=127.0.0.1", "--https-listen-port=0"])
+    }
+
+    /// Further arguments.
+    #[must_use]
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// The server's data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The command line.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(crate::binary());
+        command.arg("server").arg("--data-dir").arg(self.data_dir()).args(&self.arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(&self) -> Server {
+        let log = self.folder.path().join("log");
+        let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file can be made");
+        let mut child = self
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .expect("the binary is built; make e2e does it");
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let mut server = Server { child, builder: self.clone(), kubeconfig: PathBuf::new() };
+        let kubeconfig = BufReader::new(stdout)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("export KUBECONFIG=").map(PathBuf::from));
+        server.kubeconfig = kubeconfig.unwrap_or_else(|| {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            panic!("the server ended before it was ready: {said}")
+        });
+        server
+    }
+}
+
+/// A running server; it is killed when dropped.
+pub struct Server {
+    child: Child,
+    builder: ServerBuilder,
+    kubeconfig: PathBuf,
+}
+
+impl Server {
+    /// kubectl as administrator.
+    pub fn kubectl(&self) -> Kubectl {
+        Kubectl::new(&self.kubeconfig, self.builder.folder.path())
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A folder of the test's own.
+    pub fn folder(&self) -> &Path {
+        self.builder.folder.path()
+    }
+
+    /// How it was started; starting it again gives the same cluster.
+    pub fn builder(&self) -> ServerBuilder {
+        self.builder.clone()
+    }
+
+    /// Ends it as Ctrl-C does, and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::SIGINT);
+        self.child.wait().expect("a started process can be waited for")
+    }
+
+    /// Ends it without warning (`kill -9`), and waits for its end.
+    pub fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("process ids fit 32 bits");
+        // A process that ended by itself already is what was wanted.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.builder.folder.path().join("log")).unwrap_or_default();
+            eprintln!("--- the server's log:\n{log}");
+        }
+    }
+}

@@ -19,7 +19,6 @@ pub mod hooks;
 mod identity;
 mod index;
 mod list_options;
-mod managed;
 mod metadata;
 pub mod object;
 pub mod options;

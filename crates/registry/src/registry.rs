@@ -94,9 +94,9 @@ impl Registry {
                 plugins: OnceLock::new(),
                 registry: Weak::clone(registry),
             });
-            let with_place = kinds.into_iter().enumerate();
-            let resources: Vec<_> = with_place
-                .map(|(place, kind)| Arc::new(Resource::new(kind, place, Arc::clone(&shared))))
+            let places = 0..kinds.len();
+            let resources: Vec<_> = places
+                .map(|place| Arc::new(Resource::new(&kinds, place, Arc::clone(&shared))))
                 .collect();
             let named = resources
                 .iter()

@@ -1,11 +1,11 @@
 //! One resource: the verbs of the API.
 
-mod amend;
 mod change;
 mod commit;
 mod create;
 mod current;
 mod delete;
+mod ownership;
 mod read;
 mod target;
 mod update;
@@ -38,18 +38,25 @@ pub struct Resource {
     group_resource: GroupResource,
     /// None for a virtual resource.
     served: Option<Served>,
+    /// The kinds that show the same objects, this one included.
+    siblings: Vec<Arc<dyn Kind>>,
     shared: Arc<Shared>,
 }
 
 impl Resource {
-    /// `place` is the place of the kind among all kinds.
-    pub(crate) fn new(kind: Arc<dyn Kind>, place: usize, shared: Arc<Shared>) -> Self {
+    /// A resource of one of `kinds`.
+    pub(crate) fn new(kinds: &[Arc<dyn Kind>], place: usize, shared: Arc<Shared>) -> Self {
+        let kind = Arc::clone(&kinds[place]);
         let descriptor = kind.descriptor();
         let cache = shared.caches.get(&descriptor.storage_prefix).cloned();
+        let prefix = &descriptor.storage_prefix;
+        let shows_the_same =
+            |other: &&Arc<dyn Kind>| !prefix.is_empty() && other.descriptor().storage_prefix == *prefix;
         Self {
             name: descriptor.resource(),
             group_resource: descriptor.group_resource(),
             served: cache.map(|cache| Served::new(Arc::clone(&kind), cache, place)),
+            siblings: kinds.iter().filter(shows_the_same).cloned().collect(),
             kind,
             shared,
         }

@@ -2,12 +2,15 @@
 
 use meta::Status;
 use meta::object::uid;
-use serde_json::Value;
+use patch::{Patch, PatchType};
+use resource::SubresourceKind;
+use schema::{FieldValidation, SchemaRef, YamlDocument};
+use serde_json::{Map, Value, json};
 
 use super::Resource;
+use super::ownership::no_such_object;
 use super::target::Target;
 use crate::context::RequestContext;
-use crate::managed;
 use crate::metadata;
 use crate::options::PatchBody;
 use crate::owner_references::{self, Found};
@@ -17,7 +20,9 @@ pub(super) enum Change {
     /// Another object in its place.
     Replace(Value),
     /// Less than that.
-    Patch(PatchBody),
+    Patch(Patch),
+    /// What one manager wants to be so.
+    Apply { config: Value, force: bool },
 }
 
 impl Resource {
@@ -37,12 +42,89 @@ impl Resource {
         Ok(Change::Replace(body))
     }
 
+    /// Reads the body of a PATCH.
+    pub(super) fn read_patch(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        patch: PatchBody,
+    ) -> Result<Change, Status> {
+        let (patch_type, body) = match patch {
+            PatchBody::Json(body) => (PatchType::Json, body),
+            PatchBody::Merge(body) => (PatchType::Merge, body),
+            PatchBody::Strategic(body) => (PatchType::Strategic, body),
+            PatchBody::Apply { body, force } => {
+                let config = self.read_configuration(context, target, &body)?;
+                return Ok(Change::Apply { config, force });
+            }
+        };
+        let patch = Patch::parse(patch_type, &body).map_err(|error| error.to_status())?;
+        Ok(Change::Patch(patch))
+    }
+
+    fn read_configuration(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        body: &[u8],
+    ) -> Result<Value, Status> {
+        let document = YamlDocument::parse(body).map_err(|problem| {
+            Status::bad_request(format!(
+                "error decoding YAML: error converting YAML to JSON: {problem}"
+            ))
+        })?;
+        match context.field_validation {
+            FieldValidation::Ignore => {}
+            FieldValidation::Warn => document
+                .duplicate_keys()
+                .iter()
+                .for_each(|key| context.warnings.add(key)),
+            FieldValidation::Strict if document.duplicate_keys().is_empty() => {}
+            FieldValidation::Strict => {
+                return Err(Status::bad_request(format!(
+                    "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+                    document.duplicate_keys().join("\n  ")
+                )));
+            }
+        }
+        let config = match document.into_value() {
+            Value::Null => Map::new(),
+            Value::Object(config) => config,
+            other => return Err(no_map(&other)),
+        };
+        let config = Value::Object(config);
+        self.check_type(target, &config)?;
+        Ok(config)
+    }
+
+    /// A configuration says of what type it is, and that is the target's.
+    fn check_type(&self, target: &Target<'_>, config: &Value) -> Result<(), Status> {
+        let text = |field: &str| config.get(field).and_then(Value::as_str).unwrap_or("");
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        let wanted = self.kind_of(target);
+        if api_version == wanted.api_version() && kind == wanted.kind {
+            return Ok(());
+        }
+        let slash = if api_version.contains('/') { "" } else { "/" };
+        Err(Status::bad_request(format!(
+            "invalid object type: {slash}{api_version}, Kind={kind}"
+        )))
+    }
+
     /// Whether the bodies of a target are objects of the resource's own kind.
     fn is_own_kind(&self, target: &Target<'_>) -> bool {
         *self.kind_of(target) == self.kind.descriptor().kind
     }
 
-    /// What a change makes of an object (or of its projection).
+    fn schema_of(&self, target: &Target<'_>) -> Option<SchemaRef<'static>> {
+        if self.is_own_kind(target) {
+            Some(self.kind.descriptor().schema)
+        } else {
+            schema::builtin(self.kind_of(target))
+        }
+    }
+
+    /// What a change makes of an object.
     pub(super) fn next_state(
         &self,
         context: &RequestContext,
@@ -50,16 +132,110 @@ impl Resource {
         change: &Change,
         old: &Value,
     ) -> Result<Value, Status> {
-        match change {
-            Change::Replace(body) => {
-                let mut new = body.clone();
-                if self.is_own_kind(target) {
-                    managed::track(&*self.kind, context, target.subresource, Some(old), &mut new);
-                }
-                Ok(new)
+        let mut new = match change {
+            Change::Apply { config, force } => self.applied(context, target, Some(old), config, *force)?,
+            _ => {
+                let mut new = self.next_body(context, target, change, old)?;
+                self.track(context, target.subresource, Some(old), &mut new);
+                new
             }
-            Change::Patch(_) => Err(Status::internal("patches are not served yet")),
+        };
+        metadata::ensure_namespace(&mut new, target.namespace)?;
+        metadata::ensure_name(&new, target.name)?;
+        owner_references::fold(&mut new, &context.warnings, Found::InRequest);
+        Ok(new)
+    }
+
+    /// What a change makes of an object that is the projection of another, and of that other.
+    pub(super) fn next_projection(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        change: &Change,
+        old: &Value,
+    ) -> Result<(Value, Value), Status> {
+        let Some(SubresourceKind::Projection { read, write }) = self.works_as(target)? else {
+            return Err(Status::internal("a subresource is no projection"));
+        };
+        if let Change::Apply { config, force } = change {
+            let kind = &self.kind.descriptor().kind;
+            let mut whole = json!({
+                "apiVersion": kind.api_version(), "kind": kind.kind,
+                "metadata": {"name": target.name, "namespace": target.namespace},
+            });
+            metadata::ensure_namespace(&mut whole, target.namespace)?;
+            write(&mut whole, config)?;
+            let new = self.applied(context, target, Some(old), &whole, *force)?;
+            let face = read(&new)?;
+            return Ok((new, face));
         }
+        let mut face = self.next_body(context, target, change, &read(old)?)?;
+        metadata::ensure_namespace(&mut face, target.namespace)?;
+        metadata::ensure_name(&face, target.name)?;
+        Ok((old.clone(), face))
+    }
+
+    fn next_body(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        change: &Change,
+        old: &Value,
+    ) -> Result<Value, Status> {
+        match change {
+            Change::Replace(body) => Ok(body.clone()),
+            Change::Patch(patch) => self.patched(context, target, patch, old),
+            Change::Apply { .. } => Err(Status::internal("an apply changes whole objects")),
+        }
+    }
+
+    fn patched(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        patch: &Patch,
+        old: &Value,
+    ) -> Result<Value, Status> {
+        let schema = self.schema_of(target);
+        let patched = patch.apply(old, schema).map_err(|error| error.to_status())?;
+        let Some(schema) = schema else { return Ok(patched) };
+        let validation = match context.field_validation {
+            FieldValidation::Ignore => FieldValidation::Ignore,
+            FieldValidation::Warn | FieldValidation::Strict => FieldValidation::Warn,
+        };
+        let invalid = |why: &str| patch.invalid(old, Some(schema), why);
+        let decoded = schema::decode_value(patched, schema, validation);
+        let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
+        self.check_kind(target, &new).map_err(|why| invalid(&why))?;
+        let of_patch = patch.strict_problems().iter().map(String::as_str);
+        let problems: Vec<&str> = of_patch.chain(report.warnings()).collect();
+        match context.field_validation {
+            FieldValidation::Strict if !problems.is_empty() => {
+                return Err(invalid(&format!(
+                    "strict decoding error: {}",
+                    problems.join(", ")
+                )));
+            }
+            FieldValidation::Warn => problems.iter().for_each(|problem| context.warnings.add(*problem)),
+            FieldValidation::Ignore | FieldValidation::Strict => {}
+        }
+        if self.is_own_kind(target) {
+            self.kind.default(&mut new);
+        }
+        Ok(new)
+    }
+
+    /// A patch does not change what an object is.
+    fn check_kind(&self, target: &Target<'_>, new: &Value) -> Result<(), String> {
+        let wanted = self.kind_of(target);
+        let text = |field: &str| new.get(field).and_then(Value::as_str).unwrap_or("");
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        if api_version == wanted.api_version() && kind == wanted.kind {
+            return Ok(());
+        }
+        Err(format!(
+            "no kind {kind:?} is registered for version {api_version:?} in scheme \"registry\""
+        ))
     }
 
     /// What a change makes of nothing.
@@ -75,10 +251,36 @@ impl Resource {
                     return Err(self.uid_conflict(target, uid(body), ""));
                 }
                 let mut new = body.clone();
-                managed::track(&*self.kind, context, "", None, &mut new);
+                self.track(context, "", None, &mut new);
                 Ok(new)
             }
-            Change::Patch(_) => Err(Status::internal("patches are not served yet")),
+            Change::Apply { config, force } => {
+                if let Some(refusal) = no_such_object(&self.group_resource, config) {
+                    return Err(refusal);
+                }
+                let mut new = self.applied(context, target, None, config, *force)?;
+                metadata::ensure_namespace(&mut new, target.namespace)?;
+                metadata::ensure_name(&new, target.name)?;
+                // Nothing was there, so no version of it can have been changed.
+                metadata::remove(&mut new, "resourceVersion");
+                owner_references::fold(&mut new, &context.warnings, Found::InRequest);
+                Ok(new)
+            }
+            Change::Patch(_) => Err(self.not_found(target.name)),
         }
     }
+}
+
+/// 400 for a configuration that is a list or a scalar.
+fn no_map(value: &Value) -> Status {
+    let found = match value {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        _ => "number",
+    };
+    Status::bad_request(format!(
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of \
+         type map[string]interface {{}}"
+    ))
 }

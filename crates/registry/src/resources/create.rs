@@ -18,7 +18,6 @@ use crate::context::RequestContext;
 use crate::fault;
 use crate::hooks::Pending;
 use crate::identity;
-use crate::managed;
 use crate::metadata;
 use crate::object::Object;
 use crate::owner_references::{self, Found};
@@ -51,7 +50,7 @@ impl Resource {
             name: &own_name,
             subresource: "",
         };
-        managed::track(&*self.kind, context, "", None, &mut body);
+        self.track(context, "", None, &mut body);
         let mut new = self
             .mutate(context, target, Operation::Create, body, None)
             .await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use meta::Status;
 use meta::field::{FieldError, Path};
 use meta::object::{metadata_str, uid};
+use patch::managed::restore_times;
 use resource::SubresourceKind;
 use serde_json::Value;
 
@@ -19,7 +20,6 @@ use crate::checks;
 use crate::context::RequestContext;
 use crate::fault;
 use crate::hooks::Pending;
-use crate::managed;
 use crate::metadata;
 use crate::object::Object;
 use crate::options::PatchBody;
@@ -27,10 +27,10 @@ use crate::owner_references::{self, Found};
 use crate::served::Served;
 
 /// How often a write is computed anew because someone else was first. Each time, someone else has made progress.
-pub(super) const MAX_ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: usize = 100;
 
 /// What the client is told when it has changed an old version.
-pub(super) const MODIFIED: &str =
+const MODIFIED: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
 /// A change on its way into the store.
@@ -82,7 +82,8 @@ impl Resource {
             name,
             subresource,
         };
-        self.rewrite(context, target, Change::Patch(patch)).await
+        let change = self.read_patch(context, &target, patch)?;
+        self.rewrite(context, target, change).await
     }
 
     async fn rewrite(
@@ -126,7 +127,7 @@ impl Resource {
         let Rewrite { context, target, .. } = *rewrite;
         let may_create = match rewrite.change {
             Change::Replace(_) => self.kind.allows_create_on_update(),
-            Change::Patch(PatchBody::Apply { .. }) => true,
+            Change::Apply { .. } => true,
             Change::Patch(_) => false,
         };
         if !may_create || rewrite.works_as.is_some() {
@@ -156,7 +157,7 @@ impl Resource {
         self.check_version(&target, &mut new, current)?;
         let taken = self.begin_update(context, &mut new, &old).await?;
         checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
-        managed::ignore_times(&mut new, &old);
+        restore_times(&mut new, &old);
         let new = self.validate_faces(rewrite, new, &old).await?;
         let attempt = if metadata::may_go(&new, &old) && !self.kind.holds_deletion(&new) {
             self.let_go(rewrite, current, new).await?
@@ -175,16 +176,17 @@ impl Resource {
     async fn changed(&self, rewrite: &Rewrite<'_>, old: &Value) -> Result<Value, Status> {
         let Rewrite { context, target, .. } = *rewrite;
         if let Some(SubresourceKind::Projection { read, write }) = rewrite.works_as {
+            let (mut new, face) = self.next_projection(context, &target, &rewrite.change, old)?;
             let old_face = read(old)?;
-            let new_face = self.next_state(context, &target, &rewrite.change, &old_face)?;
-            let new_face = self
-                .mutate(context, target, Operation::Update, new_face, Some(&old_face))
+            let face = self
+                .mutate(context, target, Operation::Update, face, Some(&old_face))
                 .await?;
-            let mut new = old.clone();
-            let version = metadata_str(&new_face, "resourceVersion");
+            let version = metadata_str(&face, "resourceVersion");
             metadata::set(&mut new, "resourceVersion", version.into());
-            write(&mut new, &new_face)?;
-            managed::track(&*self.kind, context, target.subresource, Some(old), &mut new);
+            write(&mut new, &face)?;
+            if !matches!(rewrite.change, Change::Apply { .. }) {
+                self.track(context, target.subresource, Some(old), &mut new);
+            }
             return Ok(new);
         }
         let new = self.next_state(context, &target, &rewrite.change, old)?;

@@ -19,11 +19,14 @@ pub const GRACEFUL: GroupVersionResource = GroupVersionResource::new("policy", "
 
 pub const KIND: GroupVersionKind = GroupVersionKind::new("policy", "v1", "PodDisruptionBudget");
 
+/// What the subresource `healthy` shows of a gadget.
+const SCALE: GroupVersionKind = GroupVersionKind::new("autoscaling", "v1", "Scale");
+
 impl Gadgets {
     pub fn kind(plural: &str, graceful: bool) -> Arc<dyn Kind> {
-        let subresource = |name: &str, works_as| Subresource {
+        let subresource = |name: &str, kind, works_as| Subresource {
             name: name.to_owned(),
-            kind: KIND,
+            kind,
             verbs: vec![Verb::Get, Verb::Patch, Verb::Update],
             works_as,
         };
@@ -37,8 +40,8 @@ impl Gadgets {
             short_names: Vec::new(),
             categories: Vec::new(),
             subresources: vec![
-                subresource("status", SubresourceKind::Part),
-                subresource("healthy", SubresourceKind::Projection { read, write }),
+                subresource("status", KIND, SubresourceKind::Part),
+                subresource("healthy", SCALE, SubresourceKind::Projection { read, write }),
             ],
             storage_prefix: format!("/registry/{plural}/"),
             storage_version_hash: String::new(),
@@ -51,16 +54,16 @@ impl Gadgets {
 fn read(gadget: &Value) -> Result<Value, Status> {
     let metadata = &gadget["metadata"];
     Ok(json!({
-        "apiVersion": "policy/v1", "kind": "Healthy",
+        "apiVersion": "autoscaling/v1", "kind": "Scale",
         "metadata": {
             "name": metadata["name"], "namespace": metadata["namespace"], "resourceVersion": metadata["resourceVersion"],
         },
-        "wanted": gadget["spec"]["minAvailable"],
+        "spec": {"replicas": gadget["spec"]["minAvailable"]},
     }))
 }
 
-fn write(gadget: &mut Value, healthy: &Value) -> Result<(), Status> {
-    gadget["spec"]["minAvailable"] = healthy["wanted"].clone();
+fn write(gadget: &mut Value, scale: &Value) -> Result<(), Status> {
+    gadget["spec"]["minAvailable"] = scale["spec"]["replicas"].clone();
     Ok(())
 }
 
@@ -110,6 +113,13 @@ impl Strategy for Gadgets {
 
     fn returns_deleted_object(&self) -> bool {
         self.graceful
+    }
+
+    fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
+        match subresource {
+            "status" => &["spec"],
+            _ => &["status"],
+        }
     }
 
     fn selectable_field_names(&self) -> &'static [&'static str] {

@@ -6,5 +6,6 @@ mod create;
 mod delete;
 mod gadgets;
 mod list;
+mod patch;
 mod update;
 mod watch;

@@ -117,16 +117,16 @@ async fn a_projection_is_read_and_written_through_the_object() {
         .await;
     let mut face = get.unwrap().tree();
     assert_eq!(
-        (face["kind"].as_str(), face["wanted"].as_i64()),
-        (Some("Healthy"), Some(1))
+        (face["kind"].as_str(), face["spec"]["replicas"].as_i64()),
+        (Some("Scale"), Some(1))
     );
-    face["wanted"] = 5.into();
+    face["spec"]["replicas"] = 5.into();
     let written = cluster
         .gadgets
         .update(&cluster.context, "ns", "a", "healthy", face.clone())
         .await
         .unwrap();
-    assert_eq!(written.object.tree()["wanted"], 5);
+    assert_eq!(written.object.tree()["spec"]["replicas"], 5);
     assert_eq!(cluster.read("a").await.unwrap()["spec"]["minAvailable"], 5);
     let stale = cluster
         .gadgets

@@ -1,0 +1,104 @@
+//! Who owns which field (`metadata.managedFields`), kept true through every write.
+
+use std::sync::Arc;
+
+use meta::object::metadata_str;
+use meta::{GroupVersion, Status};
+use patch::apply::{apply, not_decodable};
+use patch::managed::{Write, track_update};
+use resource::Kind;
+use schema::{FieldValidation, SchemaRef};
+use serde_json::Value;
+
+use super::Resource;
+use super::target::Target;
+use crate::context::RequestContext;
+use crate::metadata;
+
+impl Resource {
+    /// Notes that the manager of a request has made `new` of `old`.
+    pub(super) fn track(
+        &self,
+        context: &RequestContext,
+        subresource: &str,
+        old: Option<&Value>,
+        new: &mut Value,
+    ) {
+        self.with_write(context, subresource, |write| track_update(write, old, new));
+    }
+
+    /// What a configuration makes of an object, or of nothing.
+    pub(super) fn applied(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        live: Option<&Value>,
+        config: &Value,
+        force: bool,
+    ) -> Result<Value, Status> {
+        let schema = self.kind.descriptor().schema;
+        let nothing = schema.zero();
+        let live = live.unwrap_or(&nothing);
+        let applied = self.with_write(context, target.subresource, |write| {
+            apply(write, live, config, force)
+        });
+        let applied = applied.map_err(|error| error.to_status())?;
+        let decoded = schema::decode_value(applied, schema, FieldValidation::Ignore);
+        let (mut new, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
+        self.kind.default(&mut new);
+        Ok(new)
+    }
+
+    fn with_write<T>(
+        &self,
+        context: &RequestContext,
+        subresource: &str,
+        act: impl FnOnce(&Write<'_>) -> T,
+    ) -> T {
+        let descriptor = self.kind.descriptor();
+        let convert = |object: &Value, api_version: &str| convert(&self.siblings, object, api_version);
+        act(&Write {
+            manager: &context.field_manager,
+            api_version: &descriptor.kind.api_version(),
+            subresource,
+            time: &metadata::seconds(context.now),
+            schema: descriptor.schema,
+            reset_fields: self.kind.reset_fields(subresource),
+            convert: (self.siblings.len() > 1).then_some(&convert),
+        })
+    }
+}
+
+/// An object of one of the kinds that share a storage prefix, as another of them shows it.
+fn convert(
+    siblings: &[Arc<dyn Kind>],
+    object: &Value,
+    api_version: &str,
+) -> Option<(Value, SchemaRef<'static>)> {
+    let wanted = GroupVersion::parse(api_version)?;
+    let own = GroupVersion::parse(object.get("apiVersion")?.as_str()?)?;
+    let of_version = |version: &GroupVersion| {
+        let mut kinds = siblings.iter();
+        kinds.find(|kind| kind.descriptor().kind.group_version() == *version)
+    };
+    let (from, to) = (of_version(&own)?, of_version(&wanted)?);
+    let mut object = object.clone();
+    if from.converts() {
+        from.convert_to_stored(&mut object);
+    }
+    if to.converts() {
+        to.convert_from_stored(&mut object);
+    }
+    Some((object, to.descriptor().schema))
+}
+
+/// 409 for an apply that expects another object than none.
+pub(super) fn no_such_object(resource: &meta::GroupResource, config: &Value) -> Option<Status> {
+    let uid = meta::object::uid(config);
+    if uid.is_empty() {
+        return None;
+    }
+    let why =
+        format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+    Some(Status::conflict(resource, metadata_str(config, "name"), &why))
+}

@@ -11,6 +11,7 @@ mod owner;
 
 pub mod deployment;
 pub mod namespaces;
+pub mod nodes;
 pub mod replicaset;
 pub mod root_ca;
 pub mod service_account;
@@ -18,11 +19,15 @@ pub mod service_endpoints;
 
 pub use context::{Context, ControllerError};
 
+use ipnet::Ipv4Net;
+
 /// What the controllers must be told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The authority pods verify the API server by, PEM.
     pub root_certificate_authority: String,
+    /// The addresses of all pods, of which each node gets a part.
+    pub cluster_cidr: Ipv4Net,
 }
 
 /// Runs every controller until the context's shutdown.
@@ -36,6 +41,9 @@ async fn run_each(context: Context, settings: Settings) {
     tokio::join!(
         deployment::run(context.clone()),
         namespaces::run(context.clone()),
+        nodes::run_eviction(context.clone()),
+        nodes::run_lifecycle(context.clone()),
+        nodes::run_pod_cidr(context.clone(), settings.cluster_cidr),
         replicaset::run(context.clone()),
         root_ca::run(context.clone(), settings.root_certificate_authority),
         service_account::run(context.clone()),

@@ -1,5 +1,6 @@
 //! One resource: the verbs of the API.
 
+mod amend;
 mod change;
 mod commit;
 mod create;

@@ -27,10 +27,10 @@ use crate::owner_references::{self, Found};
 use crate::served::Served;
 
 /// How often a write is computed anew because someone else was first. Each time, someone else has made progress.
-const MAX_ATTEMPTS: usize = 100;
+pub(super) const MAX_ATTEMPTS: usize = 100;
 
 /// What the client is told when it has changed an old version.
-const MODIFIED: &str =
+pub(super) const MODIFIED: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
 /// A change on its way into the store.

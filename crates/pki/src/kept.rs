@@ -11,6 +11,7 @@ use crate::kubeconfig::{Credential, Kubeconfig};
 use crate::layout::Layout;
 use crate::profile::Profile;
 use crate::renewal::{Renewal, due_at};
+use crate::usage::Usage;
 
 /// Name of the cluster in kubeconfigs.
 const CLUSTER: &str = "pintle";
@@ -73,7 +74,13 @@ impl<'a> Leaves<'a> {
         if let Some(identity) = self.good(found, authority, profile) {
             return Ok(identity);
         }
-        let identity = self.issue(authority, profile)?;
+        let mut identity = self.issue(authority, profile)?;
+        if profile.usages.contains(&Usage::ServerAuth) {
+            // Servers show their authority too: joining nodes know it by its hash.
+            identity
+                .certificate_pem
+                .push_str(&authority.certificate().to_pem());
+        }
         self.layout.write(&key_path, &identity.key_pem, false)?;
         self.layout
             .write(&certificate_path, &identity.certificate_pem, false)?;

@@ -249,6 +249,6 @@ mod tests {
             first.authority.certificate().fingerprint(),
             second.authority.certificate().fingerprint()
         );
-        assert!(first.serving.key().is_ok() && first.serving.chain().len() == 1);
+        assert!(first.serving.key().is_ok() && first.serving.chain().len() == 2);
     }
 }

@@ -1,9 +1,11 @@
-//! Writes the type table of the `schema` crate from Kubernetes' published data, or compares it with what is there.
+//! Writes the type table of the `schema` crate and the default roles from Kubernetes' published data, or compares them with
+//! what is there.
 
 mod names;
 mod openapi;
 mod published;
 mod resources;
+mod roles;
 mod types;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use crate::Error;
 
 /// Where the generated files stand, from the workspace's folder.
 const OUTPUT: &str = "crates/schema/src/generated";
+const ROLES: &str = "crates/cluster/src/bootstrap/default_roles.json";
 
 /// Generated files: name and text.
 type Files = BTreeMap<String, String>;
@@ -30,6 +33,7 @@ pub fn write(reference: &Path, workspace: &Path) -> Result<(), Error> {
     for (name, text) in &files {
         fs::write(folder.join(name), text)?;
     }
+    fs::write(workspace.join(ROLES), default_roles(reference)?)?;
     Ok(())
 }
 
@@ -48,6 +52,9 @@ pub fn check(reference: &Path, workspace: &Path) -> Result<(), Error> {
             .map(String::as_str)
             .filter(|name| !expected.contains_key(*name)),
     );
+    if read(&workspace.join(ROLES))? != default_roles(reference)? {
+        stale.push(ROLES);
+    }
     if stale.is_empty() {
         Ok(())
     } else {
@@ -66,6 +73,10 @@ fn generate(reference: &Path) -> Result<Files, Error> {
         resources::render(&discovery, &layout, &openapi)?,
     );
     Ok(files)
+}
+
+fn default_roles(reference: &Path) -> Result<String, Error> {
+    roles::render(&read(&reference.join("rbac-1.36.2.json"))?)
 }
 
 fn read(path: &Path) -> Result<String, Error> {

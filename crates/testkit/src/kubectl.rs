@@ -28,13 +28,22 @@ pub struct Output {
 impl Kubectl {
     /// kubectl with that kubeconfig; `home` is a folder for its caches.
     pub fn new(kubeconfig: &Path, home: &Path) -> Self {
-        Self { kubeconfig: kubeconfig.to_owned(), home: home.to_owned() }
+        Self {
+            kubeconfig: kubeconfig.to_owned(),
+            home: home.to_owned(),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(crate::project().join(".tools/kubectl"));
-        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HOME", &self.home);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -67,14 +76,22 @@ impl Kubectl {
     /// Calls it; fails if it succeeds. Gives what it complained of.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let output = self.call(arguments);
-        assert_ne!(output.code, 0, "kubectl {arguments:?} should fail, but said {:?}", output.stdout);
+        assert_ne!(
+            output.code, 0,
+            "kubectl {arguments:?} should fail, but said {:?}",
+            output.stdout
+        );
         output.stderr
     }
 }
 
 impl Output {
     fn expect_success(self, arguments: &[&str]) -> String {
-        assert_eq!(self.code, 0, "kubectl {arguments:?}: {}{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "kubectl {arguments:?}: {}{}",
+            self.stdout, self.stderr
+        );
         self.stdout.trim_end().to_owned()
     }
 }
@@ -83,12 +100,16 @@ fn finish(mut command: Command, input: Option<&str>) -> Output {
     if input.is_some() {
         command.stdin(Stdio::piped());
     }
-    let mut child = command.spawn().expect("kubectl is there; scripts/install-kubectl brings it");
+    let mut child = command
+        .spawn()
+        .expect("kubectl is there; scripts/install-kubectl brings it");
     if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
         // A call that ends without reading its input says why itself.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let output = child.wait_with_output().expect("a started process can be waited for");
+    let output = child
+        .wait_with_output()
+        .expect("a started process can be waited for");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Output {
         code: output.status.code().unwrap_or(-1),

@@ -22,5 +22,8 @@ pub fn binary() -> PathBuf {
     }
     // The test itself lies in `<target>/debug/deps`.
     let test = std::env::current_exe().expect("a test knows its own path");
-    test.ancestors().nth(2).expect("tests lie two folders below the build's").join("pintle")
+    test.ancestors()
+        .nth(2)
+        .expect("tests lie two folders below the build's")
+        .join("pintle")
 }

@@ -21,20 +21,28 @@ pub struct ServerBuilder {
 impl Default for ServerBuilder {
     fn default() -> Self {
         let folder = TempDir::with_prefix("pintle-test-").expect("a folder for the test can be made");
-        Self { folder: Arc::new(folder), arguments: Vec::new() }
+        Self {
+            folder: Arc::new(folder),
+            arguments: Vec::new(),
+        }
     }
 }
 
 impl ServerBuilder {
     /// A control plane without node agent, on a port of its own.
     pub fn control_plane() -> Self {
-        Self::default().with(&["--disable-agent", "--bind-address=127.0.0.1", "--https-listen-port=0"])
+        Self::default().with(&[
+            "--disable-agent",
+            "--bind-address=127.0.0.1",
+            "--https-listen-port=0",
+        ])
     }
 
     /// Further arguments.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
@@ -46,7 +54,11 @@ impl ServerBuilder {
     /// The command line.
     pub fn command(&self) -> Command {
         let mut command = Command::new(crate::binary());
-        command.arg("server").arg("--data-dir").arg(self.data_dir()).args(&self.arguments);
+        command
+            .arg("server")
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(&self.arguments);
         command.stdin(Stdio::null());
         command
     }
@@ -54,7 +66,11 @@ impl ServerBuilder {
     /// Starts it and waits until it says that it is ready.
     pub fn start(&self) -> Server {
         let log = self.folder.path().join("log");
-        let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file can be made");
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log file can be made");
         let mut child = self
             .command()
             .stdout(Stdio::piped())
@@ -62,7 +78,11 @@ impl ServerBuilder {
             .spawn()
             .expect("the binary is built; make e2e does it");
         let stdout = child.stdout.take().expect("standard output is a pipe");
-        let mut server = Server { child, builder: self.clone(), kubeconfig: PathBuf::new() };
+        let mut server = Server {
+            child,
+            builder: self.clone(),
+            kubeconfig: PathBuf::new(),
+        };
         let kubeconfig = BufReader::new(stdout)
             .lines()
             .map_while(Result::ok)

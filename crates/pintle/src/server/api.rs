@@ -12,7 +12,7 @@ use auth::rbac::{RbacAuthorizer, RbacIndex};
 use auth::request_header::{HeaderNames, RequestHeaderAuthenticator};
 use auth::service_account::{Keyring, ServiceAccountAuthenticator};
 use auth::x509::{ChainVerifier, X509Authenticator};
-use auth::{AuthenticationError, FirstAuthenticator, FirstAuthorizer};
+use auth::{AuthenticationError, Authenticator, Authorizer, FirstAuthenticator, FirstAuthorizer};
 use client::controller::Chain;
 use cluster::bootstrap::Settings;
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use registry::{Plugins, Registry};
 use store::StateStore;
 use tokio_util::sync::CancellationToken;
 
+use super::actions;
 use super::clients::Clients;
 use super::documents::{self, BuiltInOpenApi};
 use super::error::StartError;
@@ -54,18 +55,22 @@ pub(super) async fn assemble(
     followers::feed(&registry, graph.clone(), &shutdown)
         .await
         .map_err(bootstrap)?;
-    let authorizer = FirstAuthorizer(vec![
+    let authorizer: Arc<dyn Authorizer> = Arc::new(FirstAuthorizer(vec![
         Arc::new(Masters),
         Arc::new(NodeAuthorizer(graph)),
         Arc::new(RbacAuthorizer(roles)),
-    ]);
+    ]));
 
-    registry.plug(Plugins::default());
     let authenticator = authentication(options, pki, keys.clone(), lookups).map_err(authentication_error)?;
+    let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+    registry.plug(Plugins {
+        actions: actions::all(options, pki, &authenticator, &authorizer),
+        ..Plugins::default()
+    });
     let mut server = ApiServer::new(
         registry.clone(),
-        Arc::new(authenticator),
-        Arc::new(authorizer),
+        authenticator,
+        authorizer,
         Arc::new(BuiltInOpenApi::new()),
         crate::version::info(),
     );

@@ -29,6 +29,7 @@ pub(super) fn start(
         );
         let settings = controllers::Settings {
             root_certificate_authority: pki.authority.certificate().to_pem(),
+            cluster_cidr: options.cluster_cidr,
         };
         tasks.spawn(controllers::run_all(context, settings));
     }

@@ -1,5 +1,6 @@
 //! `pintle server`: puts a master node together and runs it.
 
+mod actions;
 mod api;
 mod certificates;
 mod clients;

@@ -15,7 +15,11 @@ fn check(command: &mut Command, code: i32, says: &[&str]) {
 
 #[test]
 fn unknown_flags_exit_with_2() {
-    check(Command::new(binary()).args(["server", "--nonsense"]), 2, &["--nonsense"]);
+    check(
+        Command::new(binary()).args(["server", "--nonsense"]),
+        2,
+        &["--nonsense"],
+    );
 }
 
 #[test]
@@ -23,9 +27,17 @@ fn malformed_configuration_files_exit_with_2() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("config.yaml");
     std::fs::write(&file, "a: [").expect("a file can be written");
-    check(Command::new(binary()).arg("server").arg("--config").arg(&file), 2, &["config.yaml"]);
+    check(
+        Command::new(binary()).arg("server").arg("--config").arg(&file),
+        2,
+        &["config.yaml"],
+    );
     std::fs::write(&file, "nonsense: 1").expect("a file can be written");
-    check(Command::new(binary()).arg("server").arg("--config").arg(&file), 2, &["--nonsense"]);
+    check(
+        Command::new(binary()).arg("server").arg("--config").arg(&file),
+        2,
+        &["--nonsense"],
+    );
 }
 
 #[test]
@@ -48,5 +60,9 @@ fn a_data_directory_that_is_no_directory_is_refused() {
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
     let builder = ServerBuilder::control_plane();
     let mut command = builder.command();
-    check(command.arg("--data-dir").arg(file.path()), 1, &["data directory", "--data-dir"]);
+    check(
+        command.arg("--data-dir").arg(file.path()),
+        1,
+        &["data directory", "--data-dir"],
+    );
 }

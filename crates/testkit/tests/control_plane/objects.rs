@@ -32,8 +32,14 @@ fn server_side_apply_creates_and_updates() {
     let map = kubectl.json(&["get", "configmap", "settings"]);
     assert_eq!(map["data"], serde_json::json!({ "a": "1" }));
     let other = CONFIG_MAP.replace(r#"a: "1""#, r#"a: "9""#);
-    let refused = kubectl.call_with(&["apply", "--server-side", "--field-manager=other", "-f", "-"], &other);
-    assert!(refused.stderr.contains("conflict with \"kubectl\""), "{refused:?}");
+    let refused = kubectl.call_with(
+        &["apply", "--server-side", "--field-manager=other", "-f", "-"],
+        &other,
+    );
+    assert!(
+        refused.stderr.contains("conflict with \"kubectl\""),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -44,13 +50,38 @@ fn labels_annotations_and_selectors() {
     kubectl.run(&["create", "configmap", "two"]);
     kubectl.run(&["label", "configmap", "one", "tier=front"]);
     kubectl.run(&["annotate", "configmap", "one", "note=hello"]);
-    assert_eq!(kubectl.run(&["get", "configmaps", "-l", "tier=front", "-o", "name"]), "configmap/one");
     assert_eq!(
-        kubectl.run(&["get", "configmaps", "--field-selector=metadata.name=two", "-o", "name"]),
+        kubectl.run(&["get", "configmaps", "-l", "tier=front", "-o", "name"]),
+        "configmap/one"
+    );
+    assert_eq!(
+        kubectl.run(&[
+            "get",
+            "configmaps",
+            "--field-selector=metadata.name=two",
+            "-o",
+            "name"
+        ]),
         "configmap/two"
     );
-    assert_eq!(kubectl.run(&["get", "configmap", "one", "-o", "jsonpath={.metadata.annotations.note}"]), "hello");
-    let columns = ["get", "configmap", "one", "--no-headers", "-o", "custom-columns=N:.metadata.name"];
+    assert_eq!(
+        kubectl.run(&[
+            "get",
+            "configmap",
+            "one",
+            "-o",
+            "jsonpath={.metadata.annotations.note}"
+        ]),
+        "hello"
+    );
+    let columns = [
+        "get",
+        "configmap",
+        "one",
+        "--no-headers",
+        "-o",
+        "custom-columns=N:.metadata.name",
+    ];
     assert_eq!(kubectl.run(&columns), "one");
 }
 
@@ -61,8 +92,16 @@ fn a_namespace_takes_what_is_in_it_along() {
     kubectl.run(&["create", "namespace", "team"]);
     kubectl.run(&["create", "configmap", "inside", "-n", "team"]);
     kubectl.run(&["delete", "namespace", "team", "--timeout=60s"]);
-    assert!(kubectl.refused(&["get", "configmap", "inside", "-n", "team"]).contains("not found"));
-    assert!(kubectl.refused(&["get", "namespace", "team"]).contains("not found"));
+    assert!(
+        kubectl
+            .refused(&["get", "configmap", "inside", "-n", "team"])
+            .contains("not found")
+    );
+    assert!(
+        kubectl
+            .refused(&["get", "namespace", "team"])
+            .contains("not found")
+    );
 }
 
 #[test]
@@ -71,13 +110,22 @@ fn wrong_objects_are_refused_in_upstreams_words() {
     let kubectl = server.kubectl();
     let check = |object: &str, says: &str| {
         let refused = kubectl.call_with(&["create", "-f", "-"], object);
-        assert!(refused.code != 0 && refused.stderr.contains(says), "{says:?} is not in {refused:?}");
+        assert!(
+            refused.code != 0 && refused.stderr.contains(says),
+            "{says:?} is not in {refused:?}"
+        );
     };
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ";
-    check(&format!("{map}Wrong}}"), "a lowercase RFC 1123 subdomain must consist of");
+    check(
+        &format!("{map}Wrong}}"),
+        "a lowercase RFC 1123 subdomain must consist of",
+    );
     check(&format!("{map}x}}\nnonsense: 1"), "unknown field \"nonsense\"");
     check(&format!("{map}x}}\ndata: {{a: 1}}"), "data.a of type string");
-    check("apiVersion: v1\nkind: Nonsense\nmetadata: {name: x}", "no matches for kind \"Nonsense\"");
+    check(
+        "apiVersion: v1\nkind: Nonsense\nmetadata: {name: x}",
+        "no matches for kind \"Nonsense\"",
+    );
 }
 
 #[test]
@@ -85,7 +133,14 @@ fn discovery_and_explain_know_the_kinds() {
     let server = ServerBuilder::control_plane().start();
     let kubectl = server.kubectl();
     let resources = kubectl.run(&["api-resources", "--no-headers"]);
-    assert_eq!(resources.lines().filter(|line| line.starts_with("deployments ")).count(), 1, "{resources}");
+    assert_eq!(
+        resources
+            .lines()
+            .filter(|line| line.starts_with("deployments "))
+            .count(),
+        1,
+        "{resources}"
+    );
     assert!(kubectl.run(&["api-versions"]).contains("apps/v1"));
     let explained = kubectl.run(&["explain", "deployment.spec.strategy.rollingUpdate"]);
     assert!(explained.contains("maxSurge"), "{explained}");

@@ -16,7 +16,14 @@ fn what_every_cluster_has_is_there() {
     let server = ServerBuilder::control_plane().start();
     let kubectl = server.kubectl();
     kubectl.run(&["wait", "--for=create", "serviceaccount/default", "--timeout=30s"]);
-    kubectl.run(&["wait", "--for=create", "configmap/kube-root-ca.crt", "-n", "kube-system", "--timeout=30s"]);
+    kubectl.run(&[
+        "wait",
+        "--for=create",
+        "configmap/kube-root-ca.crt",
+        "-n",
+        "kube-system",
+        "--timeout=30s",
+    ]);
     let namespaces = kubectl.run(&["get", "namespaces", "-o", "name"]);
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         assert!(namespaces.contains(&format!("namespace/{name}")), "{namespaces}");
@@ -28,7 +35,9 @@ fn what_every_cluster_has_is_there() {
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let server = ServerBuilder::control_plane().start();
-    server.kubectl().run(&["create", "configmap", "kept", "--from-literal=a=b"]);
+    server
+        .kubectl()
+        .run(&["create", "configmap", "kept", "--from-literal=a=b"]);
     let builder = server.builder();
     server.kill();
     let server = builder.start();

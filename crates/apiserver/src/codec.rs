@@ -1,8 +1,10 @@
 //! Trees to bytes and back, in each encoding.
 
 use bytes::Bytes;
-use meta::Status;
+use meta::{GroupVersion, Reason, Status, quote};
 use registry::Object;
+use schema::decode::TypeMeta;
+use schema::{builtin, encode_protobuf};
 use serde_json::Value;
 
 /// JSON with a line end, as upstream ends its answers.
@@ -16,12 +18,18 @@ pub fn to_json(value: &Value) -> Vec<u8> {
 
 /// YAML.
 pub fn to_yaml(value: &Value) -> Vec<u8> {
-    serde_saphyr::to_string(value).map_or_else(|_| to_json(value), String::into_bytes)
+    schema::to_yaml(value).into_bytes()
 }
 
 /// Kubernetes protobuf, envelope included. An error for a kind that has no such form.
-pub fn to_protobuf(_value: &Value) -> Result<Vec<u8>, Status> {
-    Err(Status::internal("protobuf is not there yet"))
+pub fn to_protobuf(value: &Value) -> Result<Vec<u8>, Status> {
+    let refused = |why: String| Status::failure(406, Reason::NOT_ACCEPTABLE, why);
+    let said = TypeMeta::of(value);
+    let version = GroupVersion::parse(&said.api_version)
+        .ok_or_else(|| refused(format!("{} has no protobuf form", quote(&said.api_version))))?;
+    let kind = version.kind(said.kind);
+    let schema = builtin(&kind).ok_or_else(|| refused(format!("{kind} has no protobuf form")))?;
+    encode_protobuf(value, schema).map_err(|error| refused(error.to_string()))
 }
 
 /// The same of an object, encoded by the first who asks.

@@ -5,7 +5,8 @@ use http::header::CONTENT_TYPE;
 use meta::{GroupVersion, GroupVersionKind, Reason, Status, quote};
 use registry::{FieldValidation, Warnings};
 use schema::decode::{DecodeError, StrictReport, TypeMeta, decode_json, type_meta};
-use schema::{SchemaRef, builtin};
+use schema::protobuf::Envelope;
+use schema::{SchemaRef, YamlDocument, builtin, decode_protobuf};
 use serde_json::Value;
 
 use crate::call::Call;
@@ -214,14 +215,23 @@ impl Reader<'_> {
     fn type_meta(&self) -> Result<TypeMeta, String> {
         match self.encoding {
             Encoding::Json => type_meta(self.body).map_err(|error| error.to_string()),
-            Encoding::Yaml | Encoding::Protobuf => Err(String::from("not yet")),
+            Encoding::Yaml => YamlDocument::parse(self.body).map(|document| TypeMeta::of(document.value())),
+            Encoding::Protobuf => Envelope::parse(self.body)
+                .map(|envelope| envelope.type_meta)
+                .map_err(|error| error.to_string()),
         }
     }
 
     fn decode_as(&self, schema: SchemaRef<'_>) -> Result<(Value, StrictReport), DecodeError> {
         match self.encoding {
             Encoding::Json => decode_json(self.body, schema, self.validation()),
-            Encoding::Yaml | Encoding::Protobuf => Err(DecodeError::Syntax(String::from("not yet"))),
+            Encoding::Yaml => YamlDocument::parse(self.body)
+                .map_err(DecodeError::Syntax)?
+                .decode(schema, self.validation()),
+            // Unknown fields of protobuf are dropped without a word, by upstream too.
+            Encoding::Protobuf => decode_protobuf(self.body, schema)
+                .map(|tree| (tree, StrictReport::default()))
+                .map_err(|error| DecodeError::Syntax(error.to_string())),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -18,6 +19,8 @@ use crate::watch::WatchEvent;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest wait after a failure.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// A watch that lasted so long did its work.
+const WORTH_WHILE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run<K: Kind>(
     client: Client,
@@ -36,17 +39,21 @@ pub(super) async fn run<K: Kind>(
     let mut retry = FIRST_RETRY;
     let follow = async {
         loop {
-            match reflector.list_and_watch().await {
-                Ok(()) => retry = FIRST_RETRY,
-                Err(error) => {
-                    tracing::debug!(kind = K::KIND, error = %Chain(&error), "watch broke off");
-                    if error.is_expired() {
-                        reflector.version = None;
-                    }
-                    tokio::time::sleep(jittered(retry)).await;
-                    retry = (retry * 2).min(LONGEST_RETRY);
+            let began = Instant::now();
+            let ended = reflector.list_and_watch().await;
+            if let Err(error) = &ended {
+                tracing::debug!(kind = K::KIND, error = %Chain(error), "watch broke off");
+                if error.is_expired() {
+                    reflector.version = None;
                 }
             }
+            // A watch that ends at once, as those of a server that goes down do, must not be begun anew at once.
+            if ended.is_ok() && began.elapsed() >= WORTH_WHILE {
+                retry = FIRST_RETRY;
+                continue;
+            }
+            tokio::time::sleep(jittered(retry)).await;
+            retry = (retry * 2).min(LONGEST_RETRY);
         }
     };
     tokio::select! {

@@ -58,7 +58,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .map_err(StartError::store(data_dir.store()))?;
     let store = Arc::new(store);
     let is_new = store.current_revision() == store::Revision::default();
-    let service = api::assemble(&options, &pki, store.clone(), shutdown.child_token()).await?;
+    let service = api::assemble(&options, &pki, store.clone(), CancellationToken::new()).await?;
 
     let tls = tls_config(certificates::served(&pki)?).map_err(|source| StartError::Tls { source })?;
     let server = Server::new(service.api.clone(), tls, Limits::default());

@@ -119,8 +119,16 @@ impl Controller {
         };
         let sets = self.claimed_sets(&deployment).await?;
         let plan = self.plan(&deployment, &sets);
+        let revised = plan
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::SetRevision(_)));
         for action in plan.actions {
             self.carry_out(&deployment, action).await?;
+        }
+        if revised {
+            // The deployment has a new version now; the pass it brings about writes the status.
+            return Ok(Outcome::Done);
         }
         if let Some(status) = plan.status {
             let changed = Deployment {
@@ -223,12 +231,12 @@ impl Controller {
                     .map(drop)
             }
             Action::SetRevision(revision) => {
-                let patch =
-                    serde_json::json!({ "metadata": { "annotations": { revision::REVISION: revision } } });
-                let name = deployment.metadata.name.as_deref().unwrap_or("");
-                let options = PatchOptions::default();
+                // A PUT, since upstream's role for this controller allows no patch of deployments.
+                let mut noted = deployment.clone();
+                let annotations = noted.metadata.annotations.get_or_insert_default();
+                annotations.insert(revision::REVISION.to_owned(), revision);
                 self.client
-                    .patch::<Deployment>(Scope::Namespace(namespace), name, Patch::Merge(&patch), &options)
+                    .replace(&noted)
                     .await
                     .map_err(doing("set the revision"))
                     .map(drop)

@@ -60,11 +60,6 @@ fn annotations_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
 fn without_annotation(mut config: Value) -> Value {
     if let Some(annotations) = annotations_mut(&mut config) {
         annotations.remove(LAST_APPLIED);
-        if annotations.is_empty()
-            && let Some(metadata) = meta::object::metadata_mut(&mut config)
-        {
-            metadata.remove("annotations");
-        }
     }
     config
 }

@@ -27,22 +27,21 @@ pub fn restore_times(new: &mut Value, old: &Value) -> bool {
     if new == old {
         return true;
     }
-    let (Some(mut owners), Some(old_owners)) = (take(new), entries(old)) else {
-        return false;
-    };
-    let only_times_differ = owners.len() == old_owners.len()
-        && owners
-            .iter()
-            .zip(old_owners)
-            .all(|(new, old)| is_same_but_time(new, old));
-    if only_times_differ {
-        put(new, old_owners.to_vec());
-        if new == old {
-            return true;
+    let only_times_differ = match (entries(new), entries(old)) {
+        (Some(new), Some(old)) => {
+            new.len() == old.len() && new.iter().zip(old).all(|(new, old)| is_same_but_time(new, old))
         }
-        take(new);
+        _ => false,
+    };
+    if !only_times_differ {
+        return false;
     }
-    put(new, std::mem::take(&mut owners));
+    let newer = take(new).unwrap_or_default();
+    put(new, entries(old).unwrap_or_default().to_vec());
+    if new == old {
+        return true;
+    }
+    put(new, newer);
     false
 }
 

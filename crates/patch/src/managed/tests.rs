@@ -232,4 +232,6 @@ fn a_write_without_effect_stays_one() {
     let before = changed.clone();
     assert!(!restore_times(&mut changed, &old));
     assert_eq!(changed, before);
+    assert!(!restore_times(&mut changed, &object(json!({"a": "2"}), None)));
+    assert_eq!(changed, before);
 }

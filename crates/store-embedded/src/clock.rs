@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The time of day when the store was opened, and the time that has passed since. So a clock that is set while the store is open does not
-/// make keys expire early.
+/// The time of day when the store was opened, and the time that has passed since. So a clock that is set
+/// while the store is open does not make keys expire early.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     opened: Instant,
@@ -24,7 +24,8 @@ impl Clock {
         self.opened_ms.saturating_add(milliseconds(self.opened.elapsed()))
     }
 
-    /// The moment when [`now_ms`](Self::now_ms) will be this. `None` if that is further away than can be said.
+    /// The moment when [`now_ms`](Self::now_ms) will be this. `None` if that is further away than can be
+    /// said.
     pub(crate) fn instant(&self, ms: u64) -> Option<Instant> {
         self.opened
             .checked_add(Duration::from_millis(ms.saturating_sub(self.opened_ms)))

@@ -1,8 +1,10 @@
-//! Crash tests: an engine on a simulated disk, power cuts and errors at seeded points, and a look at what is left.
+//! Crash tests: an engine on a simulated disk, power cuts and errors at seeded points, and a look at what is
+//! left.
 //!
-//! One trial is a few lives of one store. Each life does random things until the power goes; then the disk forgets some of what was
-//! not synced, the store is opened again, and everything that was acknowledged must be there, at every revision that is still held. Of
-//! what was not acknowledged, a group is there whole or not at all. Everything follows from the seed, so a failing one can be looked at.
+//! One trial is a few lives of one store. Each life does random things until the power goes; then the disk
+//! forgets some of what was not synced, the store is opened again, and everything that was acknowledged must
+//! be there, at every revision that is still held. Of what was not acknowledged, a group is there whole or
+//! not at all. Everything follows from the seed, so a failing one can be looked at.
 
 mod expected;
 mod trial;
@@ -10,8 +12,9 @@ mod trial;
 use crate::simulation::Omission;
 use trial::Trial;
 
-/// Each trial has several lives, so these are some thousands of crashes.
-const TRIALS: u64 = 600;
+/// Each trial has five lives, so these are 2,000 crashes. The environment may ask for more.
+const TRIALS: u64 = 400;
+const MORE_TRIALS: &str = "PINTLE_CRASH_TRIALS";
 
 /// An omission must be noticed in so many trials...
 const NOTICED: usize = 10;
@@ -21,7 +24,10 @@ const OMISSION_TRIALS: u64 = 200;
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    for seed in 0..TRIALS {
+    let more = std::env::var(MORE_TRIALS)
+        .ok()
+        .and_then(|trials| trials.parse().ok());
+    for seed in 0..more.unwrap_or(TRIALS) {
         if let Err(problem) = Trial::run(seed, None) {
             panic!("seed {seed}: {problem}");
         }

@@ -1,7 +1,8 @@
 //! The seam to the file system: one flat folder of files.
 //!
-//! [`Disk`] is what the store needs of an operating system and nothing more, so that a simulated disk can stand in for the real one
-//! and lose what a real one may lose. [`Folder`] and [`File`] put the failing action and file into each error.
+//! [`Disk`] is what the store needs of an operating system and nothing more, so that a simulated disk can
+//! stand in for the real one and lose what a real one may lose. [`Folder`] and [`File`] put the failing
+//! action and file into each error.
 
 mod directory;
 
@@ -16,8 +17,8 @@ pub use directory::Directory;
 
 /// A folder of files. Names hold no separators.
 ///
-/// What [`DiskFile::sync`] has not made durable may be lost in a crash, sector by sector and in any order; a name that was made,
-/// changed or removed since the last [`Disk::sync`] may come back as it was before.
+/// What [`DiskFile::sync`] has not made durable may be lost in a crash, sector by sector and in any order; a
+/// name that was made, changed or removed since the last [`Disk::sync`] may come back as it was before.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// The path of a file, for messages.
     fn path(&self, name: &str) -> PathBuf;

@@ -38,11 +38,12 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store of a directory, or makes one if the directory is missing or empty. Reads what it needs before it returns, so call it
-    /// where blocking is allowed.
+    /// Opens the store of a directory, or makes one if the directory is missing or empty. Reads what it needs
+    /// before it returns, so call it where blocking is allowed.
     ///
-    /// Fails with [`StoreError::Locked`] if another process has the directory open, [`StoreError::Corrupt`] if the files are damaged,
-    /// [`StoreError::UnknownFormat`] if another version wrote them, or as the disk fails. It changes nothing then.
+    /// Fails with [`StoreError::Locked`] if another process has the directory open, [`StoreError::Corrupt`]
+    /// if the files are damaged, [`StoreError::UnknownFormat`] if another version wrote them, or as the disk
+    /// fails. It changes nothing then.
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         Self::open_disk(Arc::new(Directory::open(path)?), options)
     }
@@ -77,13 +78,21 @@ impl EmbeddedStore {
         Ok(store)
     }
 
-    /// Commits what was begun and closes the store. Reads and watches that are under way may go on; commits fail.
+    /// Commits what was begun and closes the store. Reads and watches that are under way may go on; commits
+    /// fail.
     pub fn close(&self) {
         self.queue.close();
         self.bell.close();
-        for thread in self.threads.lock().drain(..) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if threads.is_empty() {
+            return;
+        }
+        for thread in threads {
             // A panic has been told by the thread itself.
             let _ = thread.join();
+        }
+        if let Err(error) = self.engine.close() {
+            tracing::warn!(%error, "the end of the state store's log could not be written down");
         }
     }
 
@@ -173,7 +182,7 @@ impl StateStore for EmbeddedStore {
     }
 
     async fn health(&self) -> Result<(), StoreError> {
-        if self.engine.failure().is_none() {
+        if !self.engine.has_failed() {
             return Ok(());
         }
         self.ask(|answer| Request::Probe { answer }).await
@@ -220,5 +229,6 @@ fn snapshot_entries(
 }
 
 fn remaining(due_ms: u64, clock: Clock) -> Duration {
-    Duration::from_millis(due_ms.saturating_sub(clock.now_ms()))
+    // A key is due a millisecond late rather than early.
+    Duration::from_millis(due_ms.saturating_sub(clock.now_ms() + 1))
 }

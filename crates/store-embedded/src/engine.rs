@@ -1,7 +1,7 @@
 //! The store without its threads: everything happens when it is called, on the caller's thread.
 //!
-//! Locks are taken in this order: log, state, history. The log's lock makes one writer of many threads. The state's lock is never held
-//! while the disk is waited for.
+//! Locks are taken in this order: log, state, history. The log's lock makes one writer of many threads. The
+//! state's lock is never held while the disk is waited for.
 
 mod checkpointing;
 mod commit;
@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use store::{Revision, RevisionWindow, StoreError};
 
 use crate::disk::Folder;
+use crate::format::end;
 use crate::format::identity::Identity;
 use crate::history::History;
 use crate::index::Index;
@@ -29,6 +30,7 @@ use crate::watches::Watches;
 
 pub(crate) use commit::{Judged, measure};
 pub(crate) use housekeeping::Housekeeping;
+pub(crate) use opening::identify;
 
 /// Everything of an open store.
 #[derive(Debug)]
@@ -41,11 +43,12 @@ pub(crate) struct Engine {
     log: Mutex<Log>,
     state: RwLock<State>,
     pins: Arc<Pins>,
-    /// Why the last write failed, if it did.
-    failure: Mutex<Option<StoreError>>,
+    /// How many bytes of records the last write had, if it failed.
+    failed_bytes: Mutex<Option<usize>>,
     /// How many bytes of log were read or written since the store was opened.
     log_bytes: AtomicU64,
     segments_taken: AtomicU64,
+    frames_when_opened: u64,
 }
 
 /// What the keys are and where their values lie.
@@ -83,17 +86,27 @@ impl Engine {
         }
     }
 
-    /// Whether the last write went well.
-    pub(crate) fn failure(&self) -> Option<StoreError> {
-        self.failure.lock().clone()
+    /// Whether the last write failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed_bytes.lock().is_some()
     }
 
-    /// Finds out whether a write would go well now, if the last one did not.
+    /// Finds out whether the write that failed would go well now.
     pub(crate) fn probe(&self) -> Result<(), StoreError> {
-        if self.failure().is_none() {
+        let failed_bytes = *self.failed_bytes.lock();
+        match failed_bytes {
+            Some(record_bytes) => self.append_records(record_bytes, |_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down where the log ends, now that nothing more is to come.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
+        let frames = self.log.lock().position().sequence - 1;
+        if frames == self.frames_when_opened {
             return Ok(());
         }
-        self.append_records(0, |_| ())
+        end::write(&self.folder, self.identity, frames)
     }
 
     /// How many segments have been taken into use. A new one is an occasion for housekeeping.

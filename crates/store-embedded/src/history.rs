@@ -117,7 +117,8 @@ impl History {
         self.current.store(revision, Ordering::Release);
     }
 
-    /// Forgets the oldest changes, as far as they are older than `horizon`; gives their keys. At most about so many at once.
+    /// Forgets the oldest changes, as far as they are older than `horizon`; gives their keys. At most about
+    /// so many at once.
     pub(crate) fn forget(&self, horizon: u64, limit: usize) -> Vec<Key> {
         let mut changes = self.changes.write();
         let mut keys = Vec::new();
@@ -132,7 +133,8 @@ impl History {
         keys
     }
 
-    /// The changes from `start` on that are wanted. Looks at about `limit` changes, but always at whole revisions.
+    /// The changes from `start` on that are wanted. Looks at about `limit` changes, but always at whole
+    /// revisions.
     pub(crate) fn read(&self, start: u64, limit: usize, wanted: impl Fn(&Key) -> bool) -> Stretch {
         let changes = self.changes.read();
         let list = &changes.list;

@@ -1,18 +1,16 @@
 //! The index: every key with its versions, and when keys are due.
 //!
-//! It runs ahead of what is durable: versions of a group are in it before they are written, so that the transactions of a group see each
-//! other. Readers name a revision and so never see them; a group that cannot be written is [undone](Index::undo).
+//! It runs ahead of what is durable: versions of a group are in it before they are written, so that the
+//! transactions of a group see each other. Readers name a revision and so never see them; a group that cannot
+//! be written is [undone](Index::undo).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use smallvec::SmallVec;
 use store::{Key, KeyRange};
 
-use crate::version::{Location, Version};
-
-/// The versions of a key, oldest first. Nearly all keys have one.
-type Versions = SmallVec<[Version; 1]>;
+use crate::version::{Location, Version, Versions};
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -22,21 +20,13 @@ pub(crate) struct Index {
 
 impl Index {
     /// An index of entries in the order of their keys.
-    pub(crate) fn from_sorted(entries: Vec<(Key, Vec<Version>)>) -> Self {
-        let keys: BTreeMap<Key, Versions> = entries
-            .into_iter()
-            .map(|(key, versions)| (key, Versions::from_vec(versions)))
-            .collect();
-        let mut index = Self {
-            keys,
-            due: BTreeSet::new(),
-        };
-        index.due = index
-            .keys
+    pub(crate) fn from_sorted(entries: Vec<(Key, Versions)>) -> Self {
+        let keys: BTreeMap<Key, Versions> = entries.into_iter().collect();
+        let due = keys
             .iter()
             .filter_map(|(key, versions)| Some((expiry(versions.last())?, key.clone())))
             .collect();
-        index
+        Self { keys, due }
     }
 
     pub(crate) fn key_count(&self) -> usize {
@@ -82,13 +72,15 @@ impl Index {
             .map(|(key, versions)| (key, &versions[..]))
     }
 
-    /// Adds a version, which must be newer than all of the key. Gives the key as it is held, which costs no memory of its own.
-    pub(crate) fn insert(&mut self, key: Key, version: Version) -> Key {
+    /// Adds the version that is made of the newest one there is, and is newer. Gives the key as it is held,
+    /// which costs no memory of its own.
+    pub(crate) fn insert(&mut self, key: Key, version: impl FnOnce(Option<&Version>) -> Version) -> Key {
         let mut entry = match self.keys.entry(key) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry,
-            std::collections::btree_map::Entry::Vacant(entry) => entry.insert_entry(Versions::new()),
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => entry.insert_entry(Versions::new()),
         };
         let versions = entry.get_mut();
+        let version = version(versions.last());
         let expired_before = expiry(versions.last());
         versions.push(version);
         let key = entry.key().clone();
@@ -202,7 +194,7 @@ mod tests {
     fn index(versions: &[Version]) -> Index {
         let mut index = Index::default();
         for version in versions {
-            index.insert("k".into(), *version);
+            index.insert("k".into(), |_| *version);
         }
         index
     }
@@ -240,9 +232,9 @@ mod tests {
     #[test]
     fn an_undone_version_leaves_no_trace() {
         let mut index = index(&[put(2, 50)]);
-        index.insert("k".into(), put(3, 0));
+        index.insert("k".into(), |_| put(3, 0));
         assert_eq!(index.next_due(), None);
-        index.insert("new".into(), put(3, 40));
+        index.insert("new".into(), |_| put(3, 40));
         index.undo(&"new".into());
         index.undo(&"k".into());
         assert_eq!(revisions(&index), [2]);
@@ -254,7 +246,7 @@ mod tests {
     fn keys_are_due_in_their_order() {
         let mut index = Index::default();
         for (key, due) in [("a", 30), ("b", 10), ("c", 20), ("d", 0)] {
-            index.insert(key.into(), put(1, due));
+            index.insert(key.into(), |_| put(1, due));
         }
         assert_eq!(index.due(20, 9), ["b", "c"].map(Key::from));
         assert_eq!(index.due(99, 1), ["b"].map(Key::from));

@@ -1,4 +1,5 @@
-//! The keeper: the thread that does the store's housekeeping beside the writer, and sleeps when there is none.
+//! The keeper: the thread that does the store's housekeeping beside the writer, and sleeps when there is
+//! none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,8 +64,8 @@ impl Bell {
         self.rung.notify_one();
     }
 
-    /// Something was written. Rings if that is an occasion for housekeeping: a new segment since there were so many, too much history, or
-    /// the keeper does not know yet that there is any.
+    /// Something was written. Rings if that is an occasion for housekeeping: a new segment since there were
+    /// so many, too much history, or the keeper does not know yet that there is any.
     pub(crate) fn written(&self, engine: &Engine, segments_before: u64) {
         let occasion = engine.segments_taken() > segments_before || engine.has_too_much_history();
         if occasion || self.state.lock().sleeps_for_good {

@@ -1,13 +1,15 @@
 //! The default state store: a [`StateStore`](store::StateStore) in a directory of one disk.
 //!
-//! All changes go to a [log](log), in groups, and a group is durable before anybody is told of it. The log is also where values are read
-//! from: an [index](index) in memory knows where each version of each key lies. [History](history) is given up after a while; what is
-//! still needed of an old segment of the log is then moved to the end of the log and the segment removed. [Checkpoints](format::checkpoint)
-//! of the index keep the time bounded that it takes to open a store.
+//! All changes go to a [log](log), in groups, and a group is durable before anybody is told of it. The log is
+//! also where values are read from: an [index](index) in memory knows where each version of each key lies.
+//! [History](history) is given up after a while; what is still needed of an old segment of the log is then
+//! moved to the end of the log and the segment removed. [Checkpoints](format::checkpoint) of the index keep
+//! the time bounded that it takes to open a store.
 //!
 //! `docs/store-format.md` draws what lies on disk, `docs/store-guarantees.md` says what may be relied on.
 //!
-//! - [`EmbeddedStore`] is the [engine](engine) with its two threads, the [writer] and the [keeper], behind the port.
+//! - [`EmbeddedStore`] is the [engine](engine) with its two threads, the [writer] and the [keeper], behind
+//!   the port.
 //! - [`disk`] is the seam to the file system.
 
 mod clock;
@@ -27,6 +29,7 @@ mod queue;
 mod recovery;
 mod segments;
 pub mod simulation;
+mod verification;
 mod version;
 mod watches;
 mod watching;
@@ -35,3 +38,4 @@ mod writer;
 pub use embedded_store::EmbeddedStore;
 pub use engine::Statistics;
 pub use options::Options;
+pub use verification::{Report, verify, verify_disk};

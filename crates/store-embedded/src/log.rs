@@ -14,8 +14,9 @@ use crate::segments::SegmentFile;
 
 /// Writes frames.
 ///
-/// After a failed write nobody knows what lies on disk, and after a failed sync nobody can find out: the kernel forgets what it could not write.
-/// So the segment is given up at the last frame that is known to be good, and the next frame goes to a new one, whose header says so.
+/// After a failed write nobody knows what lies on disk, and after a failed sync nobody can find out: the
+/// kernel forgets what it could not write. So the segment is given up at the last frame that is known to be
+/// good, and the next frame goes to a new one, whose header says so.
 #[derive(Debug)]
 pub(crate) struct Log {
     folder: Folder,
@@ -93,7 +94,8 @@ impl Log {
         self.active.as_ref().map(|active| active.segment.number)
     }
 
-    /// Makes sure that a frame with so many bytes of records fits into the active segment; takes a new one if it does not.
+    /// Makes sure that a frame with so many bytes of records fits into the active segment; takes a new one if
+    /// it does not.
     pub(crate) fn ensure_room(&mut self, record_bytes: usize) -> Result<NewSegment, StoreError> {
         let needed = (SEGMENT_HEADER + FRAME_HEADER + record_bytes + 8) as u64;
         if let Some(active) = &self.active
@@ -104,7 +106,8 @@ impl Log {
         let spare = match self.spare.take() {
             Some(spare) if spare.capacity >= needed => spare,
             too_small => {
-                // Segments are used in the order of their numbers, so that a spare one that is passed over is of no use any more.
+                // Segments are used in the order of their numbers, so that a spare one that is passed over is
+                // of no use any more.
                 if let Some(spare) = too_small {
                     self.folder.remove(&segment::file_name(spare.number))?;
                 }
@@ -183,6 +186,11 @@ impl Log {
         Ok(())
     }
 
+    /// How long the frame is that was written last, or was to be.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.buffer.len() - self.frame_start
+    }
+
     /// The number of the spare segment to make, unless there is one.
     pub(crate) fn wants_spare(&mut self) -> Option<u32> {
         self.spare.is_none().then(|| self.take_number())
@@ -241,7 +249,8 @@ impl Spare {
         })
     }
 
-    /// Writes zeros all over the segment, so that later writes change nothing but data and need fewer disk operations to be durable.
+    /// Writes zeros all over the segment, so that later writes change nothing but data and need fewer disk
+    /// operations to be durable.
     pub(crate) fn fill(&self) -> Result<(), StoreError> {
         let zeros = vec![0; 256 << 10];
         let mut offset = 0;

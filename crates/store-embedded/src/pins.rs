@@ -1,7 +1,7 @@
 //! The compacted revision, and the reads that hold older ones back.
 //!
-//! A read that takes several steps pins its revision: it may be compacted meanwhile, but what the read needs is forgotten only when
-//! it has ended.
+//! A read that takes several steps pins its revision: it may be compacted meanwhile, but what the read needs
+//! is forgotten only when it has ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! Reading a store back from its files, without changing any of them.
 //!
-//! The last checkpoint gives the index as it was at one place of the log; the frames behind that place bring it up to date. A frame that
-//! cannot be read ends the log if nothing valid follows it: it was being written when the store stopped, and nobody was told that
-//! it was. Anything else that cannot be read is damage, and damage is an error, never an end.
+//! The last checkpoint gives the index as it was at one place of the log; the frames behind that place bring
+//! it up to date. A frame that cannot be read ends the log if nothing valid follows it: it was being written
+//! when the store stopped, and nobody was told that it was. Anything else that cannot be read is damage, and
+//! damage is an error, never an end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,7 +12,10 @@ use store::{Key, StoreError};
 
 use crate::disk::Folder;
 use crate::format::Problem;
-use crate::format::checkpoint::{self, Block, CHECKPOINT_HEADER, CheckpointHeader, Position, read_block};
+use crate::format::checkpoint::{
+    self, BLOCK_HEADER, Block, CHECKPOINT_HEADER, CheckpointHeader, Position, block_length, read_block,
+};
+use crate::format::end;
 use crate::format::frame::{self, Frame};
 use crate::format::identity::Identity;
 use crate::format::record::{Record, RecordKind};
@@ -19,7 +23,7 @@ use crate::format::segment::{self, SEGMENT_HEADER, SegmentHeader};
 use crate::history::{Change, ChangeKind};
 use crate::index::Index;
 use crate::segments::{SegmentFile, Segments};
-use crate::version::{Location, Version};
+use crate::version::{Location, Version, Versions};
 
 /// A segment that was made ahead of its use has zeros everywhere. So much of it is looked at to be sure.
 const UNUSED_LOOKED_AT: usize = 1 << 20;
@@ -79,6 +83,7 @@ pub(crate) fn recover(
     let (used, mut superfluous) = recovery.find_segments(names)?;
     let chain = recovery.chain(&used, checkpoint.is_some())?;
     recovery.replay(&used, &chain)?;
+    recovery.check_end(end::read(folder, identity, names)?)?;
     let segments = recovery.count_uses(&used, &chain)?;
     let (segments, changes) = recovery.forget_and_list_changes(segments);
 
@@ -116,33 +121,36 @@ impl Recovery<'_> {
     /// Takes over what a checkpoint says; gives its number and size.
     fn read_checkpoint(&mut self, number: u32) -> Result<(u32, u64), StoreError> {
         let file = self.folder.open(&checkpoint::file_name(number))?;
-        let bytes = file.read_all()?;
         let seal = checkpoint::seal(self.identity, number);
-        let header = bytes.get(..CHECKPOINT_HEADER).ok_or("the header is cut off");
-        let header = header
-            .and_then(|header| CheckpointHeader::decode(header, seal))
-            .map_err(|problem| file.corrupt(0, problem))?;
-        let mut entries: Vec<(Key, Vec<Version>)> = Vec::new();
-        let mut offset = CHECKPOINT_HEADER;
+        let header = file.read_exact(0, CHECKPOINT_HEADER)?;
+        let header = CheckpointHeader::decode(&header, seal).map_err(|problem| file.corrupt(0, problem))?;
+        let size = file.size()?;
+        let mut entries: Vec<(Key, Versions)> = Vec::new();
+        let mut offset = CHECKPOINT_HEADER as u64;
         let total = loop {
-            let block = read_block(&bytes, offset, seal, |key, versions| {
+            let corrupt = |problem: Problem| file.corrupt(offset, problem);
+            let length = block_length(&file.read_exact(offset, BLOCK_HEADER)?).map_err(corrupt)?;
+            if length as u64 > size - offset {
+                return Err(corrupt("a block is cut off"));
+            }
+            let block = read_block(&file.read_exact(offset, length)?, seal, |key, versions| {
                 check_entry(entries.last().map(|(key, _)| key), key, &versions)?;
                 entries.push((Key::from(key), versions));
                 Ok(())
             });
-            match block.map_err(|problem| file.corrupt(offset as u64, problem))? {
-                Block::Entries { end } => offset = end,
+            match block.map_err(corrupt)? {
+                Block::Entries => offset += length as u64,
                 Block::End { total } => break total,
             }
         };
         if total != entries.len() as u64 {
-            return Err(file.corrupt(offset as u64, "entries are missing"));
+            return Err(file.corrupt(offset, "entries are missing"));
         }
         self.index = Index::from_sorted(entries);
         self.revision = header.revision;
         self.compacted = header.compacted;
         self.position = header.position;
-        Ok((number, bytes.len() as u64))
+        Ok((number, size))
     }
 
     /// Opens all segments; gives those that were used, and the names of those that were not.
@@ -256,6 +264,23 @@ impl Recovery<'_> {
         Ok(())
     }
 
+    /// Refuses a log that ends before so many frames.
+    fn check_end(&self, frames: u64) -> Result<(), StoreError> {
+        let Position {
+            segment,
+            offset,
+            sequence,
+        } = self.position;
+        if sequence > frames {
+            return Ok(());
+        }
+        Err(StoreError::Corrupt {
+            path: self.folder.path(&segment::file_name(segment)),
+            offset,
+            problem: format!("the log ends after {} frames, there were {frames}", sequence - 1),
+        })
+    }
+
     /// Does what the frames of a segment say. They must go up to `end`, if that is known.
     fn replay_segment(&mut self, segment: &Used, start: u64, end: Option<u64>) -> Result<(), StoreError> {
         let SegmentFile { file, seal, number } = &segment.file;
@@ -318,13 +343,6 @@ impl Recovery<'_> {
                 }
             }
             RecordKind::Put | RecordKind::Delete => {
-                let newest = self
-                    .index
-                    .newest(record.key)
-                    .map_or(0, |version| version.revision);
-                if revision <= self.revision.max(newest) {
-                    return Err("a revision does not follow on the one before");
-                }
                 let version = match record.kind {
                     RecordKind::Delete => Version::deletion(revision),
                     _ => Version {
@@ -335,7 +353,14 @@ impl Recovery<'_> {
                         location,
                     },
                 };
-                self.index.insert(Key::from(record.key), version);
+                let mut newest = 0;
+                self.index.insert(Key::from(record.key), |found| {
+                    newest = found.map_or(0, |found| found.revision);
+                    version
+                });
+                if revision <= self.revision.max(newest) {
+                    return Err("a revision does not follow on the one before");
+                }
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! A disk in memory that fails and forgets as real ones do, when it is told to.
 //!
-//! It keeps apart what was written and what was synced. [`SimulatedDisk::crash`] gives the disk as it may be found after a power cut: of
-//! what was not synced, each sector and each name is there or not, as a seeded die falls. Faults can be set to come at a given operation.
+//! It keeps apart what was written and what was synced. [`SimulatedDisk::crash`] gives the disk as it may be
+//! found after a power cut: of what was not synced, each sector and each name is there or not, as a seeded
+//! die falls. Faults can be set to come at a given operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -51,12 +52,14 @@ impl Dice {
 /// What goes wrong, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The power goes with the operation of this number, which may have had its effect; nothing works afterwards.
+    /// The power goes with the operation of this number, which may have had its effect; nothing works
+    /// afterwards.
     PowerCut {
         /// Counted from the first operation on this disk.
         operation: u64,
     },
-    /// The operation of this number fails. If it is a sync, some of what it should have made durable never will be.
+    /// The operation of this number fails. If it is a sync, some of what it should have made durable never
+    /// will be.
     Error {
         /// Counted from the first operation on this disk.
         operation: u64,
@@ -133,6 +136,20 @@ impl SimulatedDisk {
     /// How many operations there have been that change or sync something.
     pub fn operations(&self) -> u64 {
         self.state.lock().operations
+    }
+
+    /// Another disk with the same files.
+    pub fn copy(&self) -> Self {
+        let state = self.state.lock();
+        let copy = State {
+            names: state.names.clone(),
+            durable_names: state.names.clone(),
+            files: state.files.clone(),
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(copy)),
+        }
     }
 
     /// The disk as it may be found after the power has gone now.

@@ -1,6 +1,10 @@
 //! One version of a key, and where its value lies.
 
+use smallvec::SmallVec;
 use store::{Key, KeyValue, Revision};
+
+/// The versions of a key, oldest first. Nearly all keys have one.
+pub(crate) type Versions = SmallVec<[Version; 1]>;
 
 /// What a key became at a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

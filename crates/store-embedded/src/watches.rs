@@ -1,7 +1,7 @@
 //! The watches of a store: who has to be woken by what.
 //!
-//! A watch is a place in history. Those that a commit does not concern are not woken; their place is moved for them, so that they never have to
-//! look at what was none of theirs.
+//! A watch is a place in history. Those that a commit does not concern are not woken; their place is moved
+//! for them, so that they never have to look at what was none of theirs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -59,7 +59,8 @@ impl Watches {
         keys
     }
 
-    /// The revisions after `before` up to `revision` can be seen now; they changed these keys, which are in order.
+    /// The revisions after `before` up to `revision` can be seen now; they changed these keys, which are in
+    /// order.
     pub(crate) fn published(&self, before: u64, revision: u64, keys: &[Key]) {
         for place in self.places.lock().iter() {
             if place.is_concerned(keys) {

@@ -68,7 +68,8 @@ impl Watch {
                 });
             }
             self.place.advance(revision);
-            // Whatever came since then found the place too far back to move it, and did not necessarily wake it.
+            // Whatever came since then found the place too far back to move it, and did not necessarily wake
+            // it.
             if revision < self.engine.history.current() {
                 yield_now().await;
             } else {

@@ -1,7 +1,7 @@
 //! The writer: the one thread that commits.
 //!
-//! While it waits for the disk, requests gather, and are committed together as soon as the disk is done. It sleeps when there is nothing to
-//! commit and no key is due.
+//! While it waits for the disk, requests gather, and are committed together as soon as the disk is done. It
+//! sleeps when there is nothing to commit and no key is due.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -9,42 +9,66 @@ use proptest::prelude::*;
 use store::StateStore;
 use store::contract::harness::Store;
 use store::contract::model::{self, Subject};
-use store_embedded::Options;
-use support::Temporary;
+use store_embedded::simulation::SimulatedDisk;
+use store_embedded::{EmbeddedStore, Options};
+use support::{Temporary, open_simulated, tight_options};
 
 async fn fresh() -> Arc<dyn StateStore> {
-    Arc::new(Temporary::new(Options::default()))
+    Arc::new(Temporary::new())
 }
 
 store::contract_suite!(fresh);
 
-/// The contract with everything as small as it gets, so that every write and read meets the edge of something.
+/// The contract with everything as small as it gets, so that every write and read meets the edge of
+/// something.
 mod tight {
     use super::*;
 
     async fn fresh() -> Arc<dyn StateStore> {
-        Arc::new(Temporary::new(support::tight_options()))
+        Arc::new(open_simulated(&SimulatedDisk::new(), tight_options()))
     }
 
     store::contract_suite!(fresh);
 }
 
-/// `None` only while it restarts.
-struct Restartable(Option<Arc<Temporary>>);
+/// A store that can be closed and opened again on the same disk.
+struct Restartable {
+    disk: SimulatedDisk,
+    options: Options,
+    /// `None` only while it restarts.
+    store: Option<Arc<EmbeddedStore>>,
+}
+
+impl Restartable {
+    fn open(options: Options) -> Self {
+        let mut restartable = Self {
+            disk: SimulatedDisk::new(),
+            options,
+            store: None,
+        };
+        restartable.reopen();
+        restartable
+    }
+
+    fn reopen(&mut self) {
+        // What is open must be closed before: two stores on one disk are none.
+        drop(
+            self.store
+                .take()
+                .map(|store| Arc::into_inner(store).expect("nobody else uses the store")),
+        );
+        self.store = Some(Arc::new(open_simulated(&self.disk, self.options.clone())));
+    }
+}
 
 #[async_trait]
 impl Subject for Restartable {
     fn store(&self) -> Store {
-        self.0.clone().expect("it does not restart now")
+        self.store.clone().expect("it does not restart now")
     }
 
     async fn restart(&mut self) {
-        let store = self
-            .0
-            .take()
-            .and_then(Arc::into_inner)
-            .expect("nobody else uses the store");
-        self.0 = Some(Arc::new(store.reopen()));
+        self.reopen();
     }
 }
 
@@ -54,21 +78,20 @@ fn compare(options: Options, actions: Vec<model::Action>) {
         .enable_time()
         .build();
     runtime.expect("a runtime can be made").block_on(async {
-        let mut subject = Restartable(Some(Arc::new(Temporary::new(options))));
-        model::compare(&mut subject, actions).await;
+        model::compare(&mut Restartable::open(options), actions).await;
     });
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn does_what_the_model_does(actions in model::actions(120)) {
-        compare(Options::default(), actions);
+        compare(Options { segment_bytes: 64 << 10, ..Options::default() }, actions);
     }
 
     #[test]
     fn does_what_the_model_does_when_tight(actions in model::actions(120)) {
-        compare(support::tight_options(), actions);
+        compare(tight_options(), actions);
     }
 }

@@ -1,6 +1,8 @@
-//! What every backend has to show: named checks that run against any [`StateStore`], and a comparison with the reference model.
+//! What every backend has to show: named checks that run against any [`StateStore`], and a comparison with
+//! the reference model.
 //!
-//! A backend's test file needs two lines, and a store that is empty and that nobody else writes to for each check:
+//! A backend's test file needs two lines, and a store that is empty and that nobody else writes to for each
+//! check:
 //!
 //! ```
 //! async fn fresh() -> std::sync::Arc<dyn store::StateStore> {
@@ -10,7 +12,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Checks wait for states with a generous timeout and never for a time to pass; none assumes at which revision a fresh store stands.
+//! Checks wait for states with a generous timeout and never for a time to pass; none assumes at which
+//! revision a fresh store stands.
 
 pub mod compaction;
 pub mod concurrency;
@@ -26,7 +29,8 @@ pub mod transactions;
 pub mod watch_history;
 pub mod watches;
 
-/// Makes a test of every check of the contract. Takes the name of an `async fn() -> Arc<dyn StateStore>` that gives an empty store.
+/// Makes a test of every check of the contract. Takes the name of an `async fn() -> Arc<dyn StateStore>` that
+/// gives an empty store.
 #[macro_export]
 macro_rules! contract_suite {
     ($fresh:ident) => {

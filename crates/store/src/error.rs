@@ -10,8 +10,8 @@ use crate::Revision;
 
 /// Why a store did not do what it was asked.
 ///
-/// An operation that fails with one of the disk or network errors may or may not have taken effect, as with any write whose answer is
-/// lost; it never takes effect in part.
+/// An operation that fails with one of the disk or network errors may or may not have taken effect, as with
+/// any write whose answer is lost; it never takes effect in part.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {

@@ -11,7 +11,8 @@ pub struct KeyValue {
     pub key: Key,
     /// The value. Empty in answers that were asked for keys only, and in the record of a deletion.
     pub value: Bytes,
-    /// The revision that made the key, after its last deletion if there was one. Zero in the record of a deletion.
+    /// The revision that made the key, after its last deletion if there was one. Zero in the record of a
+    /// deletion.
     pub create_revision: Revision,
     /// The revision that last changed the key.
     pub mod_revision: Revision,

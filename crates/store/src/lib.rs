@@ -1,10 +1,12 @@
 //! The state store port: what the API server asks of the thing that keeps a cluster's state.
 //!
-//! A store is an ordered map from [`Key`] to bytes with one [`Revision`] counter for the whole of it. Every transaction that
-//! changes something makes the next revision; older revisions stay readable until they are compacted; a [watch](WatchRequest)
-//! delivers every change of a range from any revision still held, in order, without gap or repeat.
+//! A store is an ordered map from [`Key`] to bytes with one [`Revision`] counter for the whole of it. Every
+//! transaction that changes something makes the next revision; older revisions stay readable until they are
+//! compacted; a [watch](WatchRequest) delivers every change of a range from any revision still held, in
+//! order, without gap or repeat.
 //!
-//! [`StateStore`] states the promises. They map one to one on etcd v3, so a backend over etcd is a translation and nothing more.
+//! [`StateStore`] states the promises. They map one to one on etcd v3, so a backend over etcd is a
+//! translation and nothing more.
 
 #[cfg(feature = "contract")]
 pub mod contract;

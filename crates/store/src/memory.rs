@@ -1,7 +1,8 @@
 //! The reference model: a store in plain memory, small enough to be seen to be right.
 //!
-//! Every other backend is compared with it. It keeps all history until told to compact, loses everything when dropped, and takes one
-//! lock for each operation. Tests use it, and so may a control plane that is thrown away after use.
+//! Every other backend is compared with it. It keeps all history until told to compact, loses everything when
+//! dropped, and takes one lock for each operation. Tests use it, and so may a control plane that is thrown
+//! away after use.
 
 mod expiry;
 mod state;

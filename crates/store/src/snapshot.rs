@@ -7,7 +7,8 @@ use futures::stream::BoxStream;
 
 use crate::{KeyValue, Revision, StoreError};
 
-/// Everything the store held at one revision, in the order of the keys. Commits and compaction go on while it is read.
+/// Everything the store held at one revision, in the order of the keys. Commits and compaction go on while it
+/// is read.
 pub struct Snapshot {
     /// The revision of the snapshot.
     pub revision: Revision,

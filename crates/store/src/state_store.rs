@@ -9,13 +9,16 @@ use crate::{
 
 /// An ordered map with one revision counter, history, and watches.
 ///
-/// - **Atomic, durable, linearizable.** A commit that was answered is on disk and visible to every read that begins afterwards. All
-///   changes of a transaction have one revision; nobody sees a part of them. Revisions are taken without gaps.
+/// - **Atomic, durable, linearizable.** A commit that was answered is on disk and visible to every read that
+///   begins afterwards. All changes of a transaction have one revision; nobody sees a part of them. Revisions
+///   are taken without gaps.
 /// - **History.** Every revision from [`compacted_revision`](Self::compacted_revision) on can be read.
-/// - **Watches** deliver every change of their range exactly once, ordered by revision, whole revisions at a time, and only what is
-///   durable. A slow watch never delays a commit, and what it costs in memory is bounded.
-/// - **Expiry.** A key put with a time to live is deleted by the store when the time is over, in a revision of its own: never before
-///   it is due, and soon after. Keys that came due while the store was down go right after it is opened.
+/// - **Watches** deliver every change of their range exactly once, ordered by revision, whole revisions at a
+///   time, and only what is durable. A slow watch never delays a commit, and what it costs in memory is
+///   bounded.
+/// - **Expiry.** A key put with a time to live is deleted by the store when the time is over, in a revision
+///   of its own: never before it is due, and soon after. Keys that came due while the store was down go right
+///   after it is opened.
 #[async_trait]
 pub trait StateStore: Send + Sync + 'static {
     /// The newest revision that reads and watches can see.
@@ -43,13 +46,16 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Follows the changes of a range.
     ///
-    /// Fails with [`StoreError::Compacted`] if the start lies before [`compacted_revision`](Self::compacted_revision). The stream may
-    /// fail with it later, if its place in history is compacted before it was read.
+    /// Fails with [`StoreError::Compacted`] if the start lies before
+    /// [`compacted_revision`](Self::compacted_revision). The stream may fail with it later, if its place in
+    /// history is compacted before it was read.
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError>;
 
-    /// Forgets history before `revision`, which itself stays readable. Space is reclaimed afterwards, while the store goes on.
+    /// Forgets history before `revision`, which itself stays readable. Space is reclaimed afterwards, while
+    /// the store goes on.
     ///
-    /// Fails with [`StoreError::Compacted`] if that is forgotten already, and with [`StoreError::FutureRevision`].
+    /// Fails with [`StoreError::Compacted`] if that is forgotten already, and with
+    /// [`StoreError::FutureRevision`].
     async fn compact(&self, revision: Revision) -> Result<(), StoreError>;
 
     /// Everything the store holds now.

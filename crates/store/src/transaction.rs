@@ -1,6 +1,5 @@
 //! Changing the store: everything of a transaction in one revision, or nothing.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,8 +52,8 @@ pub struct Put {
     pub key: Key,
     /// Its new value.
     pub value: Bytes,
-    /// The store deletes the key after this time, in a revision of its own, unless it was put again before. A put without a time
-    /// to live takes away an earlier one.
+    /// The store deletes the key after this time, in a revision of its own, unless it was put again before. A
+    /// put without a time to live takes away an earlier one.
     pub time_to_live: Option<Duration>,
 }
 
@@ -63,15 +62,16 @@ pub struct Put {
 pub enum Outcome {
     /// The preconditions held and the changes are durable.
     Committed {
-        /// The revision of the changes. A transaction that changed nothing (no operations, or deletions of absent keys) makes no
-        /// revision, and this is the current one.
+        /// The revision of the changes. A transaction that changed nothing (no operations, or deletions of
+        /// absent keys) makes no revision, and this is the current one.
         revision: Revision,
     },
     /// A precondition did not hold, and nothing was changed.
     Conflict {
         /// The revision at which that was seen.
         revision: Revision,
-        /// What the store held at that revision for the key of each precondition, in the order of the preconditions.
+        /// What the store held at that revision for the key of each precondition, in the order of the
+        /// preconditions.
         current: Vec<Option<KeyValue>>,
     },
 }
@@ -107,17 +107,16 @@ impl Transaction {
         Self::new().require(key.clone(), mod_revision).delete(key)
     }
 
-    /// Refuses a transaction that contradicts itself: [`StoreError::Invalid`] for an empty key or one that is changed twice. For
-    /// backends.
+    /// Refuses a transaction that contradicts itself: [`StoreError::Invalid`] for an empty key or one that is
+    /// changed twice. For backends.
     pub fn validate(&self) -> Result<(), StoreError> {
-        let mut keys = HashSet::with_capacity(self.operations.len());
-        for operation in &self.operations {
-            if operation.key().is_empty() {
-                return Err(StoreError::Invalid("a key must not be empty"));
-            }
-            if !keys.insert(operation.key()) {
-                return Err(StoreError::Invalid("a transaction may change a key only once"));
-            }
+        let mut keys: Vec<&Key> = self.operations.iter().map(Operation::key).collect();
+        keys.sort_unstable();
+        if keys.first().is_some_and(|key| key.is_empty()) {
+            return Err(StoreError::Invalid("a key must not be empty"));
+        }
+        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(StoreError::Invalid("a transaction may change a key only once"));
         }
         Ok(())
     }

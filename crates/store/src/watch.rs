@@ -15,8 +15,8 @@ use crate::{Key, KeyRange, KeyValue, Revision, StoreError};
 pub struct WatchRequest {
     /// Which keys.
     pub range: KeyRange,
-    /// The first revision to deliver. `None` starts after the revision that is current when the watch is made. A revision that is
-    /// not reached yet is waited for.
+    /// The first revision to deliver. `None` starts after the revision that is current when the watch is
+    /// made. A revision that is not reached yet is waited for.
     pub start: Option<Revision>,
     /// Whether events carry what they replaced.
     pub previous: bool,
@@ -57,7 +57,8 @@ pub enum Event {
     Put {
         /// The key with its new value.
         current: KeyValue,
-        /// What it was before: `None` if the key is new, if it was not asked for, or if it has been compacted.
+        /// What it was before: `None` if the key is new, if it was not asked for, or if it has been
+        /// compacted.
         previous: Option<KeyValue>,
     },
     /// The key was removed, by a transaction or because its time was over.
@@ -111,18 +112,20 @@ impl Event {
 /// Some changes of a watched range: whole revisions, never a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchBatch {
-    /// Every change of the range up to and with this revision has been delivered, this batch included. A watch that starts after it
-    /// misses nothing and repeats nothing.
+    /// Every change of the range up to and with this revision has been delivered, this batch included. A
+    /// watch that starts after it misses nothing and repeats nothing.
     pub revision: Revision,
-    /// The changes, ordered by revision and within one revision by key. Empty only in a progress mark that was asked for.
+    /// The changes, ordered by revision and within one revision by key. Empty only in a progress mark that
+    /// was asked for.
     pub events: Vec<Event>,
 }
 
 /// The changes of a range as they come. The stream ends after its first error, and only then.
 ///
-/// A stream holds a place in the store's history, not a queue: it may be left alone for as long as one likes, costs the store
-/// nothing meanwhile, and goes on from its place, unless that has been compacted: then it yields [`StoreError::Compacted`].
-/// Backends that cannot read history back yield [`StoreError::WatchLagged`] instead.
+/// A stream holds a place in the store's history, not a queue: it may be left alone for as long as one likes,
+/// costs the store nothing meanwhile, and goes on from its place, unless that has been compacted: then it
+/// yields [`StoreError::Compacted`]. Backends that cannot read history back yield [`StoreError::WatchLagged`]
+/// instead.
 pub struct WatchStream {
     batches: BoxStream<'static, Result<WatchBatch, StoreError>>,
     progress: ProgressRequester,
@@ -159,8 +162,9 @@ impl fmt::Debug for WatchStream {
 
 /// Asks a watch how far it is.
 ///
-/// After a request the stream yields a batch whose revision is at least the store's current one at the time of the request: with
-/// events, or empty. So a cache that follows the watch learns that it is up to date although nothing in its range has changed.
+/// After a request the stream yields a batch whose revision is at least the store's current one at the time
+/// of the request: with events, or empty. So a cache that follows the watch learns that it is up to date
+/// although nothing in its range has changed.
 #[derive(Clone)]
 pub struct ProgressRequester(Arc<dyn Fn() + Send + Sync>);
 

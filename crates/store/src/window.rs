@@ -20,7 +20,8 @@ impl RevisionWindow {
         Ok(revision)
     }
 
-    /// The first revision a watch has to deliver: `requested`, which may lie in the future, or the one after the current.
+    /// The first revision a watch has to deliver: `requested`, which may lie in the future, or the one after
+    /// the current.
     pub fn watchable(self, requested: Option<Revision>) -> Result<Revision, StoreError> {
         let start = requested.unwrap_or(self.current.next());
         self.not_compacted(start)?;

@@ -210,14 +210,21 @@ impl Trial {
         Ok(())
     }
 
-    /// As after the kill of the process: what was written is seen, though it may not be durable.
+    /// As after the kill of the process, mostly: what was written is seen, though it may not be durable.
     fn restart(&mut self) -> Outcome {
+        if self.dice.percent(30)
+            && let Err(error) = self.engine.close()
+            && !matches!(error, StoreError::Io { .. })
+        {
+            return Err(format!("closing: {error}"));
+        }
         match Engine::open(Arc::new(self.disk.clone()), options()) {
             Ok((engine, housekeeping)) => {
                 (self.engine, self.housekeeping) = (engine, housekeeping);
                 self.take_stock()
             }
-            // The disk failed meanwhile; the store that is open still goes on, as far as this trial is concerned.
+            // The disk failed meanwhile; the store that is open still goes on, as far as this trial is
+            // concerned.
             Err(StoreError::Io { .. }) => Ok(()),
             Err(error) => Err(format!("the store does not open: {error}")),
         }

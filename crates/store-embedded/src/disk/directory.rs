@@ -23,17 +23,22 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes the directory if need be and takes it. Fails with [`StoreError::Locked`] if another process has it.
+    /// Makes the directory if need be and takes it. Fails with [`StoreError::Locked`] if another process has
+    /// it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |action| move |error| disk_error(action, path.to_owned(), error);
         fs::create_dir_all(path).map_err(failed("creating"))?;
-        let lock = take_lock(path)?;
-        let directory = Self {
-            path: path.to_owned(),
-            _lock: lock,
-        };
+        let directory = Self::open_existing(path)?;
         directory.sync().map_err(failed("syncing"))?;
         Ok(directory)
+    }
+
+    /// Takes a directory that is there. Fails with [`StoreError::Locked`] if another process has it.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: take_lock(path)?,
+        })
     }
 }
 

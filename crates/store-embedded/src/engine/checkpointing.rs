@@ -19,8 +19,9 @@ pub(crate) struct Checkpointed {
 }
 
 impl Engine {
-    /// Writes a checkpoint, and then removes what it makes superfluous: the checkpoint before it, and old segments that hold nothing that is
-    /// needed. Nothing may be [forgotten](Self::forget) or [relocated](Self::relocate) meanwhile; commits go on.
+    /// Writes a checkpoint, and then removes what it makes superfluous: the checkpoint before it, and old
+    /// segments that hold nothing that is needed. Nothing may be [forgotten](Self::forget) or
+    /// [relocated](Self::relocate) meanwhile; commits go on.
     pub(crate) fn checkpoint(&self, previous: Option<u32>) -> Result<Checkpointed, StoreError> {
         let number = previous.map_or(1, |number| number + 1);
         let header = {

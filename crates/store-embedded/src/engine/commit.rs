@@ -30,8 +30,8 @@ pub(crate) enum Judged {
 const EXPIRE_AT_ONCE: usize = 500;
 
 impl Engine {
-    /// Commits a group of transactions, which have been validated. All that succeed are durable when this returns; if the disk fails, none
-    /// has happened.
+    /// Commits a group of transactions, which have been validated. All that succeed are durable when this
+    /// returns; if the disk fails, none has happened.
     pub(crate) fn commit(&self, group: Vec<Transaction>, now_ms: u64) -> Vec<Result<Judged, StoreError>> {
         let count = group.len();
         match self.try_commit(group, now_ms) {
@@ -112,7 +112,7 @@ impl Engine {
         let finished = log.position();
         let new = log
             .ensure_room(record_bytes)
-            .inspect_err(|error| self.failed(error))?;
+            .inspect_err(|error| self.failed(error, record_bytes))?;
         if let Some((segment, capacity)) = new {
             let mut state = self.state.write();
             state.segments.set_size(finished.segment, finished.offset);
@@ -135,10 +135,10 @@ impl Engine {
                 };
                 self.log_bytes
                     .fetch_add(log.position().offset - start, Ordering::Relaxed);
-                self.failure.lock().take();
+                self.failed_bytes.lock().take();
             }
             Err(error) => {
-                self.failed(error);
+                self.failed(error, log.frame_bytes());
                 // A segment whose first frame failed holds nothing.
                 let empty = active.filter(|&number| number != before.segment);
                 let mut state = self.state.write();
@@ -151,12 +151,10 @@ impl Engine {
         result
     }
 
-    fn failed(&self, error: &StoreError) {
-        let mut failure = self.failure.lock();
-        if failure.is_none() {
+    fn failed(&self, error: &StoreError, record_bytes: usize) {
+        if self.failed_bytes.lock().replace(record_bytes).is_none() {
             tracing::error!(%error, "the state store cannot write");
         }
-        *failure = Some(error.clone());
     }
 }
 
@@ -278,52 +276,57 @@ impl Group<'_> {
             // One more, because the clock has cut off what it was past the last millisecond.
             self.now_ms.saturating_add(milliseconds).saturating_add(1)
         });
-        let previous = self.newest(&put.key);
-        let (create_revision, version) = previous.map_or((revision, 1), |previous| {
-            (previous.create_revision, previous.version + 1)
-        });
-        let record = Record {
-            kind: RecordKind::Put,
-            revision,
-            create_revision,
-            version,
-            expires_ms,
-            key: &put.key,
-            value: &put.value,
-        };
-        let location = self.slot.push(&record);
-        self.state.segments.hold(location);
-        let version_of_key = Version {
-            revision,
-            create_revision,
-            version,
-            expires_ms,
-            location,
-        };
-        let value = Some(put.value);
-        self.change(
-            put.key,
-            version_of_key,
-            ChangeKind::Put {
+        let Self { slot, state, .. } = self;
+        let bytes = put.key.clone();
+        let (mut create_revision, mut version) = (revision, 1);
+        let key = state.index.insert(put.key, |newest| {
+            if let Some(newest) = newest.filter(|newest| !newest.is_deletion()) {
+                (create_revision, version) = (newest.create_revision, newest.version + 1);
+            }
+            let kind = RecordKind::Put;
+            let (key, value) = (&bytes[..], &put.value[..]);
+            let record = Record {
+                kind,
+                revision,
                 create_revision,
                 version,
+                expires_ms,
+                key,
                 value,
-            },
-        );
+            };
+            let location = slot.push(&record);
+            state.segments.hold(location);
+            Version {
+                revision,
+                create_revision,
+                version,
+                expires_ms,
+                location,
+            }
+        });
+        let kind = ChangeKind::Put {
+            create_revision,
+            version,
+            value: Some(put.value),
+        };
+        self.changed(Change { revision, key, kind });
     }
 
     fn delete(&mut self, key: Key, revision: u64) {
         if self.newest(&key).is_some() {
             self.slot.push(&Record::delete(&key, revision));
-            self.change(key, Version::deletion(revision), ChangeKind::Delete);
+            let key = self.state.index.insert(key, |_| Version::deletion(revision));
+            self.changed(Change {
+                revision,
+                key,
+                kind: ChangeKind::Delete,
+            });
         }
     }
 
-    fn change(&mut self, key: Key, version: Version, kind: ChangeKind) {
-        let revision = version.revision;
-        let key = self.state.index.insert(key, version);
-        self.changes.push(Change { revision, key, kind });
-        self.revision = revision;
+    fn changed(&mut self, change: Change) {
+        self.revision = change.revision;
+        self.changes.push(change);
     }
 }
 

@@ -9,7 +9,8 @@ use crate::format::record::{RECORD_HEADER, Record};
 const FORGET_AT_ONCE: usize = 500;
 
 impl Engine {
-    /// Makes `revision` the oldest that can be read, durably. What is not needed any more is [forgotten](Self::forget) later.
+    /// Makes `revision` the oldest that can be read, durably. What is not needed any more is
+    /// [forgotten](Self::forget) later.
     pub(crate) fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         let mut log = self.log.lock();
         self.window().compactable(revision)?;
@@ -19,7 +20,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets what no read can see any more. Gives whether that is all there was to forget, or reads hold some of it back.
+    /// Forgets what no read can see any more. Gives whether that is all there was to forget, or reads hold
+    /// some of it back.
     pub(crate) fn forget(&self) -> bool {
         let horizon = self.pins.horizon();
         loop {

@@ -1,4 +1,5 @@
-//! What a store does for itself when there is occasion: forgets, moves, writes checkpoints, makes segments ahead.
+//! What a store does for itself when there is occasion: forgets, moves, writes checkpoints, makes segments
+//! ahead.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -10,7 +11,8 @@ use super::checkpointing::Checkpointed;
 use crate::log::Spare;
 use crate::segments::SegmentUse;
 
-/// So many segments may be filled with what nobody needs, beside half of what is needed, before space is reclaimed.
+/// So many segments may be filled with what nobody needs, beside half of what is needed, before space is
+/// reclaimed.
 const SPARE_GARBAGE_SEGMENTS: u64 = 4;
 
 /// A segment is worth clearing if at most three quarters of it are needed.
@@ -39,7 +41,8 @@ impl Housekeeping {
         }
     }
 
-    /// Does what there is to do; gives when there will be more, in milliseconds. An error leaves everything as good as it was.
+    /// Does what there is to do; gives when there will be more, in milliseconds. An error leaves everything
+    /// as good as it was.
     pub(crate) fn run(&mut self, engine: &Engine, now_ms: u64) -> Result<Option<u64>, StoreError> {
         self.make_spare(engine)?;
         self.compact(engine, now_ms)?;
@@ -64,7 +67,8 @@ impl Housekeeping {
         Ok(())
     }
 
-    /// Whether everything is noted that has happened: nothing more will be to do until something is committed.
+    /// Whether everything is noted that has happened: nothing more will be to do until something is
+    /// committed.
     pub(crate) fn is_settled(&self, engine: &Engine) -> bool {
         self.marks.is_empty() && engine.history.current() <= engine.pins.compacted()
     }
@@ -129,7 +133,8 @@ impl Housekeeping {
         [next_mark, next_end].into_iter().flatten().min()
     }
 
-    /// Brings what is needed out of the emptiest segments if too much space is wasted. They go with the next checkpoint.
+    /// Brings what is needed out of the emptiest segments if too much space is wasted. They go with the next
+    /// checkpoint.
     fn clear_segments(&mut self, engine: &Engine) -> Result<(), StoreError> {
         let uses = self.old_segments(engine);
         let live: u64 = uses.iter().map(|used| used.live_bytes).sum();

@@ -67,9 +67,10 @@ impl Engine {
             log: Mutex::new(log),
             state: RwLock::new(State { index, segments }),
             pins: Arc::new(Pins::new(compacted)),
-            failure: Mutex::new(None),
+            failed_bytes: Mutex::new(None),
             log_bytes: AtomicU64::new(recovered.log_bytes),
             segments_taken: AtomicU64::new(0),
+            frames_when_opened: position.sequence - 1,
             options,
         }
     }
@@ -89,8 +90,9 @@ pub(crate) fn identify(folder: &Folder, names: &[String]) -> Result<Option<Ident
     Ok(identity)
 }
 
-/// What was read may have been on its way to the disk only: after the kill of a process the kernel still has what the disk has not. It
-/// is about to be shown to others, so it has to stay. Then what the last segment holds beyond is cut off.
+/// What was read may have been on its way to the disk only: after the kill of a process the kernel still has
+/// what the disk has not. It is about to be shown to others, so it has to stay. Then what the last segment
+/// holds beyond is cut off.
 fn make_durable(recovered: &Recovered) -> Result<(), StoreError> {
     if let Some(last) = recovered.segments.file(recovered.position.segment) {
         last.file.sync()?;

@@ -46,7 +46,8 @@ impl Engine {
         Ok(response)
     }
 
-    /// The next keys of a range at a pinned revision, and moves the range's start behind them; `None` at the end.
+    /// The next keys of a range at a pinned revision, and moves the range's start behind them; `None` at the
+    /// end.
     pub(crate) fn page(&self, rest: &mut KeyRange, pin: &Pin) -> Option<Vec<Located>> {
         let state = self.state.read();
         let mut page = Vec::new();

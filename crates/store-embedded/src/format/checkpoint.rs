@@ -1,13 +1,14 @@
-//! Checkpoints: the index as it was at one place of the log, so that opening a store reads only what came later.
+//! Checkpoints: the index as it was at one place of the log, so that opening a store reads only what came
+//! later.
 //!
-//! A header, blocks of entries in the order of the keys, and a last block with their number. Keys leave out what they share with the key
-//! before them in the block.
+//! A header, blocks of entries in the order of the keys, and a last block with their number. Keys leave out
+//! what they share with the key before them in the block.
 
 use super::Problem;
 use super::checksum::Seal;
 use super::fields::Fields;
 use super::identity::Identity;
-use crate::version::{Location, Version};
+use crate::version::{Location, Version, Versions};
 
 /// How many bytes a checkpoint begins with.
 pub(crate) const CHECKPOINT_HEADER: usize = 56;
@@ -162,11 +163,8 @@ impl BlockBuilder {
 /// What a block turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Block {
-    /// One with entries, which ends at this offset.
-    Entries {
-        /// Where the next block begins.
-        end: usize,
-    },
+    /// One with entries.
+    Entries,
     /// The last one, with the number of all entries.
     End {
         /// How many there are.
@@ -174,22 +172,28 @@ pub(crate) enum Block {
     },
 }
 
-/// Reads the block at an offset of a checkpoint, and hands each of its entries on.
+/// How long the block with this header is, header included.
+pub(crate) fn block_length(header: &[u8]) -> Result<usize, Problem> {
+    let mut fields = Fields::new(header);
+    let length = fields
+        .u64()
+        .and_then(|_checksum| fields.u32())
+        .ok_or("a block is cut off")?;
+    Ok(BLOCK_HEADER + length as usize)
+}
+
+/// Reads a block, and hands each of its entries on.
 pub(crate) fn read_block(
-    checkpoint: &[u8],
-    offset: usize,
+    block: &[u8],
     seal: Seal,
-    mut entry: impl FnMut(&[u8], Vec<Version>) -> Result<(), Problem>,
+    mut entry: impl FnMut(&[u8], Versions) -> Result<(), Problem>,
 ) -> Result<Block, Problem> {
-    let rest = checkpoint.get(offset..).ok_or("a block is missing")?;
-    let mut fields = Fields::new(rest);
-    let mut header = || Some((fields.u64()?, fields.u32()? as usize, fields.u32()?));
-    let (_, length, count) = header().ok_or("a block is cut off")?;
-    let block = rest.get(..BLOCK_HEADER + length).ok_or("a block is cut off")?;
     if !seal.holds(block) {
         return Err("the checksum of a block does not fit");
     }
-    let mut fields = Fields::new(&block[BLOCK_HEADER..]);
+    let mut fields = Fields::new(block);
+    let mut header = || Some((fields.u64()?, fields.u32()?, fields.u32()?));
+    let (_, _, count) = header().ok_or("a block is cut off")?;
     if count == 0 {
         let total = fields.u64().ok_or("the last block is cut off")?;
         return Ok(Block::End { total });
@@ -202,12 +206,10 @@ pub(crate) fn read_block(
     if !fields.is_empty() {
         return Err("a block is longer than its entries");
     }
-    Ok(Block::Entries {
-        end: offset + block.len(),
-    })
+    Ok(Block::Entries)
 }
 
-fn read_entry(fields: &mut Fields<'_>, key: &mut Vec<u8>) -> Option<Vec<Version>> {
+fn read_entry(fields: &mut Fields<'_>, key: &mut Vec<u8>) -> Option<Versions> {
     let (shared, suffix) = (usize::from(fields.u16()?), usize::from(fields.u16()?));
     let count = fields.u32()? as usize;
     if shared > key.len() {
@@ -313,21 +315,25 @@ mod tests {
         bytes.extend(builder.finish_block().unwrap_or_default());
         bytes.extend(builder.finish_checkpoint());
 
-        let (mut offset, mut found) = (0, Vec::new());
+        let (mut rest, mut found) = (&bytes[..], Vec::new());
         let total = loop {
-            let block = read_block(&bytes, offset, seal, |key, versions| {
-                found.push((String::from_utf8_lossy(key).into_owned(), versions));
+            let (block, after) = rest.split_at(block_length(rest).expect("it was written"));
+            rest = after;
+            let block = read_block(block, seal, |key, versions| {
+                found.push((String::from_utf8_lossy(key).into_owned(), versions.into_vec()));
                 Ok(())
             });
             match block.expect("it was written") {
-                Block::Entries { end } => offset = end,
+                Block::Entries => {}
                 Block::End { total } => break total,
             }
         };
+        assert!(rest.is_empty());
         assert_eq!(total, 3000);
         assert_eq!(found, entries);
         bytes[100] ^= 1;
-        assert!(read_block(&bytes, 0, seal, |_, _| Ok(())).is_err());
+        let first = block_length(&bytes).expect("it was written");
+        assert!(read_block(&bytes[..first], seal, |_, _| Ok(())).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Frames: the groups of records that are written and synced together.
 //!
-//! There is at most one frame that is not known to be durable: the next is written only when the one before is. So a frame that
-//! cannot be read is an unfinished write if it is the last, and damage if a valid one follows.
+//! There is at most one frame that is not known to be durable: the next is written only when the one before
+//! is. So a frame that cannot be read is an unfinished write if it is the last, and damage if a valid one
+//! follows.
 
 use super::Problem;
 use super::checksum::Seal;

@@ -1,7 +1,7 @@
 //! Segments: the files of the log.
 //!
-//! A segment is made ahead of its use, filled with zeros. Its header is written together with its first frame, so that a segment without a
-//! valid header was never used.
+//! A segment is made ahead of its use, filled with zeros. Its header is written together with its first
+//! frame, so that a segment without a valid header was never used.
 
 use super::checksum::Seal;
 use super::fields::Fields;
@@ -19,7 +19,8 @@ const SUFFIX: &str = ".log";
 pub(crate) struct SegmentHeader {
     /// The sequence number of its first frame.
     pub(crate) first_sequence: u64,
-    /// The segment before it, zero if there is none. Numbers between the two belong to segments that failed before they held anything.
+    /// The segment before it, zero if there is none. Numbers between the two belong to segments that failed
+    /// before they held anything.
     pub(crate) previous: u32,
     /// Where the valid frames of that segment end. Whatever stands behind was given up.
     pub(crate) previous_end: u64,

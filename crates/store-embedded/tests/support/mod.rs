@@ -1,23 +1,20 @@
-//! Stores in temporary directories.
+//! Stores for tests.
+
+// Each test file uses what it needs of it.
+#![allow(dead_code)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use store::{
     Outcome, RangeRequest, RangeResponse, Revision, Snapshot, StateStore, StoreError, Transaction,
     WatchRequest, WatchStream,
 };
+use store_embedded::simulation::SimulatedDisk;
 use store_embedded::{EmbeddedStore, Options};
 use tempfile::TempDir;
-
-/// A store whose directory goes with the last of it.
-pub struct Temporary {
-    // In this order, so that the store is closed before its directory goes.
-    store: EmbeddedStore,
-    directory: Arc<TempDir>,
-    options: Options,
-}
 
 /// Everything so small that segments, checkpoints and values on disk matter at once.
 pub fn tight_options() -> Options {
@@ -31,32 +28,44 @@ pub fn tight_options() -> Options {
     }
 }
 
-impl Temporary {
-    pub fn new(options: Options) -> Self {
-        Self::open(
-            Arc::new(TempDir::new().expect("a directory can be made")),
-            options,
-        )
-    }
+/// Opens the store of a simulated disk.
+pub fn open_simulated(disk: &SimulatedDisk, options: Options) -> EmbeddedStore {
+    EmbeddedStore::open_disk(Arc::new(disk.clone()), options).expect("the store opens")
+}
 
-    fn open(directory: Arc<TempDir>, options: Options) -> Self {
-        let store = EmbeddedStore::open(directory.path(), options.clone()).expect("the store opens");
+/// Puts a key, whatever becomes of it.
+pub async fn try_put(store: &EmbeddedStore, key: &str, value: &str) -> Result<Revision, StoreError> {
+    let value = Bytes::copy_from_slice(value.as_bytes());
+    let outcome = store.commit(Transaction::new().put(key.into(), value)).await?;
+    Ok(outcome.committed().expect("nothing was demanded"))
+}
+
+/// Puts a key.
+pub async fn put(store: &EmbeddedStore, key: &str, value: &str) -> Revision {
+    try_put(store, key, value).await.expect("the disk takes it")
+}
+
+/// The value of a key.
+pub async fn get(store: &EmbeddedStore, key: &str) -> Result<Option<String>, StoreError> {
+    let found = store.get(&key.into(), None).await?;
+    Ok(found.map(|found| String::from_utf8_lossy(&found.value).into_owned()))
+}
+
+/// A store on the real disk that takes its directory with it.
+pub struct Temporary {
+    // In this order, so that the store is closed before its directory goes.
+    store: EmbeddedStore,
+    _directory: TempDir,
+}
+
+impl Temporary {
+    pub fn new() -> Self {
+        let directory = TempDir::new().expect("a directory can be made");
+        let store = EmbeddedStore::open(directory.path(), Options::default()).expect("the store opens");
         Self {
             store,
-            directory,
-            options,
+            _directory: directory,
         }
-    }
-
-    /// Closes the store and opens it again.
-    pub fn reopen(self) -> Self {
-        let Self {
-            store,
-            directory,
-            options,
-        } = self;
-        drop(store);
-        Self::open(directory, options)
     }
 }
 

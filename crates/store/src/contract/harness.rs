@@ -122,8 +122,8 @@ pub async fn next_batch(stream: &mut WatchStream) -> WatchBatch {
         .expect("the watch does not fail")
 }
 
-/// Exactly so many events of a watch, over as many batches as they take. Checks on the way that batches promise no more than they
-/// deliver and that revisions only grow.
+/// Exactly so many events of a watch, over as many batches as they take. Checks on the way that batches
+/// promise no more than they deliver and that revisions only grow.
 pub async fn next_events(stream: &mut WatchStream, count: usize) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     while events.len() < count {
@@ -176,7 +176,8 @@ pub async fn wait_until_gone(store: &Store, key: &str) {
     }
 }
 
-/// What an event did, in short: `"+key=value@7"` for a create, `"*key=value@7"` for another put, `"-key@7"` for a deletion.
+/// What an event did, in short: `"+key=value@7"` for a create, `"*key=value@7"` for another put, `"-key@7"`
+/// for a deletion.
 pub fn describe(event: &Event) -> String {
     let revision = event.revision();
     let key = text(event.key());

@@ -1,7 +1,7 @@
 //! Comparing a store with the reference model, step by step, over random operations.
 //!
-//! A backend's test draws a list of [`actions`] and hands it to [`compare`]. Keys are few and short, so that most operations meet
-//! keys that exist, and revisions are drawn by how far they lie back.
+//! A backend's test draws a list of [`actions`] and hands it to [`compare`]. Keys are few and short, so that
+//! most operations meet keys that exist, and revisions are drawn by how far they lie back.
 
 use std::time::Duration;
 

@@ -199,8 +199,8 @@ impl State {
         (revision, entries)
     }
 
-    /// The changes from `start` on, at most about `limit` of them but always whole revisions, and the revision up to which that is
-    /// everything.
+    /// The changes from `start` on, at most about `limit` of them but always whole revisions, and the
+    /// revision up to which that is everything.
     pub(super) fn events_from(&self, start: Revision, limit: usize) -> (Vec<&Event>, Revision) {
         let first = self.events.partition_point(|event| event.revision() < start);
         let mut last = (first + limit).min(self.events.len());

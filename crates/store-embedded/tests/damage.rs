@@ -1,0 +1,174 @@
+//! A damaged store says where it is damaged. It never opens as if nothing had been there, and never serves
+//! what was not written.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use store::{KeyRange, RangeRequest, StateStore, StoreError};
+use store_embedded::disk::Disk;
+use store_embedded::simulation::SimulatedDisk;
+use store_embedded::{EmbeddedStore, Options, verify_disk};
+use support::{open_simulated, put, tight_options};
+
+type Contents = BTreeMap<String, String>;
+
+/// A store with some segments and a checkpoint.
+async fn filled() -> (SimulatedDisk, Contents) {
+    let disk = SimulatedDisk::new();
+    let store = open_simulated(&disk, tight_options());
+    for number in 0..60 {
+        put(
+            &store,
+            &format!("k{:02}", number % 20),
+            &format!("value {number} {}", "x".repeat(200)),
+        )
+        .await;
+    }
+    let contents = contents(&store).await.expect("it reads");
+    drop(store);
+    (disk, contents)
+}
+
+async fn contents(store: &EmbeddedStore) -> Result<Contents, StoreError> {
+    let found = store.range(RangeRequest::new(KeyRange::all())).await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(found
+        .key_values
+        .iter()
+        .map(|found| (text(&found.key), text(&found.value)))
+        .collect())
+}
+
+fn names(disk: &SimulatedDisk, ending: &str) -> Vec<String> {
+    let names = disk.list().expect("it lists");
+    names.into_iter().filter(|name| name.ends_with(ending)).collect()
+}
+
+/// Opens and reads everything.
+async fn look(disk: &SimulatedDisk) -> Result<Contents, StoreError> {
+    let store = EmbeddedStore::open_disk(Arc::new(disk.clone()), tight_options())?;
+    contents(&store).await
+}
+
+fn is_corrupt(result: &Result<Contents, StoreError>, name: &str) -> bool {
+    matches!(result, Err(StoreError::Corrupt { path, .. }) if path.ends_with(name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_byte_is_told_or_does_not_matter() {
+    let (disk, expected) = filled().await;
+    let mut told = 0;
+    let files: Vec<String> = [
+        names(&disk, ".log"),
+        names(&disk, ".checkpoint"),
+        names(&disk, "END"),
+    ]
+    .concat();
+    assert!(files.len() > 3, "{files:?}");
+    for name in files {
+        for offset in (0..disk.length(&name)).step_by(97) {
+            let damaged = disk.copy();
+            damaged.damage(&name, offset);
+            match look(&damaged).await {
+                Ok(found) => assert!(found == expected, "{name} at {offset}"),
+                result => {
+                    assert!(is_corrupt(&result, &name), "{name} at {offset}: {result:?}");
+                    told += 1;
+                }
+            }
+        }
+    }
+    assert!(told > 50, "only {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_file_is_told_or_does_not_matter() {
+    let (disk, expected) = filled().await;
+    let mut told = 0;
+    for name in disk.list().expect("it lists") {
+        let damaged = disk.copy();
+        damaged.lose(&name);
+        match look(&damaged).await {
+            Ok(found) => assert!(found == expected, "{name}"),
+            Err(StoreError::Corrupt { .. }) => told += 1,
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    assert!(told >= 3, "only {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_without_an_identity_is_not_an_empty_store() {
+    let (disk, _) = filled().await;
+    disk.lose("FORMAT");
+    let before = disk.list().expect("it lists");
+    assert!(is_corrupt(&look(&disk).await, "FORMAT"));
+    assert_eq!(disk.list().expect("it lists"), before, "nothing is changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_value_harms_its_key_only() {
+    let disk = SimulatedDisk::new();
+    let options = Options {
+        checkpoint_bytes: 1,
+        ..tight_options()
+    };
+    let store = open_simulated(&disk, options.clone());
+    for number in 0..40 {
+        put(&store, &format!("k{number:02}"), &"x".repeat(200)).await;
+    }
+    drop(store);
+    // The first record of the first segment, which is behind the checkpoint and so not read when the store is
+    // opened.
+    disk.damage("0000000001.log", 64 + 40 + 48 + 3 + 100);
+    let store = open_simulated(&disk, options);
+    assert!(matches!(
+        store.get(&"k00".into(), None).await,
+        Err(StoreError::Corrupt { .. })
+    ));
+    assert!(store.get(&"k01".into(), None).await.expect("it reads").is_some());
+    put(&store, "k00", "new").await;
+    assert_eq!(
+        store
+            .get(&"k00".into(), None)
+            .await
+            .expect("it reads")
+            .map(|found| found.version),
+        Some(2)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_format_is_told() {
+    let disk = SimulatedDisk::new();
+    let file = disk.create("FORMAT").expect("it can be made");
+    file.write_at(b"pintle state store, format 2\nstore x\n", 0)
+        .expect("it can be written");
+    let error = look(&disk).await.expect_err("it is of the future");
+    assert!(
+        matches!(&error, StoreError::UnknownFormat { found, .. } if found.ends_with("format 2")),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_store_is_found_sound() {
+    let (disk, expected) = filled().await;
+    let before = disk.operations();
+    let report = verify_disk(Arc::new(disk.clone())).expect("it can be looked at");
+    assert_eq!(disk.operations(), before, "nothing is changed");
+    assert_eq!(
+        (report.keys as usize, report.values, report.problems.len()),
+        (expected.len(), 60, 0)
+    );
+    assert_eq!((report.revision.get(), report.compacted.get()), (60, 0));
+
+    disk.damage("END", 20);
+    let report = verify_disk(Arc::new(disk)).expect("it can be looked at");
+    assert!(
+        matches!(&report.problems[..], [StoreError::Corrupt { path, .. }] if path.ends_with("END")),
+        "{report:?}"
+    );
+}

@@ -1,1 +1,0 @@
-//! Load programs that run against pintle and any other Kubernetes API server.

@@ -1,0 +1,76 @@
+//! The server under load: one of our own, or one that is there already.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use client::config::ClientConfig;
+use client::{Client, https};
+use tempfile::TempDir;
+
+/// A pintle of our own, ended when dropped.
+pub struct Server {
+    child: Child,
+    _folder: TempDir,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// From exec to the ready line.
+    pub ready_after: Duration,
+}
+
+/// The server did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} ended before it was ready")]
+pub struct NotStarted(String);
+
+impl Server {
+    /// Starts a control plane with an empty data directory.
+    pub fn start(binary: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = TempDir::with_prefix("pintle-bench-")?;
+        let began = Instant::now();
+        let mut child = Command::new(binary)
+            .args([
+                "server",
+                "--disable-agent",
+                "--bind-address=127.0.0.1",
+                "--https-listen-port=0",
+            ])
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("standard output is a pipe")?;
+        let kubeconfig = BufReader::new(stdout)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("export KUBECONFIG=").map(PathBuf::from))
+            .ok_or_else(|| NotStarted(binary.display().to_string()))?;
+        Ok(Self {
+            child,
+            _folder: folder,
+            kubeconfig,
+            ready_after: began.elapsed(),
+        })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client with a connection of its own.
+pub fn connect(kubeconfig: &Path) -> Result<Client, Box<dyn std::error::Error>> {
+    let config = ClientConfig::from_kubeconfig(kubeconfig)?;
+    Ok(Client::new(https::connect(&config)?, "bench"))
+}

@@ -1,1 +1,20 @@
 //! The admission chain and its built-in plugins.
+//!
+//! A [`Plugin`] may change or refuse what is about to be written; the [`Chain`] asks them in upstream's order. What a plugin
+//! has to look up it asks a [`Cluster`], which at assembly is the registry itself.
+
+mod chain;
+mod cluster;
+mod plugin;
+mod plugins;
+mod pod;
+mod request;
+mod signing_request;
+
+#[cfg(test)]
+mod testing;
+
+pub use chain::Chain;
+pub use cluster::Cluster;
+pub use plugin::Plugin;
+pub use plugins::default_plugins;

@@ -1,0 +1,67 @@
+//! What plugins look up.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use meta::{GroupVersionResource, Status};
+use registry::{GetOptions, ListOptions, Object, WeakRegistry};
+
+/// The state of the cluster, as plugins see it.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// An object; none if there is no such object even in the newest state. An object that is there may have changed since.
+    async fn get(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<Object>>, Status>;
+
+    /// The objects of a namespace, or of all, as far as they are at hand.
+    async fn list(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Arc<Object>>, Status>;
+}
+
+#[async_trait]
+impl Cluster for WeakRegistry {
+    async fn get(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<Object>>, Status> {
+        let resource = find(self, resource)?;
+        for version in ["0", ""] {
+            let options = GetOptions {
+                resource_version: version.to_owned(),
+            };
+            match resource.get(namespace, name, &options).await {
+                Ok(object) => return Ok(Some(object)),
+                Err(status) if status.is_not_found() => {}
+                Err(status) => return Err(status),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn list(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Arc<Object>>, Status> {
+        let options = ListOptions {
+            resource_version: String::from("0"),
+            ..ListOptions::default()
+        };
+        let page = find(self, resource)?.list(namespace, &options).await?;
+        Ok(page.items)
+    }
+}
+
+fn find(registry: &WeakRegistry, name: &GroupVersionResource) -> Result<Arc<registry::Resource>, Status> {
+    let resource = registry.upgrade()?.resource(name);
+    resource.ok_or_else(|| Status::internal(format_args!("admission needs {name}, which is not served")))
+}

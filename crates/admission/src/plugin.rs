@@ -1,0 +1,22 @@
+//! One reason to change or refuse a write.
+
+use async_trait::async_trait;
+use meta::Status;
+use registry::AdmissionRequest;
+
+/// A plugin of the chain. Both methods see every request; a plugin looks at what concerns it.
+#[async_trait]
+pub trait Plugin: Send + Sync {
+    /// Upstream's name, as in `--disable-admission-plugins`.
+    fn name(&self) -> &'static str;
+
+    /// May change the object, or refuse.
+    async fn mutate(&self, _request: &mut AdmissionRequest<'_>) -> Result<(), Status> {
+        Ok(())
+    }
+
+    /// May refuse what is about to be stored.
+    async fn validate(&self, _request: &AdmissionRequest<'_>) -> Result<(), Status> {
+        Ok(())
+    }
+}

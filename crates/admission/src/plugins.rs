@@ -1,0 +1,47 @@
+//! The built-in plugins.
+
+mod certificates;
+mod default_class;
+mod default_toleration_seconds;
+mod limit_ranger;
+mod namespace_lifecycle;
+mod node_restriction;
+mod persistent_volume_claim_resize;
+mod pod_topology_labels;
+mod priority;
+mod runtime_class;
+mod service_account;
+mod storage_object_in_use_protection;
+mod taint_nodes_by_condition;
+
+use std::sync::Arc;
+
+use auth::Authorizer;
+
+use crate::cluster::Cluster;
+use crate::plugin::Plugin;
+
+/// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order. `authorizer` is asked who may
+/// approve and sign certificates.
+pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
+    let cluster = || Arc::clone(cluster);
+    let authorizer = || Arc::clone(authorizer);
+    vec![
+        Box::new(namespace_lifecycle::NamespaceLifecycle { cluster: cluster() }),
+        Box::new(limit_ranger::LimitRanger { cluster: cluster() }),
+        Box::new(service_account::ServiceAccount { cluster: cluster() }),
+        Box::new(node_restriction::NodeRestriction { cluster: cluster() }),
+        Box::new(taint_nodes_by_condition::TaintNodesByCondition),
+        Box::new(priority::Priority { cluster: cluster() }),
+        Box::new(default_toleration_seconds::DefaultTolerationSeconds),
+        Box::new(default_class::DefaultClass::storage(cluster())),
+        Box::new(storage_object_in_use_protection::StorageObjectInUseProtection),
+        Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize { cluster: cluster() }),
+        Box::new(runtime_class::RuntimeClass { cluster: cluster() }),
+        Box::new(certificates::SignerPermission::approval(authorizer())),
+        Box::new(certificates::SignerPermission::signing(authorizer())),
+        Box::new(certificates::CertificateSubjectRestriction),
+        Box::new(default_class::DefaultClass::ingress(cluster())),
+        Box::new(pod_topology_labels::PodTopologyLabels { cluster: cluster() }),
+    ]
+}

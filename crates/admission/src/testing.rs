@@ -1,0 +1,135 @@
+//! A cluster in a map, and requests to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use meta::object::{name, namespace};
+use meta::{GroupVersionKind, GroupVersionResource, Status, User};
+use registry::{AdmissionRequest, Object, Operation, RequestContext};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::plugin::Plugin;
+
+/// Objects by resource.
+#[derive(Default)]
+pub(crate) struct FakeCluster {
+    objects: HashMap<GroupVersionResource, Vec<Arc<Object>>>,
+}
+
+impl FakeCluster {
+    pub(crate) fn with(mut self, resource: &GroupVersionResource, object: Value) -> Self {
+        let objects = self.objects.entry(resource.clone()).or_default();
+        objects.push(Arc::new(Object::unstored(object)));
+        self
+    }
+
+    pub(crate) fn shared(self) -> Arc<dyn Cluster> {
+        Arc::new(self)
+    }
+}
+
+#[async_trait]
+impl Cluster for FakeCluster {
+    async fn get(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<Object>>, Status> {
+        let objects = self.objects.get(resource).into_iter().flatten();
+        let mut found = objects.filter(|object| object.namespace() == namespace && object.name() == name);
+        Ok(found.next().cloned())
+    }
+
+    async fn list(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Arc<Object>>, Status> {
+        let objects = self.objects.get(resource).into_iter().flatten();
+        let found =
+            objects.filter(|object| namespace.is_none_or(|namespace| object.namespace() == namespace));
+        Ok(found.cloned().collect())
+    }
+}
+
+/// A write to be admitted.
+pub(crate) struct Write {
+    pub(crate) user: User,
+    pub(crate) operation: Operation,
+    pub(crate) resource: GroupVersionResource,
+    pub(crate) subresource: &'static str,
+    pub(crate) new: Option<Value>,
+    pub(crate) old: Option<Value>,
+}
+
+impl Write {
+    pub(crate) fn create(resource: &GroupVersionResource, new: Value) -> Self {
+        Self {
+            user: User::new("someone", &[]),
+            operation: Operation::Create,
+            resource: resource.clone(),
+            subresource: "",
+            new: Some(new),
+            old: None,
+        }
+    }
+
+    pub(crate) fn update(resource: &GroupVersionResource, old: Value, new: Value) -> Self {
+        Self {
+            operation: Operation::Update,
+            old: Some(old),
+            ..Self::create(resource, new)
+        }
+    }
+
+    pub(crate) fn delete(resource: &GroupVersionResource, old: Value) -> Self {
+        Self {
+            operation: Operation::Delete,
+            new: None,
+            old: Some(old),
+            ..Self::create(resource, Value::Null)
+        }
+    }
+
+    pub(crate) fn by(mut self, user: User) -> Self {
+        self.user = user;
+        self
+    }
+
+    pub(crate) fn below(mut self, subresource: &'static str) -> Self {
+        self.subresource = subresource;
+        self
+    }
+
+    /// What a plugin makes of it, or the message of its refusal.
+    pub(crate) async fn through(self, plugin: &dyn Plugin) -> Result<Value, String> {
+        let context = RequestContext::new(Arc::new(self.user), jiff::Timestamp::UNIX_EPOCH);
+        let known = self
+            .old
+            .as_ref()
+            .or(self.new.as_ref())
+            .cloned()
+            .unwrap_or_default();
+        let kind = GroupVersionKind::new("", "v1", "Any");
+        let mut request = AdmissionRequest {
+            context: &context,
+            operation: self.operation,
+            resource: &self.resource,
+            subresource: self.subresource,
+            kind: &kind,
+            namespace: namespace(&known),
+            name: name(&known),
+            object: self.new,
+            old_object: self.old.as_ref(),
+        };
+        plugin
+            .mutate(&mut request)
+            .await
+            .map_err(|status| status.message)?;
+        plugin.validate(&request).await.map_err(|status| status.message)?;
+        Ok(request.object.unwrap_or_default())
+    }
+}

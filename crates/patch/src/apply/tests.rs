@@ -1,3 +1,5 @@
+//! Applying: ownership, conflicts, giving up, creating.
+
 use meta::GroupVersionKind;
 use proptest::prelude::*;
 use schema::SchemaRef;

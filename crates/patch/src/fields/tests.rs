@@ -1,3 +1,5 @@
+//! Sets of fields: making, combining, writing.
+
 use meta::GroupVersionKind;
 use proptest::prelude::*;
 use schema::SchemaRef;

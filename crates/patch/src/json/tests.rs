@@ -1,3 +1,5 @@
+//! JSON patches, operation by operation.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Who owns what after each write.
+
 use meta::GroupVersionKind;
 use serde_json::{Value, json};
 

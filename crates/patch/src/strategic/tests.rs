@@ -1,3 +1,5 @@
+//! Strategic merge patches, directive by directive.
+
 use meta::GroupVersionKind;
 use serde_json::json;
 

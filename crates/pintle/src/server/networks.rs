@@ -75,7 +75,7 @@ impl Kubelets {
             .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port != 0);
         let address = preferred_address(&status)
-            .ok_or_else(|| Status::internal(format!("no preferred addresses found; known addresses: []")))?;
+            .ok_or_else(|| Status::internal("no preferred addresses found; known addresses: []"))?;
         Ok((address, port.unwrap_or(KUBELET_PORT)))
     }
 }

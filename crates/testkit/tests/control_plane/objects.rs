@@ -121,7 +121,10 @@ fn wrong_objects_are_refused_in_upstreams_words() {
         "a lowercase RFC 1123 subdomain must consist of",
     );
     check(&format!("{map}x}}\nnonsense: 1"), "unknown field \"nonsense\"");
-    check(&format!("{map}x}}\ndata: {{a: 1}}"), "ConfigMap.data of type string");
+    check(
+        &format!("{map}x}}\ndata: {{a: 1}}"),
+        "ConfigMap.data of type string",
+    );
 }
 
 #[test]

@@ -91,6 +91,7 @@ const NO_WORDS: Rules<'_> = Rules {
 fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     matches!(stem, Some("tests" | "testing" | "benches" | "examples"))
+        || stem.is_some_and(|stem| stem.ends_with("_tests"))
 }
 
 fn file_problems(text: &str, rules: &Rules<'_>) -> Vec<String> {

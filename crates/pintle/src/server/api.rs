@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use admission::default_plugins;
 use apiserver::{ApiServer, ApiService, Connectors};
 use auth::always::Masters;
 use auth::anonymous::Authentication;
@@ -63,7 +64,12 @@ pub(super) async fn assemble(
 
     let authenticator = authentication(options, pki, keys.clone(), lookups).map_err(authentication_error)?;
     let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+    let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
     registry.plug(Plugins {
+        admission: Arc::new(admission::Chain::new(default_plugins(
+            &seen_by_plugins,
+            &authorizer,
+        ))),
         actions: actions::all(options, pki, &authenticator, &authorizer),
         ..Plugins::default()
     });

@@ -2,7 +2,7 @@
 
 RELEASE := target/release/pintle
 
-.PHONY: run test check fmt lint unit e2e bench build setup
+.PHONY: run test check fmt lint unit e2e bench apidiff build setup setup-tests
 
 ## make run: install what is missing, build, start a one-node cluster
 run: setup build
@@ -34,6 +34,10 @@ lint:
 
 bench: build setup-tests
 	cargo run --release --quiet --package bench
+
+## recorded exchanges of a real kube-apiserver, from the folder that APIDIFF names, against pintle
+apidiff: build setup-tests
+	scripts/apidiff "$(APIDIFF)" $(RELEASE) $(ARGS)
 
 setup:
 	scripts/install-packages

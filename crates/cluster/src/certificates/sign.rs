@@ -229,7 +229,7 @@ pub(super) mod tests {
                 .into_iter()
                 .flatten()
                 .filter_map(|c| c.message)
-                .last()
+                .next_back()
                 .unwrap_or_default()),
         })
     }

@@ -22,7 +22,7 @@ pub trait Hooks: Send + Sync {
         new: &mut Value,
     ) -> Result<Option<Box<dyn Pending>>, Status>;
 
-    /// Before a change is validated.
+    /// Before a change of the object itself (not of its status or another part) is validated.
     async fn begin_update(
         &self,
         context: &RequestContext,

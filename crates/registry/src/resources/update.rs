@@ -155,7 +155,7 @@ impl Resource {
         self.check_uid(&target, &rewrite.change, &old)?;
         let mut new = self.changed(rewrite, &old).await?;
         self.check_version(&target, &mut new, current)?;
-        let taken = self.begin_update(context, &mut new, &old).await?;
+        let taken = self.begin_update(context, &target, &mut new, &old).await?;
         checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
         restore_times(&mut new, &old);
         let new = self.validate_faces(rewrite, new, &old).await?;
@@ -259,15 +259,17 @@ impl Resource {
         Ok(())
     }
 
+    /// A part of an object holds nothing that is taken or given back.
     async fn begin_update(
         &self,
         context: &RequestContext,
+        target: &Target<'_>,
         new: &mut Value,
         old: &Value,
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         match self.shared.plugins()?.hooks.get(&self.group_resource) {
-            Some(hooks) => hooks.begin_update(context, new, old).await,
-            None => Ok(None),
+            Some(hooks) if target.subresource.is_empty() => hooks.begin_update(context, new, old).await,
+            _ => Ok(None),
         }
     }
 

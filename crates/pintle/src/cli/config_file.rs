@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn settings_become_options() {
-        let text = "https-listen-port: 1\ndisable-agent: true\ntls-san: [a, b]\nnode-name: n\n";
+        let text = "https-listen-port: 1\ndisable-agent: true\ntls-san: [a, b]\nnode-name: one\n";
         let mut found = options(text).unwrap();
         found.sort();
         assert_eq!(
@@ -83,7 +83,7 @@ mod tests {
             [
                 "--disable-agent",
                 "--https-listen-port=1",
-                "--node-name=n",
+                "--node-name=one",
                 "--tls-san=a",
                 "--tls-san=b"
             ]

@@ -3,6 +3,7 @@
 //! Locks are taken in this order: log, state, history. The log's lock makes one writer of many threads. The
 //! state's lock is never held while the disk is waited for.
 
+mod aging;
 mod checkpointing;
 mod commit;
 mod compaction;
@@ -47,7 +48,7 @@ pub(crate) struct Engine {
     failed_bytes: Mutex<Option<usize>>,
     /// How many bytes of log were read or written since the store was opened.
     log_bytes: AtomicU64,
-    segments_taken: AtomicU64,
+    occasions: AtomicU64,
     frames_when_opened: u64,
 }
 
@@ -109,9 +110,9 @@ impl Engine {
         end::write(&self.folder, self.identity, frames)
     }
 
-    /// How many segments have been taken into use. A new one is an occasion for housekeeping.
-    pub(crate) fn segments_taken(&self) -> u64 {
-        self.segments_taken.load(Ordering::Relaxed)
+    /// How many occasions for housekeeping there have been: new segments, and those that are half full.
+    pub(crate) fn occasions(&self) -> u64 {
+        self.occasions.load(Ordering::Relaxed)
     }
 
     /// Whether there is more history than there may be.

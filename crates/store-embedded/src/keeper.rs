@@ -66,8 +66,8 @@ impl Bell {
 
     /// Something was written. Rings if that is an occasion for housekeeping: a new segment since there were
     /// so many, too much history, or the keeper does not know yet that there is any.
-    pub(crate) fn written(&self, engine: &Engine, segments_before: u64) {
-        let occasion = engine.segments_taken() > segments_before || engine.has_too_much_history();
+    pub(crate) fn written(&self, engine: &Engine, occasions_before: u64) {
+        let occasion = engine.occasions() > occasions_before || engine.has_too_much_history();
         if occasion || self.state.lock().sleeps_for_good {
             self.ring();
         }

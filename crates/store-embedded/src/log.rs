@@ -191,9 +191,11 @@ impl Log {
         self.buffer.len() - self.frame_start
     }
 
-    /// The number of the spare segment to make, unless there is one.
-    pub(crate) fn wants_spare(&mut self) -> Option<u32> {
-        self.spare.is_none().then(|| self.take_number())
+    /// Whether a segment should be made ahead: there is none, and the active one is half full. A store that
+    /// is hardly written to needs none.
+    pub(crate) fn wants_spare(&self) -> bool {
+        let half_full = |active: &Active| active.end > active.capacity / 2;
+        self.spare.is_none() && self.active.as_ref().is_some_and(half_full)
     }
 
     /// Takes a spare segment; gives it back if it comes too late.
@@ -209,7 +211,8 @@ impl Log {
         None
     }
 
-    fn take_number(&mut self) -> u32 {
+    /// A number for a segment that is to be made.
+    pub(crate) fn take_number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number += 1;
         number

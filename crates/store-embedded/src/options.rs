@@ -9,7 +9,7 @@ pub struct Options {
     pub history: Duration,
     /// At most so many changes of history are kept, however young they are.
     pub max_history_changes: usize,
-    /// The size of a log segment. Twice this much disk is taken by an empty store.
+    /// The size of a log segment: the space that a nearly empty store takes.
     pub segment_bytes: u32,
     /// A checkpoint is written after about so much log, or twice the size of the last checkpoint if that is
     /// more. What lies behind the last checkpoint is read again when the store is opened.

@@ -38,6 +38,9 @@ pub(crate) struct Recovered {
     pub(crate) compacted: u64,
     /// The end of the log.
     pub(crate) position: Position,
+    /// From here to the end of the log, the last segment may not be durable: that is where its last frame
+    /// begins, the segment's header included if it is the first.
+    pub(crate) doubtful_from: u64,
     pub(crate) next_number: u32,
     /// The last checkpoint and its size.
     pub(crate) checkpoint: Option<(u32, u64)>,
@@ -71,6 +74,7 @@ pub(crate) fn recover(
             sequence: 1,
             ..Position::default()
         },
+        doubtful_from: 0,
         log_bytes: 0,
     };
     let mut checkpoints: Vec<u32> = names.iter().filter_map(|name| checkpoint::number(name)).collect();
@@ -100,6 +104,7 @@ pub(crate) fn recover(
         revision: recovery.revision,
         compacted: recovery.compacted,
         position: recovery.position,
+        doubtful_from: recovery.doubtful_from,
         next_number: numbers.max().unwrap_or(0) + 1,
         checkpoint,
         log_bytes: recovery.log_bytes,
@@ -114,6 +119,7 @@ struct Recovery<'a> {
     revision: u64,
     compacted: u64,
     position: Position,
+    doubtful_from: u64,
     log_bytes: u64,
 }
 
@@ -287,6 +293,7 @@ impl Recovery<'_> {
         let bytes = file.read_all()?;
         let corrupt = |offset: usize, problem: Problem| file.corrupt(offset as u64, problem);
         let mut offset = usize::try_from(start).map_err(|_| corrupt(0, "a segment is too large"))?;
+        self.doubtful_from = if offset == SEGMENT_HEADER { 0 } else { start };
         while end.is_none_or(|end| (offset as u64) < end) {
             let Some(frame) = Frame::at(&bytes, offset, *seal) else {
                 let later = frame::find(&bytes, offset, *seal);
@@ -307,6 +314,9 @@ impl Recovery<'_> {
                 };
                 self.apply(&record, location)
                     .map_err(|problem| corrupt(place as usize, problem))?;
+            }
+            if offset > SEGMENT_HEADER {
+                self.doubtful_from = offset as u64;
             }
             self.revision = frame.header.revision;
             self.position.sequence += 1;

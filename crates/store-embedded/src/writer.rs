@@ -36,7 +36,7 @@ impl Writer {
                 .next_due()
                 .and_then(|due_ms| self.clock.instant(due_ms));
             let deadline = due_at.max(retry_expiry_at.filter(|_| due_at.is_some()));
-            let segments = self.engine.segments_taken();
+            let occasions = self.engine.occasions();
             match self.queue.take(self.engine.options.max_group_bytes, deadline) {
                 Taken::Closed => return,
                 Taken::Nothing => {}
@@ -46,7 +46,7 @@ impl Writer {
                 let failed = self.engine.expire(self.clock.now_ms()).is_err();
                 retry_expiry_at = failed.then(|| Instant::now() + EXPIRY_RETRY);
             }
-            self.keeper.written(&self.engine, segments);
+            self.keeper.written(&self.engine, occasions);
         }
     }
 

@@ -117,7 +117,7 @@ impl Engine {
             let mut state = self.state.write();
             state.segments.set_size(finished.segment, finished.offset);
             state.segments.add(segment, capacity);
-            self.segments_taken.fetch_add(1, Ordering::Relaxed);
+            self.occasions.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -136,6 +136,9 @@ impl Engine {
                 self.log_bytes
                     .fetch_add(log.position().offset - start, Ordering::Relaxed);
                 self.failed_bytes.lock().take();
+                if log.wants_spare() {
+                    self.occasions.fetch_add(1, Ordering::Relaxed);
+                }
             }
             Err(error) => {
                 self.failed(error, log.frame_bytes());

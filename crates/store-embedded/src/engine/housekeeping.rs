@@ -1,12 +1,14 @@
 //! What a store does for itself when there is occasion: forgets, moves, writes checkpoints, makes segments
 //! ahead.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use store::{Revision, StoreError};
 
 use super::Engine;
+use super::aging::Aging;
 use super::checkpointing::Checkpointed;
 use crate::log::Spare;
 use crate::segments::SegmentUse;
@@ -24,38 +26,41 @@ pub(crate) struct Housekeeping {
     checkpoint: Option<Checkpointed>,
     /// How much log there was at the last checkpoint.
     checkpoint_log_bytes: u64,
-    /// Revisions, and when they were current, in milliseconds.
-    marks: VecDeque<(u64, u64)>,
+    aging: Aging,
     /// Segments that turned out to be damaged. They are left alone: parts of them can still be read.
     damaged: BTreeSet<u32>,
 }
 
 impl Housekeeping {
     /// After opening, where the last checkpoint was found so.
-    pub(crate) fn new(checkpoint: Option<Checkpointed>) -> Self {
+    pub(crate) fn new(checkpoint: Option<Checkpointed>, history: Duration) -> Self {
+        let history_ms = u64::try_from(history.as_millis()).unwrap_or(u64::MAX / 4);
         Self {
             checkpoint,
             checkpoint_log_bytes: 0,
-            marks: VecDeque::new(),
+            aging: Aging::new(history_ms),
             damaged: BTreeSet::new(),
         }
     }
 
     /// Does what there is to do; gives when there will be more, in milliseconds. An error leaves everything
-    /// as good as it was.
+    /// as good as it was, and does not keep the rest from being done: on a full disk, that makes space.
     pub(crate) fn run(&mut self, engine: &Engine, now_ms: u64) -> Result<Option<u64>, StoreError> {
-        self.make_spare(engine)?;
-        self.compact(engine, now_ms)?;
+        let compacted = self.compact(engine, now_ms);
         let all_forgotten = engine.forget();
-        self.clear_segments(engine)?;
-        if self.checkpoint_is_due(engine) {
-            self.write_checkpoint(engine)?;
-        }
-        let again = (!all_forgotten).then(|| now_ms + mark_interval_ms(engine));
-        Ok([self.next_compaction(engine, now_ms), again]
-            .into_iter()
-            .flatten()
-            .min())
+        let reclaimed = self.reclaim(engine);
+        let prepared = self.make_spare(engine);
+        compacted.and(reclaimed).and(prepared)?;
+        let (compacted, current) = bounds(engine);
+        let again = (!all_forgotten).then(|| now_ms + self.aging.interval_ms());
+        let next = self.aging.next_ms(now_ms, compacted, current);
+        Ok(next.into_iter().chain(again).min())
+    }
+
+    /// Whether everything is noted that has happened: nothing will be to do until something is committed.
+    pub(crate) fn is_settled(&self, engine: &Engine) -> bool {
+        let (compacted, current) = bounds(engine);
+        self.aging.next_ms(0, compacted, current).is_none()
     }
 
     /// Writes a checkpoint whether it is due or not.
@@ -67,15 +72,13 @@ impl Housekeeping {
         Ok(())
     }
 
-    /// Whether everything is noted that has happened: nothing more will be to do until something is
-    /// committed.
-    pub(crate) fn is_settled(&self, engine: &Engine) -> bool {
-        self.marks.is_empty() && engine.history.current() <= engine.pins.compacted()
-    }
-
     fn make_spare(&mut self, engine: &Engine) -> Result<(), StoreError> {
-        let Some(number) = engine.log.lock().wants_spare() else {
-            return Ok(());
+        let number = {
+            let mut log = engine.log.lock();
+            if !log.wants_spare() {
+                return Ok(());
+            }
+            log.take_number()
         };
         let spare = Spare::make(&engine.folder, number, engine.options.segment_bytes.into())?;
         spare.fill()?;
@@ -89,48 +92,29 @@ impl Housekeeping {
 
     /// Compacts what is old enough, or too much.
     fn compact(&mut self, engine: &Engine, now_ms: u64) -> Result<(), StoreError> {
-        let current = engine.history.current();
-        let marked = self
-            .marks
-            .back()
-            .map_or(engine.pins.compacted(), |(_, revision)| *revision);
-        let last_mark_ms = self.marks.back().map_or(0, |(marked_ms, _)| *marked_ms);
-        if current > marked && now_ms >= last_mark_ms + mark_interval_ms(engine) {
-            self.marks.push_back((now_ms, current));
-        }
-        let history_ms = history_ms(engine);
-        let mut target = None;
-        while let Some((_, revision)) = self
-            .marks
-            .pop_front_if(|(marked_ms, _)| *marked_ms + history_ms <= now_ms)
-        {
-            target = Some(revision);
-        }
+        let (compacted, current) = bounds(engine);
+        let old = self.aging.advance(now_ms, compacted, current);
         let limit = engine.options.max_history_changes;
-        if engine.history.len() > limit {
-            target = target.max(engine.history.revision_before(limit / 4 * 3));
-        }
-        match target {
-            Some(revision) if revision > engine.pins.compacted() => engine.compact(Revision::new(revision)),
+        let too_much = engine
+            .has_too_much_history()
+            .then(|| engine.history.revision_before(limit / 4 * 3))
+            .flatten();
+        match old.max(too_much) {
+            Some(revision) if revision > compacted => match engine.compact(Revision::new(revision)) {
+                // Somebody else has asked for it meanwhile.
+                Err(StoreError::Compacted { .. }) => Ok(()),
+                result => result,
+            },
             _ => Ok(()),
         }
     }
 
-    fn next_compaction(&self, engine: &Engine, now_ms: u64) -> Option<u64> {
-        let current = engine.history.current();
-        let marked = self
-            .marks
-            .back()
-            .map_or(engine.pins.compacted(), |(_, revision)| *revision);
-        let next_mark = (current > marked).then(|| {
-            let last_ms = self.marks.back().map_or(now_ms, |(marked_ms, _)| *marked_ms);
-            last_ms + mark_interval_ms(engine)
-        });
-        let next_end = self
-            .marks
-            .front()
-            .map(|(marked_ms, _)| marked_ms + history_ms(engine));
-        [next_mark, next_end].into_iter().flatten().min()
+    fn reclaim(&mut self, engine: &Engine) -> Result<(), StoreError> {
+        self.clear_segments(engine)?;
+        if self.checkpoint_is_due(engine) {
+            self.write_checkpoint(engine)?;
+        }
+        Ok(())
     }
 
     /// Brings what is needed out of the emptiest segments if too much space is wasted. They go with the next
@@ -203,10 +187,8 @@ impl Housekeeping {
     }
 }
 
-fn history_ms(engine: &Engine) -> u64 {
-    u64::try_from(engine.options.history.as_millis()).unwrap_or(u64::MAX / 4)
-}
-
-fn mark_interval_ms(engine: &Engine) -> u64 {
-    history_ms(engine) / 4 + 1
+/// The compacted and the current revision.
+fn bounds(engine: &Engine) -> (u64, u64) {
+    let window = engine.window();
+    (window.compacted.get(), window.current.get())
 }

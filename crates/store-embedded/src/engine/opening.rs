@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::options::Options;
 use crate::pins::Pins;
 use crate::recovery::{Recovered, recover};
+use crate::segments::SegmentFile;
 use crate::watches::Watches;
 
 impl Engine {
@@ -35,10 +36,8 @@ impl Engine {
         let checkpoint = recovered
             .checkpoint
             .map(|(number, size)| Checkpointed { number, size });
-        Ok((
-            Self::new(folder, identity, options, recovered),
-            Housekeeping::new(checkpoint),
-        ))
+        let housekeeping = Housekeeping::new(checkpoint, options.history);
+        Ok((Self::new(folder, identity, options, recovered), housekeeping))
     }
 
     fn new(folder: Folder, identity: Identity, options: Options, recovered: Recovered) -> Self {
@@ -69,7 +68,7 @@ impl Engine {
             pins: Arc::new(Pins::new(compacted)),
             failed_bytes: Mutex::new(None),
             log_bytes: AtomicU64::new(recovered.log_bytes),
-            segments_taken: AtomicU64::new(0),
+            occasions: AtomicU64::new(0),
             frames_when_opened: position.sequence - 1,
             options,
         }
@@ -90,13 +89,16 @@ pub(crate) fn identify(folder: &Folder, names: &[String]) -> Result<Option<Ident
     Ok(identity)
 }
 
-/// What was read may have been on its way to the disk only: after the kill of a process the kernel still has
-/// what the disk has not. It is about to be shown to others, so it has to stay. Then what the last segment
-/// holds beyond is cut off.
+/// What was read of the last frame may be known to the kernel only: after the kill of a process it is on its
+/// way to the disk, and after a failed sync it has even been taken for written. It is about to be shown to
+/// others, so it is written again and synced. Then what the last segment holds beyond is cut off.
 fn make_durable(recovered: &Recovered) -> Result<(), StoreError> {
-    if let Some(last) = recovered.segments.file(recovered.position.segment) {
-        last.file.sync()?;
-        last.file.truncate(recovered.position.offset)?;
+    let (start, end) = (recovered.doubtful_from, recovered.position.offset);
+    if let Some(SegmentFile { file, .. }) = recovered.segments.file(recovered.position.segment) {
+        let length = usize::try_from(end - start).map_err(|_| file.corrupt(start, "a frame is too large"))?;
+        file.write(&file.read_exact(start, length)?, start)?;
+        file.sync()?;
+        file.truncate(end)?;
     }
     Ok(())
 }

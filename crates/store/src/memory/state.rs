@@ -58,9 +58,9 @@ impl State {
     /// The keys of `range` at `revision`.
     fn held(&self, range: &KeyRange, revision: Revision) -> Vec<&KeyValue> {
         self.keys
-            .keys()
-            .filter(|key| range.contains(key))
-            .filter_map(|key| self.get(key, revision))
+            .range(range.start.clone()..)
+            .take_while(|(key, _)| range.contains(key))
+            .filter_map(|(key, _)| self.get(key, revision))
             .collect()
     }
 

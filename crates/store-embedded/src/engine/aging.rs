@@ -79,7 +79,7 @@ mod tests {
     fn revisions_age() {
         let mut aging = Aging::new(100);
         // Now, compacted and current revision; what is old then, and when to look again.
-        let steps: &[(u64, u64, u64, Option<u64>, Option<u64>)] = &[
+        let steps = [
             (1000, 0, 0, None, None),
             (1010, 0, 5, None, Some(1110)),
             (1020, 0, 9, None, Some(1036)),
@@ -89,7 +89,7 @@ mod tests {
             (1140, 5, 9, Some(9), Some(1140)),
             (1140, 9, 9, None, None),
         ];
-        for &(now_ms, compacted, current, old, next) in steps {
+        for (now_ms, compacted, current, old, next) in steps {
             assert_eq!(aging.advance(now_ms, compacted, current), old, "at {now_ms}");
             assert_eq!(aging.next_ms(now_ms, compacted, current), next, "at {now_ms}");
         }

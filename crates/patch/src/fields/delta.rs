@@ -1,7 +1,6 @@
 //! What differs between two states of an object.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use schema::SchemaRef;
 use serde_json::{Map, Value};
@@ -80,6 +79,9 @@ fn compare_fields<'a>(
     schema_of: impl Fn(&str) -> Option<SchemaRef<'a>>,
 ) -> Difference {
     let (mut changed, mut removed) = (Node::default(), Node::default());
+    if old.is_none() {
+        changed.below = FieldSet::with_capacity(new.map_or(0, Map::len));
+    }
     let mut old = old.into_iter().flatten().peekable();
     let mut new = new.into_iter().flatten().peekable();
     loop {
@@ -107,59 +109,77 @@ fn compare_fields<'a>(
     }
 }
 
-/// The items of one element, before and after.
-#[derive(Default)]
-struct Items<'a> {
-    old: Vec<&'a Value>,
-    new: Vec<&'a Value>,
-}
-
 fn compare_items(old: &[Value], new: &[Value], form: Form<'_>, schema: SchemaRef<'_>) -> Difference {
     if old == new {
         return (Node::default(), Node::default());
     }
-    let mut items: BTreeMap<Element, Items<'_>> = BTreeMap::new();
-    let element_of = |item: &Value| form.element_of(item).ok().flatten();
-    for item in old {
-        if let Some(element) = element_of(item) {
-            items.entry(element).or_default().old.push(item);
-        }
+    let mut items = Vec::with_capacity(old.len() + new.len());
+    for (list, is_new) in [(old, false), (new, true)] {
+        items.extend(list.iter().filter_map(|item| {
+            let element = form.element_of(item).ok().flatten()?;
+            Some(Item {
+                element,
+                is_new,
+                value: item,
+            })
+        }));
     }
-    for item in new {
-        if let Some(element) = element_of(item) {
-            items.entry(element).or_default().new.push(item);
-        }
-    }
+    items.sort_by(|a, b| a.element.cmp(&b.element));
+
     let (mut changed, mut removed) = (Node::default(), Node::default());
-    for (element, items) in items {
-        let (change, removal) = compare_item(&items, schema);
-        if !change.is_empty() {
-            changed.below.push(element.clone(), change);
-        }
-        if !removal.is_empty() {
-            removed.below.push(element, removal);
+    for same in items.chunk_by_mut(|a, b| a.element == b.element) {
+        let (change, removal) = compare_item(same, schema);
+        let Some(first) = same.first_mut() else {
+            continue;
+        };
+        match (change.is_empty(), removal.is_empty()) {
+            (true, true) => {}
+            (false, true) => changed.below.push(first.element.take(), change),
+            (true, false) => removed.below.push(first.element.take(), removal),
+            (false, false) => {
+                changed.below.push(first.element.clone(), change);
+                removed.below.push(first.element.take(), removal);
+            }
         }
     }
     (changed, removed)
 }
 
-/// Items are compared one with one. Duplicates count as one item that is added, removed or changed as a whole.
-fn compare_item(items: &Items<'_>, schema: SchemaRef<'_>) -> Difference {
-    match (items.old.as_slice(), items.new.as_slice()) {
-        (old @ ([] | [_]), new @ ([] | [_])) => compare(old.first().copied(), new.first().copied(), schema),
-        (old @ [_, _, ..], new @ [_, _, ..]) => {
-            let changed = if old == new { Node::default() } else { Node::leaf() };
+/// An item of a list, before or after.
+struct Item<'a> {
+    element: Element,
+    is_new: bool,
+    value: &'a Value,
+}
+
+/// Items of one element are compared one with one. Duplicates count as one item that is added, removed or changed as a
+/// whole.
+fn compare_item(items: &[Item<'_>], schema: SchemaRef<'_>) -> Difference {
+    // The sort is stable: old items come first.
+    let (old, new) = items.split_at(items.iter().take_while(|item| !item.is_new).count());
+    match (old.len(), new.len()) {
+        (0 | 1, 0 | 1) => compare(first(old), first(new), schema),
+        (2.., 2..) => {
+            let same = old
+                .iter()
+                .map(|item| item.value)
+                .eq(new.iter().map(|item| item.value));
+            let changed = if same { Node::default() } else { Node::leaf() };
             (changed, Node::default())
         }
-        ([_, _, ..], new) => {
-            let changed = new.first().map(|item| compare(None, Some(item), schema).0);
+        (2.., _) => {
+            let changed = first(new).map(|item| compare(None, Some(item), schema).0);
             (changed.unwrap_or_default(), Node::leaf())
         }
-        (old, _) => {
-            let removed = old.first().map(|item| compare(Some(item), None, schema).1);
+        _ => {
+            let removed = first(old).map(|item| compare(Some(item), None, schema).1);
             (Node::leaf(), removed.unwrap_or_default())
         }
     }
+}
+
+fn first<'a>(items: &[Item<'a>]) -> Option<&'a Value> {
+    items.first().map(|item| item.value)
 }
 
 fn object(value: Option<&Value>) -> Option<&Map<String, Value>> {

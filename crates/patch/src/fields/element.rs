@@ -84,6 +84,11 @@ impl Element {
         self.0.starts_with("k:")
     }
 
+    /// Takes the element out of its place, which it leaves empty.
+    pub(crate) fn take(&mut self) -> Self {
+        Self(std::mem::take(&mut self.0))
+    }
+
     pub(crate) fn into_string(self) -> String {
         self.0
     }
@@ -91,8 +96,20 @@ impl Element {
 
 fn push_json(text: &mut String, value: &Value) {
     use fmt::Write as _;
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{value}");
+    match value {
+        // Most keys are plain names, for which the general way would be the greater part of making an element.
+        Value::String(name)
+            if name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_./: ".contains(&b)) =>
+        {
+            text.push('"');
+            text.push_str(name);
+            text.push('"');
+        }
+        // Writing to a String cannot fail.
+        value => drop(write!(text, "{value}")),
+    }
 }
 
 /// As messages have it: `.spec`, `[name="a"]`, `[="a"]`, `[0]`.

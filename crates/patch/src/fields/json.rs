@@ -43,16 +43,18 @@ impl FieldSet {
 
     /// Writes `FieldsV1`.
     pub fn into_json(self) -> Value {
-        let fields = self.into_entries().into_iter().map(|(element, node)| {
-            let mut below = match node.below.into_json() {
-                Value::Object(below) => below,
-                _ => Map::new(),
-            };
-            if node.member && !below.is_empty() {
-                below.insert(SELF.to_owned(), Value::Object(Map::new()));
-            }
-            (element.into_string(), Value::Object(below))
+        Value::Object(self.into_map(false))
+    }
+
+    fn into_map(self, with_self: bool) -> Map<String, Value> {
+        let own = with_self.then(|| (SELF.to_owned(), Value::Object(Map::new())));
+        let below = self.into_entries().into_iter().map(|(element, node)| {
+            let with_self = node.member && !node.below.is_empty();
+            (
+                element.into_string(),
+                Value::Object(node.below.into_map(with_self)),
+            )
         });
-        Value::Object(fields.collect())
+        own.into_iter().chain(below).collect()
     }
 }

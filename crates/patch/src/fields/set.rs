@@ -40,6 +40,13 @@ impl FieldSet {
         Self { entries: Vec::new() }
     }
 
+    /// No paths yet, but room for some elements on the first level.
+    pub(crate) fn with_capacity(elements: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(elements),
+        }
+    }
+
     /// Whether there are no paths.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

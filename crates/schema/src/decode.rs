@@ -18,7 +18,7 @@ use crate::reference::SchemaRef;
 use crate::syntax;
 use crate::zero::zero;
 pub(crate) use problems::MAX_OBJECTS;
-use problems::Problems;
+use problems::{Problems, Wording};
 pub use type_meta::{TypeMeta, type_meta};
 use value::Slot;
 
@@ -119,7 +119,9 @@ pub fn decode_json(
     schema: SchemaRef<'_>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
-    let decoded = syntax::read(json, |deserializer| decode(deserializer, schema, validation));
+    let decoded = syntax::read(json, |deserializer| {
+        decode(deserializer, schema, validation, Wording::Json)
+    });
     finish(decoded.map_err(DecodeError::Syntax)?, Vec::new(), validation)
 }
 
@@ -135,14 +137,29 @@ pub fn decode_value(
     decode_keyed(value, Vec::new(), schema, validation)
 }
 
-/// The same, with keys that a YAML reader has found twice.
+/// The same, with the messages upstream has for trees that never were text: `cannot restore slice from string`. A strategic
+/// merge patch yields such.
+///
+/// # Errors
+/// As [`decode_value`].
+pub fn decode_tree(
+    value: Value,
+    schema: SchemaRef<'_>,
+    validation: FieldValidation,
+) -> Result<(Value, StrictReport), DecodeError> {
+    let decoded = decode(value, schema, validation, Wording::Tree);
+    let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
+    finish(decoded, Vec::new(), validation)
+}
+
+/// As [`decode_value`], with keys that a YAML reader has found twice.
 pub(crate) fn decode_keyed(
     value: Value,
     duplicate_keys: Vec<String>,
     schema: SchemaRef<'_>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
-    let decoded = decode(value, schema, validation);
+    let decoded = decode(value, schema, validation, Wording::Json);
     let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
     finish(decoded, duplicate_keys, validation)
 }
@@ -154,8 +171,9 @@ fn decode<'de, D: Deserializer<'de>>(
     deserializer: D,
     schema: SchemaRef<'_>,
     validation: FieldValidation,
+    wording: Wording,
 ) -> Result<Decoded, D::Error> {
-    let mut problems = Problems::new(validation);
+    let mut problems = Problems::new(validation, wording);
     let kind = schema.kind();
     let value = Slot::root(kind, &mut problems).deserialize(deserializer)?;
     let value = if value.is_null() { zero(kind) } else { value };

@@ -18,7 +18,7 @@ pub mod yaml;
 mod zero;
 
 pub use decode::{
-    DecodeError, FieldValidation, StrictReport, TypeMeta, decode_json, decode_value, type_meta,
+    DecodeError, FieldValidation, StrictReport, TypeMeta, decode_json, decode_tree, decode_value, type_meta,
 };
 pub use kinds::builtin;
 pub use protobuf::{decode_protobuf, encode_protobuf};

@@ -14,8 +14,18 @@ const MAX_STRICT: usize = 100;
 /// An input may hold no more objects than that: `{}` is two bytes long, and what stands for it in memory a few hundred.
 pub(crate) const MAX_OBJECTS: usize = 250_000;
 
+/// Which of upstream's two decoders words the problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wording {
+    /// That of JSON text.
+    Json,
+    /// That of trees, which are what strategic merge patches yield.
+    Tree,
+}
+
 /// What was found so far.
 pub(super) struct Problems {
+    wording: Wording,
     collects_strict: bool,
     strict: Vec<String>,
     error: Option<Failure>,
@@ -31,8 +41,9 @@ enum Failure {
 }
 
 impl Problems {
-    pub fn new(validation: FieldValidation) -> Self {
+    pub fn new(validation: FieldValidation, wording: Wording) -> Self {
         Self {
+            wording,
             collects_strict: validation != FieldValidation::Ignore,
             strict: Vec::new(),
             error: None,
@@ -91,21 +102,37 @@ impl Problems {
     /// A JSON value (`string`, `number 1.5`, ...) that a value of that kind cannot be.
     pub fn wrong_type(&mut self, found: &str, place: Option<&Place<'_>>, kind: Kind) {
         if self.error.is_none() {
-            self.error = Some(Failure::Type(wrong_type(found, place, kind)));
+            let message = match self.wording {
+                Wording::Json => wrong_type(found, place, kind),
+                Wording::Tree => not_convertible(found, place, kind),
+            };
+            self.error = Some(Failure::Type(message));
         }
     }
 
     /// A text that is no base64: it counts like a wrong type.
     pub fn wrong_bytes(&mut self, message: String) {
         if self.error.is_none() {
-            self.error = Some(Failure::Type(message));
+            self.error = Some(Failure::Type(self.in_a_tree(message)));
         }
     }
 
     /// A value whose own text form is not met.
     pub fn wrong_form(&mut self, message: String) {
-        if !matches!(self.error, Some(Failure::Form(_))) {
-            self.error = Some(Failure::Form(message));
+        let comes_first = match self.wording {
+            Wording::Json => !matches!(self.error, Some(Failure::Form(_))),
+            Wording::Tree => self.error.is_none(),
+        };
+        if comes_first {
+            self.error = Some(Failure::Form(self.in_a_tree(message)));
+        }
+    }
+
+    /// A type with its own text form makes text of a tree's value and decodes that.
+    fn in_a_tree(&self, message: String) -> String {
+        match self.wording {
+            Wording::Json => message,
+            Wording::Tree => format!("error decoding from json: {message}"),
         }
     }
 
@@ -125,5 +152,26 @@ fn wrong_type(found: &str, place: Option<&Place<'_>>, kind: Kind) -> String {
             format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {go_type}")
         }
         None => format!("json: cannot unmarshal {found} into Go value of type {go_type}"),
+    }
+}
+
+/// What the decoder of trees says of a value that cannot be of that kind.
+fn not_convertible(found: &str, place: Option<&Place<'_>>, kind: Kind) -> String {
+    let is_whole = |number: &str| !number.contains(['.', 'e', 'E']);
+    let (go_kind, go_type) = match found.split_once(' ').unwrap_or((found, "")) {
+        ("array", _) => ("slice", "[]interface {}"),
+        ("object", _) => ("map", "map[string]interface {}"),
+        ("number", number) if is_whole(number) => ("int64", "int64"),
+        ("number", _) => ("float64", "float64"),
+        (scalar, _) => (scalar, scalar),
+    };
+    match kind {
+        Kind::Object(_) => format!("cannot restore struct from: {go_kind}"),
+        Kind::Map(_) => format!("cannot restore map from {go_kind}"),
+        Kind::List(_) | Kind::WrappedList(_) | Kind::Bytes => format!("cannot restore slice from {go_kind}"),
+        _ => {
+            let wanted = place.map_or_else(|| kind.go_name(), |place| place.go_type(kind));
+            format!("cannot convert {go_type} to {wanted}")
+        }
     }
 }

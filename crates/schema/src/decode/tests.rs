@@ -4,7 +4,7 @@ use meta::GroupVersionKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{DecodeError, FieldValidation, StrictReport, decode_json};
+use super::{DecodeError, FieldValidation, StrictReport, decode_json, decode_tree};
 use crate::builtin;
 use crate::reference::SchemaRef;
 
@@ -389,4 +389,31 @@ fn go_reads_what_is_no_unicode() {
     );
     let expected = json!({"metadata": {}, "data": {"a": "\u{fffd}", "b": "\u{fffd}"}});
     assert_eq!(decoded.map(|(value, _)| value), Ok(expected));
+}
+
+#[test]
+fn trees_have_messages_of_their_own() {
+    for (spec, message) in [
+        (json!({"containers": "none"}), "cannot restore slice from string"),
+        (
+            json!({"securityContext": []}),
+            "cannot restore struct from: slice",
+        ),
+        (json!({"nodeSelector": 5}), "cannot restore map from int64"),
+        (json!({"nodeName": 5}), "cannot convert int64 to string"),
+        (json!({"priority": "x"}), "cannot convert string to int32"),
+        (json!({"priority": 1.5}), "cannot convert float64 to int32"),
+        (
+            json!({"volumes": [{"emptyDir": {"sizeLimit": "1ZiB"}}]}),
+            "error decoding from json: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
+    ] {
+        let pod = json!({"spec": spec});
+        let decoded = decode_tree(pod.clone(), schema_of("v1", "Pod"), FieldValidation::Warn);
+        assert_eq!(
+            decoded.map_err(|error| error.to_string()),
+            Err(message.to_owned()),
+            "{pod}"
+        );
+    }
 }

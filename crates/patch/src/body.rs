@@ -150,6 +150,11 @@ impl Patch {
         &self.strict
     }
 
+    /// Whether the outcome is to be decoded as a tree ([`schema::decode_tree`]) rather than as text.
+    pub fn is_strategic(&self) -> bool {
+        matches!(self.changes, Changes::Strategic(_))
+    }
+
     /// Applies the patch to an object as its version has it. The outcome is still to be decoded against the schema. The
     /// schema is none for custom resources, which have no strategic merge.
     ///

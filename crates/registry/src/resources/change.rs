@@ -1,7 +1,7 @@
 //! What a client wants an object to become.
 
-use meta::Status;
 use meta::object::uid;
+use meta::{GroupVersion, GroupVersionKind, Status};
 use patch::{Patch, PatchType};
 use resource::SubresourceKind;
 use schema::{FieldValidation, SchemaRef, YamlDocument};
@@ -21,6 +21,8 @@ pub(super) enum Change {
     Replace(Value),
     /// Less than that.
     Patch(Patch),
+    /// A patch that cannot be read, which matters only if there is something to patch.
+    Unreadable(Status),
     /// What one manager wants to be so.
     Apply { config: Value, force: bool },
 }
@@ -58,8 +60,10 @@ impl Resource {
                 return Ok(Change::Apply { config, force });
             }
         };
-        let patch = Patch::parse(patch_type, &body).map_err(|error| error.to_status())?;
-        Ok(Change::Patch(patch))
+        Ok(match Patch::parse(patch_type, &body) {
+            Ok(patch) => Change::Patch(patch),
+            Err(error) => Change::Unreadable(error.to_status()),
+        })
     }
 
     fn read_configuration(
@@ -185,6 +189,7 @@ impl Resource {
         match change {
             Change::Replace(body) => Ok(body.clone()),
             Change::Patch(patch) => self.patched(context, target, patch, old),
+            Change::Unreadable(status) => Err(status.clone()),
             Change::Apply { .. } => Err(Status::internal("an apply changes whole objects")),
         }
     }
@@ -204,9 +209,16 @@ impl Resource {
             FieldValidation::Warn | FieldValidation::Strict => FieldValidation::Warn,
         };
         let invalid = |why: &str| patch.invalid(old, Some(schema), why);
-        let decoded = schema::decode_value(patched, schema, validation);
+        let stated = self
+            .stated_schema(target, &patched, schema)
+            .map_err(|why| invalid(&why))?;
+        let decoded = if patch.is_strategic() {
+            schema::decode_tree(patched, stated, validation)
+        } else {
+            schema::decode_value(patched, stated, validation)
+        };
         let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
-        self.check_kind(target, &new).map_err(|why| invalid(&why))?;
+        self.ensure_kind(target, &mut new).map_err(|why| invalid(&why))?;
         let of_patch = patch.strict_problems().iter().map(String::as_str);
         let problems: Vec<&str> = of_patch.chain(report.warnings()).collect();
         match context.field_validation {
@@ -225,17 +237,65 @@ impl Resource {
         Ok(new)
     }
 
-    /// A patch does not change what an object is.
-    fn check_kind(&self, target: &Target<'_>, new: &Value) -> Result<(), String> {
-        let wanted = self.kind_of(target);
-        let text = |field: &str| new.get(field).and_then(Value::as_str).unwrap_or("");
-        let (api_version, kind) = (text("apiVersion"), text("kind"));
-        if api_version == wanted.api_version() && kind == wanted.kind {
-            return Ok(());
+    /// A patched object is read as what it says it is, and may leave out that.
+    fn stated_schema(
+        &self,
+        target: &Target<'_>,
+        patched: &Value,
+        own: SchemaRef<'static>,
+    ) -> Result<SchemaRef<'static>, String> {
+        let stated = self.stated_kind(target, patched);
+        if stated == *self.kind_of(target) {
+            return Ok(own);
         }
-        Err(format!(
-            "no kind {kind:?} is registered for version {api_version:?} in scheme \"registry\""
-        ))
+        schema::builtin(&stated).ok_or_else(|| {
+            let (kind, api_version) = (meta::quote(&stated.kind), meta::quote(&stated.api_version()));
+            format!("no kind {kind} is registered for version {api_version} in scheme \"registry\"")
+        })
+    }
+
+    /// A patch does not change what an object is. An object that no longer says its version is one without a name, as upstream
+    /// has it.
+    fn ensure_kind(&self, target: &Target<'_>, new: &mut Value) -> Result<(), String> {
+        let wanted = self.kind_of(target);
+        let stated = self.stated_kind(target, new);
+        if stated != *wanted {
+            let (from, to) = (&stated.kind, &wanted.kind);
+            let group = wanted.group.split('.').next().filter(|group| !group.is_empty());
+            return Err(format!(
+                "converting ({}.{from}) to ({}.{to}): unknown conversion",
+                stated.version,
+                group.unwrap_or("core")
+            ));
+        }
+        let Some(fields) = new.as_object_mut() else {
+            return Ok(());
+        };
+        if fields.contains_key("apiVersion") {
+            fields.insert("kind".to_owned(), wanted.kind.as_ref().into());
+        } else {
+            fields.remove("metadata");
+        }
+        Ok(())
+    }
+
+    fn stated_kind(&self, target: &Target<'_>, object: &Value) -> GroupVersionKind {
+        let wanted = self.kind_of(target);
+        let text = |field: &str| {
+            object
+                .get(field)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
+        let version = text("apiVersion").map_or_else(|| Some(wanted.group_version()), GroupVersion::parse);
+        let kind = text("kind").map_or_else(|| wanted.kind.clone(), |kind| kind.to_owned().into());
+        match version {
+            Some(version) => version.kind(kind),
+            None => GroupVersionKind {
+                kind,
+                ..wanted.clone()
+            },
+        }
     }
 
     /// What a change makes of nothing.
@@ -266,7 +326,7 @@ impl Resource {
                 owner_references::fold(&mut new, &context.warnings, Found::InRequest);
                 Ok(new)
             }
-            Change::Patch(_) => Err(self.not_found(target.name)),
+            Change::Patch(_) | Change::Unreadable(_) => Err(self.not_found(target.name)),
         }
     }
 }

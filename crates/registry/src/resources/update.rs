@@ -128,7 +128,7 @@ impl Resource {
         let may_create = match rewrite.change {
             Change::Replace(_) => self.kind.allows_create_on_update(),
             Change::Apply { .. } => true,
-            Change::Patch(_) => false,
+            Change::Patch(_) | Change::Unreadable(_) => false,
         };
         if !may_create || rewrite.works_as.is_some() {
             return Err(self.not_found(target.name));

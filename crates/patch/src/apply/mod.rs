@@ -161,12 +161,8 @@ impl Application<'_, '_> {
         let merged = merge::merge(self.live, self.config, write.schema);
         let before = owners.take(&self.identity());
         let wanted = FieldSet::of(self.config, write.schema).difference_below(&ignored);
-        owners.set(Owner {
-            identity: self.identity(),
-            api_version: write.api_version.to_owned(),
-            time: before.as_ref().and_then(|owner| owner.time.clone()),
-            fields: wanted,
-        });
+        let time = before.as_ref().and_then(|owner| owner.time.clone());
+        owners.set(Owner::new(self.identity(), write.api_version, time, wanted));
         let object = match &before {
             Some(before) if !before.fields.is_empty() => {
                 prune::prune(&self.versions, merged, &owners, before)

@@ -41,6 +41,23 @@ impl FieldSet {
         Ok(entries.into_iter().collect())
     }
 
+    /// Whether some path is in this set and in one that was written by [`FieldSet::into_json`].
+    pub(crate) fn intersects_json(&self, json: &Value) -> bool {
+        let Some(fields) = json.as_object() else {
+            return false;
+        };
+        self.entries().iter().any(|(element, node)| {
+            let Some(below) = fields.get(element.as_str()).and_then(Value::as_object) else {
+                return false;
+            };
+            let is_member = below.is_empty() || below.contains_key(SELF);
+            (node.member && is_member)
+                || fields
+                    .get(element.as_str())
+                    .is_some_and(|json| node.below.intersects_json(json))
+        })
+    }
+
     /// Writes `FieldsV1`.
     pub fn into_json(self) -> Value {
         Value::Object(self.into_map(false))

@@ -265,6 +265,7 @@ proptest! {
         prop_assert_eq!(a.clone().union(b.clone()), b.clone().union(a.clone()));
         prop_assert_eq!(a.intersection(&b), b.intersection(&a));
         prop_assert_eq!(a.intersects(&b), !a.intersection(&b).is_empty());
+        prop_assert_eq!(a.intersects(&b), a.intersects_json(&b.clone().into_json()));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) fn cap_updaters(owners: &mut Owners) {
 
     // The first owner of a version waits in the bucket of that version under its own name, until a second one comes.
     let mut buckets: Vec<Owner> = Vec::new();
-    for owner in updaters {
+    for mut owner in updaters {
         if surplus == 0 {
             rest.push(owner);
             continue;
@@ -33,6 +33,8 @@ pub(super) fn cap_updaters(owners: &mut Owners) {
         {
             None => buckets.push(owner),
             Some(bucket) => {
+                bucket.open();
+                owner.open();
                 bucket.identity = Identity::new(Operation::Update, ANCIENT, &owner.api_version, "");
                 bucket.fields = std::mem::take(&mut bucket.fields).union(owner.fields);
                 bucket.time = owner.time;

@@ -77,6 +77,8 @@ pub struct Owner {
     /// When something was last taken or applied.
     pub(crate) time: Option<String>,
     pub(crate) fields: FieldSet,
+    /// The fields as they were written, while nobody looked into them: most writes touch few owners.
+    unread: Option<Value>,
 }
 
 /// Why an entry is not taken.
@@ -108,12 +110,54 @@ impl Owner {
         &self.identity.subresource
     }
 
-    /// The fields.
-    pub fn fields(&self) -> &FieldSet {
-        &self.fields
+    pub(crate) fn new(identity: Identity, api_version: &str, time: Option<String>, fields: FieldSet) -> Self {
+        Self {
+            identity,
+            api_version: api_version.to_owned(),
+            time,
+            fields,
+            unread: None,
+        }
+    }
+
+    /// Reads an entry that was written by [`Owner::into_json`], all but its fields.
+    pub(crate) fn read_later(entry: &Value) -> Result<Self, OwnerError> {
+        let mut owner = Self::read_frame(entry)?;
+        owner.unread = entry.get("fieldsV1").cloned();
+        Ok(owner)
+    }
+
+    /// Reads the fields, if that was put off.
+    pub(crate) fn open(&mut self) {
+        if let Some(fields) = self.unread.take() {
+            // What cannot be read says of no field who owns it.
+            self.fields = FieldSet::from_json(&fields).unwrap_or_default();
+        }
+    }
+
+    /// Whether it owns one of these fields, without reading all of its own.
+    pub(crate) fn owns_some_of(&self, fields: &FieldSet) -> bool {
+        match &self.unread {
+            Some(own) => fields.intersects_json(own),
+            None => self.fields.intersects(fields),
+        }
+    }
+
+    /// Whether it owns nothing.
+    pub(crate) fn owns_nothing(&self) -> bool {
+        self.unread.is_none() && self.fields.is_empty()
     }
 
     pub(crate) fn read(entry: &Value) -> Result<Self, OwnerError> {
+        let mut owner = Self::read_frame(entry)?;
+        owner.fields = match entry.get("fieldsV1") {
+            None | Some(Value::Null) => FieldSet::new(),
+            Some(fields) => FieldSet::from_json(fields)?,
+        };
+        Ok(owner)
+    }
+
+    fn read_frame(entry: &Value) -> Result<Self, OwnerError> {
         let entry = entry.as_object().ok_or(OwnerError::NotObject)?;
         let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("");
         let operation = match text("operation") {
@@ -124,18 +168,10 @@ impl Owner {
         if text("fieldsType") != FIELDS_V1 {
             return Err(OwnerError::FieldsType(text("fieldsType").to_owned()));
         }
-        let fields = match entry.get("fieldsV1") {
-            None | Some(Value::Null) => FieldSet::new(),
-            Some(fields) => FieldSet::from_json(fields)?,
-        };
         let mut identity = Identity::new(operation, "", text("apiVersion"), text("subresource"));
         identity.manager = text("manager").to_owned();
-        Ok(Self {
-            identity,
-            api_version: text("apiVersion").to_owned(),
-            time: entry.get("time").and_then(Value::as_str).map(str::to_owned),
-            fields,
-        })
+        let time = entry.get("time").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self::new(identity, text("apiVersion"), time, FieldSet::new()))
     }
 
     pub(crate) fn into_json(self) -> Value {
@@ -150,7 +186,7 @@ impl Owner {
         set("apiVersion", self.api_version.into());
         set("time", self.time.unwrap_or_default().into());
         set("fieldsType", FIELDS_V1.into());
-        set("fieldsV1", self.fields.into_json());
+        set("fieldsV1", self.unread.unwrap_or_else(|| self.fields.into_json()));
         set("subresource", self.identity.subresource.into());
         Value::Object(entry)
     }

@@ -95,6 +95,15 @@ impl Owners {
         Ok(owners)
     }
 
+    /// Reads entries that the server itself has written; their fields only when they are looked at.
+    pub fn read_later(entries: &[Value]) -> Result<Self, OwnerError> {
+        entries
+            .iter()
+            .map(Owner::read_later)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
     /// The owners that an object names; nobody, if that cannot be read.
     pub fn of(object: &Value) -> Self {
         let read = entries(object).map(Self::read);
@@ -114,7 +123,9 @@ impl Owners {
 
     /// Adds to what an owner has; the time is the new one.
     pub fn add(&mut self, mut owner: Owner) {
-        if let Some(before) = self.take(&owner.identity) {
+        if let Some(mut before) = self.take(&owner.identity) {
+            before.open();
+            owner.open();
             owner.fields = before.fields.union(owner.fields);
         }
         self.0.push(owner);
@@ -133,6 +144,6 @@ impl Owners {
     }
 
     pub fn drop_empty(&mut self) {
-        self.0.retain(|owner| !owner.fields.is_empty());
+        self.0.retain(|owner| !owner.owns_nothing());
     }
 }

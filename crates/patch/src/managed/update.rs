@@ -25,7 +25,7 @@ pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     let mut owners = match requested.as_deref().map(Owners::read) {
         Some(Ok(owners)) => owners,
         _ => known
-            .and_then(|entries| Owners::read(entries).ok())
+            .and_then(|entries| Owners::read_later(entries).ok())
             .unwrap_or_default(),
     };
     if owners.0.is_empty() && old.is_some() {
@@ -58,17 +58,14 @@ pub(crate) fn take_over(write: &Write<'_>, owners: &mut Owners, old: &Value, new
     let mut taken = delta.changed;
     strip(&mut taken);
     if !taken.is_empty() {
-        owners.add(Owner {
-            identity: Identity::new(
-                Operation::Update,
-                write.manager,
-                write.api_version,
-                write.subresource,
-            ),
-            api_version: write.api_version.to_owned(),
-            time: Some(write.time.to_owned()),
-            fields: taken,
-        });
+        let identity = Identity::new(
+            Operation::Update,
+            write.manager,
+            write.api_version,
+            write.subresource,
+        );
+        let time = Some(write.time.to_owned());
+        owners.add(Owner::new(identity, write.api_version, time, taken));
     }
 }
 
@@ -96,9 +93,13 @@ pub(crate) fn forget(
             in_its_version = Delta::between(&old, &new, schema);
             &in_its_version
         };
-        let fields = std::mem::take(&mut owner.fields);
-        owner.fields = fields.difference(&delta.changed).difference(&delta.removed);
-        !owner.fields.is_empty()
+        for lost in [&delta.changed, &delta.removed] {
+            if owner.owns_some_of(lost) {
+                owner.open();
+                owner.fields = std::mem::take(&mut owner.fields).difference(lost);
+            }
+        }
+        !owner.owns_nothing()
     });
 }
 

@@ -133,6 +133,17 @@ impl History {
         keys
     }
 
+    /// The keys that a revision has changed.
+    pub(crate) fn keys_changed_at(&self, revision: u64) -> Vec<Key> {
+        let changes = self.changes.read();
+        let first = changes.list.partition_point(|change| change.revision < revision);
+        let changed = changes
+            .list
+            .range(first..)
+            .take_while(|change| change.revision == revision);
+        changed.map(|change| change.key.clone()).collect()
+    }
+
     /// The changes from `start` on that are wanted. Looks at about `limit` changes, but always at whole
     /// revisions.
     pub(crate) fn read(&self, start: u64, limit: usize, wanted: impl Fn(&Key) -> bool) -> Stretch {

@@ -72,7 +72,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Does things until the power goes, and opens the store again.
+    /// Does things until the power goes or the process is killed, and opens the store again.
     fn live(&mut self) -> Outcome {
         let length = 1 + self.dice.below(150);
         let cut = self.disk.operations() + length;
@@ -89,7 +89,12 @@ impl Trial {
         while self.disk.operations() < cut {
             self.act()?;
         }
-        self.disk = self.disk.crash(&mut self.dice);
+        if self.dice.percent(40) {
+            // Only the process has ended: what it wrote is seen, durable or not.
+            self.disk.set_fault(None);
+        } else {
+            self.disk = self.disk.crash(&mut self.dice);
+        }
         self.reopen()
     }
 
@@ -218,15 +223,23 @@ impl Trial {
         {
             return Err(format!("closing: {error}"));
         }
-        match Engine::open(Arc::new(self.disk.clone()), options()) {
-            Ok((engine, housekeeping)) => {
-                (self.engine, self.housekeeping) = (engine, housekeeping);
-                self.take_stock()
+        // What a store counts as needed while it runs must be what it counts when it is opened.
+        let needed = self.engine.forget().then(|| self.engine.statistics().live_bytes);
+        let undoubted = self.doubtful.is_empty();
+        let open = || Engine::open(Arc::new(self.disk.clone()), options());
+        // An error of the disk comes once.
+        match open().or_else(|_| open()) {
+            Ok((engine, housekeeping)) => (self.engine, self.housekeeping) = (engine, housekeeping),
+            // The power has gone.
+            Err(StoreError::Io { .. }) => return Ok(()),
+            Err(error) => return Err(format!("the store does not open: {error}")),
+        }
+        let counted = self.engine.statistics().live_bytes;
+        match needed {
+            Some(needed) if undoubted && counted != needed => {
+                Err(format!("{needed} bytes were needed, {counted} are after opening"))
             }
-            // The disk failed meanwhile; the store that is open still goes on, as far as this trial is
-            // concerned.
-            Err(StoreError::Io { .. }) => Ok(()),
-            Err(error) => Err(format!("the store does not open: {error}")),
+            _ => self.take_stock(),
         }
     }
 

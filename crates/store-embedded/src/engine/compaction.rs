@@ -1,8 +1,8 @@
 //! Forgetting history.
 
-use store::{Revision, StoreError};
+use store::{Key, Revision, StoreError};
 
-use super::Engine;
+use super::{Engine, State};
 use crate::format::record::{RECORD_HEADER, Record};
 
 /// So many changes are forgotten before others get a turn at the state.
@@ -27,13 +27,20 @@ impl Engine {
         loop {
             let keys = self.history.forget(horizon, FORGET_AT_ONCE);
             if keys.is_empty() {
-                return horizon == self.pins.compacted();
+                break;
             }
-            let mut state = self.state.write();
-            let super::State { index, segments } = &mut *state;
-            for key in &keys {
-                index.prune(key, horizon, |location| segments.release(location));
-            }
+            self.prune(&keys, horizon);
+        }
+        // Changes at the horizon can still be watched, but what they replaced cannot be read any more.
+        self.prune(&self.history.keys_changed_at(horizon), horizon);
+        horizon == self.pins.compacted()
+    }
+
+    fn prune(&self, keys: &[Key], horizon: u64) {
+        let mut state = self.state.write();
+        let State { index, segments } = &mut *state;
+        for key in keys {
+            index.prune(key, horizon, |location| segments.release(location));
         }
     }
 }

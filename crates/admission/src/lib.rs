@@ -8,6 +8,7 @@ mod cluster;
 mod plugin;
 mod plugins;
 mod pod;
+mod pod_security;
 mod request;
 mod signing_request;
 

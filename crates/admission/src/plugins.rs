@@ -7,6 +7,7 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
+mod pod_security;
 mod pod_topology_labels;
 mod priority;
 mod runtime_class;
@@ -32,6 +33,7 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(service_account::ServiceAccount { cluster: cluster() }),
         Box::new(node_restriction::NodeRestriction { cluster: cluster() }),
         Box::new(taint_nodes_by_condition::TaintNodesByCondition),
+        Box::new(pod_security::PodSecurity { cluster: cluster() }),
         Box::new(priority::Priority { cluster: cluster() }),
         Box::new(default_toleration_seconds::DefaultTolerationSeconds),
         Box::new(default_class::DefaultClass::storage(cluster())),

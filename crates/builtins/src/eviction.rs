@@ -8,7 +8,7 @@ use meta::status::{Cause, Details};
 use meta::{GroupVersionResource, Reason, Status};
 use registry::{
     Action, ActionRequest, DeleteOptions, GetOptions, ListOptions, Object, Preconditions, Propagation,
-    Registry, Resource,
+    Registry, RequestContext, Resource,
 };
 use serde_json::{Value, json};
 
@@ -26,7 +26,12 @@ pub struct EvictPod;
 
 #[async_trait]
 impl Action for EvictPod {
-    async fn run(&self, request: ActionRequest<'_>, registry: &Registry) -> Result<Value, Status> {
+    async fn run(&self, mut request: ActionRequest<'_>, registry: &Registry) -> Result<Value, Status> {
+        let context = RequestContext {
+            dry_run: request.context.dry_run || is_dry(&request.body),
+            ..request.context.clone()
+        };
+        request.context = &context;
         let resource = |name: &GroupVersionResource| {
             registry
                 .resource(name)
@@ -49,6 +54,14 @@ impl Action for EvictPod {
             .await?;
         Ok(success())
     }
+}
+
+/// A dry run can also be asked for in the body.
+fn is_dry(eviction: &Value) -> bool {
+    let dry_run = eviction
+        .pointer("/deleteOptions/dryRun")
+        .and_then(Value::as_array);
+    dry_run.is_some_and(|dry_run| dry_run.iter().any(|wanted| wanted == "All"))
 }
 
 /// A pod that does not run, or is going already, disrupts nothing by its going.

@@ -136,18 +136,10 @@ impl Cache {
     }
 
     /// Tells the cache of a write that is about to be tried, so that its bytes need not be parsed again when it comes back.
-    pub(crate) fn announce(&self, draft: Draft) {
+    pub(crate) fn announce<'a>(&'a self, draft: &'a Draft) -> Announcement<'a> {
         let key = draft.index().key().as_ref().into();
-        self.announced.lock().insert(key, draft);
-    }
-
-    /// The announced write did not happen.
-    pub(crate) fn withdraw(&self, draft: &Draft) {
-        let key = draft.index().key();
-        let mut announced = self.announced.lock();
-        if announced.get(&**key).is_some_and(|a| a.value() == draft.value()) {
-            announced.remove(&**key);
-        }
+        self.announced.lock().insert(key, draft.clone());
+        Announcement { cache: self, draft }
     }
 
     /// One object.
@@ -269,6 +261,32 @@ impl State {
         let number = self.ring.end();
         self.ring.push(Arc::clone(&change), now);
         self.interests.file(&change, number, self.ring.first(), touched);
+    }
+}
+
+/// A write that was announced. It is taken back when this is dropped, unless it stands.
+pub(crate) struct Announcement<'a> {
+    cache: &'a Cache,
+    draft: &'a Draft,
+}
+
+impl Announcement<'_> {
+    /// The write happened: the store will report it.
+    pub(crate) fn stands(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Announcement<'_> {
+    fn drop(&mut self) {
+        let key = self.draft.index().key();
+        let mut announced = self.cache.announced.lock();
+        if announced
+            .get(&**key)
+            .is_some_and(|a| a.value() == self.draft.value())
+        {
+            announced.remove(&**key);
+        }
     }
 }
 

@@ -101,9 +101,11 @@ impl Caches {
 
     /// Waits until the caches have reached `revision`.
     pub(crate) async fn reach(&self, revision: u64) -> u64 {
-        if self.applied() < revision {
-            self.shared.request_progress(revision);
+        let applied = self.applied();
+        if applied >= revision {
+            return applied;
         }
+        self.shared.request_progress(revision);
         let mut applied = self.shared.applied.subscribe();
         match applied.wait_for(|applied| *applied >= revision).await {
             Ok(applied) => *applied,

@@ -130,6 +130,10 @@ fn metadata_update_errors(kind: &dyn Kind, new: &Value, old: &Value) -> ErrorLis
     let mut errors = validation::object_meta(&path, new, &of_all);
     errors.extend(validation::object_meta_update(&path, new, old, &of_all));
     errors.extend(validation::object_meta_update(&path, new, old, &of_kind));
+    if kind.rechecks_metadata_on_update() {
+        let name = |name: &str, prefix: bool| kind.validate_name(name, prefix);
+        errors.extend(validation::object_meta(&path, new, &rules(kind, &name)));
+    }
     errors
 }
 

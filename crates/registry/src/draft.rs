@@ -44,10 +44,11 @@ impl Draft {
         Self::of_tree(tree, fields)
     }
 
-    /// A draft of any object. A version in it is dropped.
+    /// A draft of any object. A version in it is dropped, and a link to itself, which objects once had.
     pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>) -> Self {
         if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("resourceVersion");
+            metadata.remove("selfLink");
         }
         let index = Arc::new(Index::of_tree(&tree, fields));
         let (value, places) = tree.as_object().map(encode).unwrap_or_default();

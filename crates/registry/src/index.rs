@@ -10,6 +10,8 @@ use resource::Kind;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::outline::outline;
+
 type Label = (Box<str>, Box<str>);
 type Field = (&'static str, Box<str>);
 
@@ -61,12 +63,12 @@ impl Index {
         )
     }
 
-    /// The index of an object in the store, which is parsed only if its kind has selectable fields.
+    /// The index of an object in the store, which is looked into only if its kind has selectable fields.
     pub(crate) fn of_stored(head: Head<'_>, kind: &dyn Kind, json: &[u8]) -> Result<Self, Status> {
         let fields = if kind.selectable_field_names().is_empty() {
             Vec::new()
         } else {
-            kind.selectable_fields(&serde_json::from_slice(json).map_err(undecodable)?)
+            kind.selectable_fields(&outline(json).map_err(undecodable)?)
         };
         let labels = head.labels.unwrap_or_default().into_iter().collect();
         Ok(Self::new(&head.namespace, &head.name, &head.uid, labels, fields))

@@ -22,6 +22,7 @@ mod list_options;
 mod metadata;
 pub mod object;
 pub mod options;
+mod outline;
 mod owner_references;
 mod registry;
 mod resources;

@@ -51,7 +51,7 @@ pub(crate) fn begin(tree: &mut Value, uid: &str, now: Timestamp) {
     };
     metadata.insert("uid".into(), uid.into());
     metadata.insert("creationTimestamp".into(), seconds(now).into());
-    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
         metadata.remove(field);
     }
 }
@@ -61,7 +61,6 @@ pub(crate) fn keep(new: &mut Value, old: &Value) {
     let empty = Map::new();
     let old = metadata(old).unwrap_or(&empty);
     let Some(new) = metadata_mut(new) else { return };
-    new.remove("selfLink");
     copy(new, old, "generation");
     if old.contains_key("creationTimestamp") {
         copy(new, old, "creationTimestamp");
@@ -163,7 +162,7 @@ mod tests {
         let old = json!({"metadata": {
             "uid": "u", "generation": 3, "creationTimestamp": "c", "deletionTimestamp": "d", "deletionGracePeriodSeconds": 5,
         }});
-        let mut new = json!({"metadata": {"generation": 9, "creationTimestamp": "x", "selfLink": "/"}});
+        let mut new = json!({"metadata": {"generation": 9, "creationTimestamp": "x"}});
         keep(&mut new, &old);
         assert_eq!(new, old);
         let mut forged = json!({"metadata": {"uid": "other", "deletionGracePeriodSeconds": 1}});

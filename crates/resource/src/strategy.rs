@@ -116,6 +116,12 @@ pub trait Strategy: Send + Sync {
         }
     }
 
+    /// Whether a change is checked as a new object is, metadata included, besides being checked as a change. It shows in how
+    /// often a problem of metadata is named.
+    fn rechecks_metadata_on_update(&self) -> bool {
+        true
+    }
+
     /// Whether a finalizer without a domain may be any word, as for custom resources and the kinds that describe the API.
     fn allows_any_finalizer(&self) -> bool {
         false
@@ -177,7 +183,8 @@ pub trait Strategy: Send + Sync {
         &[]
     }
 
-    /// Fields a field selector may name besides `metadata.name` and `metadata.namespace`, with this object's values.
+    /// Fields a field selector may name besides `metadata.name` and `metadata.namespace`, with this object's values. They are
+    /// also read from an outline of the object, without metadata and with null in place of lists.
     fn selectable_fields(&self, _object: &Value) -> Vec<(&'static str, String)> {
         Vec::new()
     }

@@ -61,7 +61,7 @@ impl Resource {
             if context.dry_run {
                 return Ok(Arc::new(Object::unstored(new)));
             }
-            match self.put(served, served.draft(new), version).await? {
+            match self.put(served, served.draft(new), version, None).await? {
                 Put::Done(object) => return Ok(object),
                 Put::Raced(existing) => known = Known::stored(served, existing)?,
             }

@@ -123,13 +123,8 @@ impl Resource {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
-        match self.put(served, served.draft(new), None).await? {
-            Put::Done(object) => {
-                if let Some(taken) = taken {
-                    taken.keep();
-                }
-                Ok(Inserted::Done(object))
-            }
+        match self.put(served, served.draft(new), None, taken).await? {
+            Put::Done(object) => Ok(Inserted::Done(object)),
             Put::Raced(existing) => Ok(Inserted::Exists(existing)),
         }
     }

@@ -87,13 +87,10 @@ impl Resource {
                 Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
             },
             Plan::MarkAndRemove(marked) => match self.mark(context, served, current, marked).await? {
-                Put::Done(object) => self.take_away(context, served, target, object).await,
+                Put::Done(object) => self.take_away(context, served, object).await,
                 Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
             },
-            Plan::Remove => {
-                self.take_away(context, served, target, Arc::clone(&current.shown))
-                    .await
-            }
+            Plan::Remove => self.take_away(context, served, Arc::clone(&current.shown)).await,
         }
     }
 
@@ -123,7 +120,7 @@ impl Resource {
         if current.stored.is_stored_as(draft.value()) {
             return Ok(Put::Done(Arc::clone(&current.shown)));
         }
-        self.put(served, draft, current.version()).await
+        self.put(served, draft, current.version(), None).await
     }
 
     /// Removes an object in that very state.
@@ -131,20 +128,13 @@ impl Resource {
         &self,
         context: &RequestContext,
         served: &Served,
-        target: Target<'_>,
         object: Arc<Object>,
     ) -> Result<Attempt, Status> {
         if context.dry_run {
             return Ok(Attempt::Done(self.gone(object)));
         }
-        match self
-            .remove(served, &target.key(), object.resource_version())
-            .await?
-        {
-            Removed::Done(revision) => {
-                self.after_delete(context, &object.tree()).await?;
-                Ok(Attempt::Done(self.gone(Arc::new(object.at(revision)))))
-            }
+        match self.remove(context, served, &object).await? {
+            Removed::Done(revision) => Ok(Attempt::Done(self.gone(Arc::new(object.at(revision))))),
             Removed::Raced(None) => Ok(Attempt::Done(self.gone(object))),
             Removed::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
         }
@@ -156,14 +146,6 @@ impl Resource {
         }
         let status = Status::success(&self.group_resource, object.name(), object.uid());
         Deleted::Status(Box::new(status))
-    }
-
-    /// Lets the hooks know that an object is gone.
-    pub(super) async fn after_delete(&self, context: &RequestContext, old: &Value) -> Result<(), Status> {
-        if let Some(hooks) = self.shared.plugins()?.hooks.get(&self.group_resource) {
-            hooks.after_delete(context, old).await;
-        }
-        Ok(())
     }
 
     /// 409 for a delete of another object, or another state, than the client has seen. Upstream names the kind here.

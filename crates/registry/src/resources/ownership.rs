@@ -24,7 +24,21 @@ impl Resource {
         old: Option<&Value>,
         new: &mut Value,
     ) {
-        self.with_write(context, subresource, |write| track_update(write, old, new));
+        let time = metadata::seconds(context.now);
+        self.with_write(context, subresource, &time, |write| track_update(write, old, new));
+    }
+
+    /// The same for a write through a projection, which upstream notes without a time.
+    pub(super) fn track_projection(
+        &self,
+        context: &RequestContext,
+        subresource: &str,
+        old: &Value,
+        new: &mut Value,
+    ) {
+        self.with_write(context, subresource, "", |write| {
+            track_update(write, Some(old), new)
+        });
     }
 
     /// What a configuration makes of an object, or of nothing.
@@ -39,7 +53,8 @@ impl Resource {
         let schema = self.kind.descriptor().schema;
         let nothing = schema.zero();
         let live = live.unwrap_or(&nothing);
-        let applied = self.with_write(context, target.subresource, |write| {
+        let time = metadata::seconds(context.now);
+        let applied = self.with_write(context, target.subresource, &time, |write| {
             apply(write, live, config, force)
         });
         let applied = applied.map_err(|error| error.to_status())?;
@@ -53,6 +68,7 @@ impl Resource {
         &self,
         context: &RequestContext,
         subresource: &str,
+        time: &str,
         act: impl FnOnce(&Write<'_>) -> T,
     ) -> T {
         let descriptor = self.kind.descriptor();
@@ -61,7 +77,7 @@ impl Resource {
             manager: &context.field_manager,
             api_version: &descriptor.kind.api_version(),
             subresource,
-            time: &metadata::seconds(context.now),
+            time,
             schema: descriptor.schema,
             reset_fields: self.kind.reset_fields(subresource),
             convert: (self.siblings.len() > 1).then_some(&convert),

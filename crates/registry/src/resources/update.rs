@@ -159,17 +159,11 @@ impl Resource {
         checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
         restore_times(&mut new, &old);
         let new = self.validate_faces(rewrite, new, &old).await?;
-        let attempt = if metadata::may_go(&new, &old) && !self.kind.holds_deletion(&new) {
-            self.let_go(rewrite, current, new).await?
+        if metadata::may_go(&new, &old) && !self.kind.holds_deletion(&new) {
+            self.let_go(rewrite, current, new).await
         } else {
-            self.store_change(rewrite, known, current, new).await?
-        };
-        if let (Attempt::Done(_), Some(taken)) = (&attempt, taken)
-            && !context.dry_run
-        {
-            taken.keep();
+            self.store_change(rewrite, known, current, new, taken).await
         }
-        Ok(attempt)
     }
 
     /// The object as the change and admission want it.
@@ -185,7 +179,7 @@ impl Resource {
             metadata::set(&mut new, "resourceVersion", version.into());
             write(&mut new, &face)?;
             if !matches!(rewrite.change, Change::Apply { .. }) {
-                self.track(context, target.subresource, Some(old), &mut new);
+                self.track_projection(context, target.subresource, old, &mut new);
             }
             return Ok(new);
         }
@@ -280,6 +274,7 @@ impl Resource {
         known: &Known,
         current: &Current,
         new: Value,
+        taken: Option<Box<dyn Pending>>,
     ) -> Result<Attempt, Status> {
         let Rewrite {
             context,
@@ -297,7 +292,7 @@ impl Resource {
                 None => self.written(rewrite, Arc::clone(&current.shown)),
             };
         }
-        match self.put(served, draft, current.version()).await? {
+        match self.put(served, draft, current.version(), taken).await? {
             Put::Done(object) => self.written(rewrite, object),
             Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
         }
@@ -305,17 +300,11 @@ impl Resource {
 
     /// Removes a deleted object that has lost its last finalizer. The answer is what the client wanted it to be.
     async fn let_go(&self, rewrite: &Rewrite<'_>, current: &Current, new: Value) -> Result<Attempt, Status> {
-        let Rewrite {
-            context,
-            served,
-            target,
-            ..
-        } = *rewrite;
-        if !context.dry_run {
-            match self.remove(served, &target.key(), current.version()).await? {
-                Removed::Done(_) => self.after_delete(context, &new).await?,
-                Removed::Raced(existing) => return Known::stored(served, existing).map(Attempt::Raced),
-            }
+        let Rewrite { context, served, .. } = *rewrite;
+        if !context.dry_run
+            && let Removed::Raced(existing) = self.remove(context, served, &current.shown).await?
+        {
+            return Known::stored(served, existing).map(Attempt::Raced);
         }
         self.written(rewrite, Arc::new(Object::unstored(new)))
     }

@@ -78,7 +78,9 @@ impl Strategy for Pod {
         let is_unbound = text(object, &["spec", "nodeName"]).is_empty();
         let is_finished = matches!(text(object, &["status", "phase"]), "Failed" | "Succeeded");
         if is_unbound || is_finished {
-            return Deletion::Immediate;
+            return Deletion::Graceful {
+                grace_period_seconds: 0,
+            };
         }
         let period = requested_grace_period_seconds
             .unwrap_or_else(|| number(object, &["spec", "terminationGracePeriodSeconds"]));
@@ -164,11 +166,11 @@ mod tests {
         let with = |node: &str, phase: &str| json!({"spec": {"nodeName": node, "terminationGracePeriodSeconds": 30}, "status": {"phase": phase}});
         let graceful = |grace_period_seconds| Deletion::Graceful { grace_period_seconds };
         for (object, asked, expected) in [
-            (with("", "Pending"), None, Deletion::Immediate),
+            (with("", "Pending"), None, graceful(0)),
             (with("n", "Running"), None, graceful(30)),
             (with("n", "Running"), Some(0), graceful(0)),
             (with("n", "Running"), Some(-1), graceful(1)),
-            (with("n", "Failed"), Some(5), Deletion::Immediate),
+            (with("n", "Failed"), Some(5), graceful(0)),
         ] {
             assert_eq!(pod.deletion(&object, asked), expected, "{object}");
         }

@@ -1,14 +1,18 @@
-//! What built-in kinds do beyond being stored: bindings, evictions, tokens, reviews.
+//! What built-in kinds do beyond being stored: bindings, evictions, tokens, reviews, address allocation, checks of grants.
 //!
-//! Each is a [`registry::Action`], plugged into the registry where the server is assembled.
+//! Each is a [`registry::Action`] or [`registry::Hooks`], plugged into the registry where the server is assembled.
 
 mod binding;
 mod eviction;
 mod json;
+mod rbac;
 mod reviews;
+mod services;
 mod token;
 
 pub use binding::BindPod;
 pub use eviction::EvictPod;
+pub use rbac::GrantCheck;
 pub use reviews::{ReviewAccess, ReviewRules, ReviewSelf, ReviewToken, WhoseAccess};
+pub use services::{AddressRange, Family, Ledger, PortRange, ServiceAllocation};
 pub use token::IssueToken;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use meta::field::{FieldError, Path};
-use meta::{GroupVersionKind, GroupVersionResource, Status};
+use meta::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource, Status};
 use pki::{Binding, Reference, ServiceAccountClaims, TokenKey, jwt};
 use registry::{Action, ActionRequest, GetOptions, Object, Registry};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::json::{seconds, text, texts};
 
 const KIND: GroupVersionKind = GroupVersionKind::new("authentication.k8s.io", "v1", "TokenRequest");
+const ACCOUNTS: GroupVersionResource = GroupVersionResource::new("", "v1", "serviceaccounts");
 /// The shortest life of a token, seconds.
 const SHORTEST: i64 = 600;
 /// The longest, seconds.
@@ -46,11 +47,13 @@ impl Action for IssueToken {
         };
         let asked = spec["expirationSeconds"].as_i64().unwrap_or(DEFAULT);
         check_life(asked)?;
+        check_account(&request.body, &account)?;
         let mut bound_to = bound(registry, &request, &spec).await?;
         bound_to.namespace = request.namespace.to_owned();
         bound_to.serviceaccount = Reference::new(account.name(), account.uid());
         let now = request.context.now;
-        let is_extended = asked == ASKED_BY_PODS && bound_to.pod.is_some() && audiences == self.audiences;
+        let is_for_this_server = audiences.iter().all(|audience| self.audiences.contains(audience));
+        let is_extended = asked == ASKED_BY_PODS && bound_to.pod.is_some() && is_for_this_server;
         let life = if is_extended { A_YEAR } else { asked };
         bound_to.warn_after = is_extended.then(|| now.as_second() + asked);
         let claims = ServiceAccountClaims::new(
@@ -61,16 +64,14 @@ impl Action for IssueToken {
             SignedDuration::from_secs(life),
         );
         let key = self.key.get().map_err(Status::internal)?;
-        let token = if request.context.dry_run {
-            String::new()
-        } else {
-            jwt::sign(&claims, key).map_err(Status::internal)?
-        };
+        let token = jwt::sign(&claims, key).map_err(Status::internal)?;
         answer["metadata"]["name"] = request.name.into();
+        answer["metadata"]["uid"] = account.uid().into();
         answer["metadata"]["namespace"] = request.namespace.into();
         answer["metadata"]["creationTimestamp"] = seconds(now).into();
         answer["spec"]["audiences"] = json!(audiences);
         answer["spec"]["expirationSeconds"] = asked.into();
+        answer["spec"]["boundObjectRef"] = spec["boundObjectRef"].clone();
         let expires = now + SignedDuration::from_secs(asked);
         answer["status"] = json!({ "token": token, "expirationTimestamp": seconds(expires) });
         Ok(answer)
@@ -87,6 +88,26 @@ fn check_life(seconds: i64) -> Result<(), Status> {
     };
     let error = FieldError::invalid(&Path::new("spec.expirationSeconds"), seconds, why);
     Err(Status::invalid(&KIND, "", &[error]))
+}
+
+/// A request that says whose token it wants must mean the account it is sent to.
+fn check_account(body: &Value, account: &Object) -> Result<(), Status> {
+    let name = meta::object::name(body);
+    if !name.is_empty() && name != account.name() {
+        let path = Path::new("metadata.name");
+        let why = "must match the service account name if specified";
+        let error = FieldError::invalid(&path, name, why);
+        return Err(Status::invalid(&KIND, account.name(), &[error]));
+    }
+    let uid = meta::object::uid(body);
+    if !uid.is_empty() && uid != account.uid() {
+        let why = format!(
+            "the UID in the token request ({uid}) does not match the UID of the service account ({})",
+            account.uid()
+        );
+        return Err(Status::conflict(&ACCOUNTS.group_resource(), account.name(), &why));
+    }
+    Ok(())
 }
 
 async fn find(
@@ -110,16 +131,23 @@ async fn bound(registry: &Registry, request: &ActionRequest<'_>, spec: &Value) -
         return Ok(binding);
     }
     let name = text(reference, "/name");
-    let kind = (text(reference, "/apiVersion"), text(reference, "/kind"));
-    let resource = match kind {
-        ("v1", "Pod") => "pods",
-        ("v1", "Secret") => "secrets",
-        ("v1", "Node") => "nodes",
-        (version, kind) => {
-            let message = format!("cannot bind token to object of type {version}, Kind={kind}");
+    let version = GroupVersion::parse(text(reference, "/apiVersion"));
+    let kind = version
+        .unwrap_or(GroupVersion::new("", ""))
+        .kind(text(reference, "/kind").to_owned());
+    // Any version will do.
+    let resource = match (&*kind.group, &*kind.kind) {
+        ("", "Pod") => "pods",
+        ("", "Secret") => "secrets",
+        ("", "Node") => "nodes",
+        _ => {
+            let message = format!("cannot bind token to object of type {kind}");
             return Err(Status::bad_request(message));
         }
     };
+    if name.is_empty() {
+        return Err(Status::bad_request("Name parameter required."));
+    }
     let namespace = if resource == "nodes" {
         ""
     } else {
@@ -128,12 +156,16 @@ async fn bound(registry: &Registry, request: &ActionRequest<'_>, spec: &Value) -
     let object = find(registry, resource, namespace, name).await?;
     let wanted = text(reference, "/uid");
     if !wanted.is_empty() && wanted != object.uid() {
-        let group_resource = GroupVersionResource::new("", "v1", resource).group_resource();
+        // Upstream names the kind here, not the resource.
+        let named = GroupResource {
+            group: kind.group.clone(),
+            resource: kind.kind.clone(),
+        };
         let why = format!(
             "the UID in the bound object reference ({wanted}) does not match the UID in record. \
              The object might have been deleted and then recreated"
         );
-        return Err(Status::conflict(&group_resource, name, &why));
+        return Err(Status::conflict(&named, name, &why));
     }
     let found = Reference::new(object.name(), object.uid());
     match resource {

@@ -55,6 +55,12 @@ impl FieldSelector {
         }
     }
 
+    /// Selects what all the terms hold for.
+    pub fn from_terms(mut terms: Vec<FieldTerm>) -> Self {
+        terms.sort_by(|a, b| a.field.cmp(&b.field));
+        Self { terms }
+    }
+
     /// Reads the text form. `\`, `,` and `=` in values stand after a backslash. Terms are sorted.
     ///
     /// # Errors

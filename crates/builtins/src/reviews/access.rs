@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth::{Attributes, Authorizer, ResourceTarget};
+use auth::Authorizer;
 use meta::field::{FieldError, Path};
-use meta::{GroupVersionKind, Status, User};
+use meta::{ErrorList, GroupVersionKind, Status, User};
 use registry::{Action, ActionRequest, Registry};
 use serde_json::{Map, Value};
 
+use super::attributes::{self, Question};
 use super::users;
-use crate::json::text;
+use crate::json::{text, texts};
 
 /// About whom a review asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,50 +32,58 @@ pub struct ReviewAccess {
     pub whose: WhoseAccess,
 }
 
-impl ReviewAccess {
-    fn kind(&self) -> GroupVersionKind {
-        let name = match self.whose {
-            WhoseAccess::Anyones => "SubjectAccessReview",
-            WhoseAccess::AnyonesInNamespace => "LocalSubjectAccessReview",
-            WhoseAccess::Mine => "SelfSubjectAccessReview",
-        };
-        GroupVersionKind::new("authorization.k8s.io", "v1", name)
-    }
+/// Upstream refuses reviews in the name of no kind at all.
+const NO_KIND: GroupVersionKind = GroupVersionKind::new("authorization.k8s.io", "v1", "");
 
-    fn check(&self, spec: &Value, namespace: &str) -> Result<(), Status> {
-        let mut errors = Vec::new();
-        let path = Path::new("spec.resourceAttributes");
-        let (resource, other) = (spec.get("resourceAttributes"), spec.get("nonResourceAttributes"));
-        if resource.is_some() && other.is_some() {
-            let why = "cannot be specified in combination with resourceAttributes";
-            errors.push(FieldError::invalid(
-                &Path::new("spec.nonResourceAttributes"),
-                other.cloned().unwrap_or_default(),
-                why,
-            ));
-        }
-        if resource.is_none() && other.is_none() {
-            let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-            errors.push(FieldError::invalid(&path, Value::Null, why));
-        }
-        let is_about_somebody = !text(spec, "/user").is_empty() || spec.get("groups").is_some();
+impl ReviewAccess {
+    fn check(&self, review: &Value, namespace: &str) -> Result<(), Status> {
+        let spec = &review["spec"];
+        let mut errors = attributes::check(spec);
+        let is_about_somebody = !text(spec, "/user").is_empty() || !texts(spec, "/groups").is_empty();
         if self.whose != WhoseAccess::Mine && !is_about_somebody {
             let why = "at least one of user or group must be specified";
             errors.push(FieldError::invalid(&Path::new("spec.user"), "", why));
         }
+        errors.extend(metadata(&review["metadata"]));
         if self.whose == WhoseAccess::AnyonesInNamespace {
-            let asked = text(spec, "/resourceAttributes/namespace");
-            if asked != namespace {
-                let message = format!("spec.resourceAttributes.namespace must match namespace: {namespace}");
-                return Err(Status::bad_request(message));
-            }
+            errors.extend(in_namespace(spec, namespace));
         }
         if errors.is_empty() {
             Ok(())
         } else {
-            Err(Status::invalid(&self.kind(), "", &errors))
+            Err(Status::invalid(&NO_KIND, "", &errors))
         }
     }
+}
+
+/// A review is not an object: it has no name and no labels.
+fn metadata(metadata: &Value) -> ErrorList {
+    let fields = metadata.as_object().into_iter().flatten();
+    let mut odd = fields.filter(|(key, _)| !matches!(key.as_str(), "managedFields" | "namespace"));
+    if odd.next().is_none() {
+        return ErrorList::new();
+    }
+    vec![FieldError::invalid(
+        &Path::new("metadata"),
+        metadata.clone(),
+        "must be empty",
+    )]
+}
+
+/// What is asked must be about the namespace of the request.
+fn in_namespace(spec: &Value, namespace: &str) -> ErrorList {
+    let mut errors = ErrorList::new();
+    if let Some(other) = spec.get("nonResourceAttributes") {
+        let why = "disallowed on this kind of request";
+        let path = Path::new("spec.nonResourceAttributes");
+        errors.push(FieldError::invalid(&path, attributes::printed(other), why));
+    }
+    let asked = text(spec, "/resourceAttributes/namespace");
+    if spec.get("resourceAttributes").is_some() && asked != namespace {
+        let path = Path::new("spec.resourceAttributes.namespace");
+        errors.push(FieldError::invalid(&path, asked, "must match metadata.namespace"));
+    }
+    errors
 }
 
 #[async_trait]
@@ -82,7 +91,7 @@ impl Action for ReviewAccess {
     async fn run(&self, request: ActionRequest<'_>, _registry: &Registry) -> Result<Value, Status> {
         let mut answer = request.body.clone();
         let spec = &request.body["spec"];
-        self.check(spec, request.namespace)?;
+        self.check(&request.body, request.namespace)?;
         let somebody: User;
         let user: &User = if self.whose == WhoseAccess::Mine {
             &request.context.user
@@ -90,7 +99,8 @@ impl Action for ReviewAccess {
             somebody = users::from_spec(spec);
             &somebody
         };
-        let decision = self.authorizer.authorize(&attributes(user, spec)).await;
+        let question = Question::read(spec);
+        let decision = self.authorizer.authorize(&question.about(user)).await;
         let mut status = Map::new();
         status.insert(String::from("allowed"), decision.is_allowed().into());
         if decision.is_denied() {
@@ -99,25 +109,168 @@ impl Action for ReviewAccess {
         if !decision.reason().is_empty() {
             status.insert(String::from("reason"), decision.reason().into());
         }
+        match question.errors.as_slice() {
+            [] => {}
+            [only] => drop(status.insert(String::from("evaluationError"), only.as_str().into())),
+            several => {
+                let all = format!("[{}]", several.join(", "));
+                status.insert(String::from("evaluationError"), all.into());
+            }
+        }
         answer["status"] = status.into();
         Ok(answer)
     }
 }
 
-fn attributes<'a>(user: &'a User, spec: &'a Value) -> Attributes<'a> {
-    if let Some(path) = spec.get("nonResourceAttributes") {
-        return Attributes::path(user, text(path, "/verb"), text(path, "/path"));
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const GET: &str = r#"{"namespace": "d", "verb": "get", "resource": "configmaps"}"#;
+
+    fn message(whose: WhoseAccess, spec: Value) -> String {
+        let review = ReviewAccess {
+            authorizer: Arc::new(auth::always::AlwaysAllow),
+            whose,
+        };
+        let checked = review.check(&json!({"metadata": {"namespace": "d"}, "spec": spec}), "d");
+        checked.err().map(|status| status.message).unwrap_or_default()
     }
-    let of = &spec["resourceAttributes"];
-    let target = ResourceTarget {
-        group: text(of, "/group"),
-        version: text(of, "/version"),
-        resource: text(of, "/resource"),
-        subresource: text(of, "/subresource"),
-        namespace: text(of, "/namespace"),
-        name: text(of, "/name"),
-        field_selector: None,
-        label_selector: None,
-    };
-    Attributes::resource(user, text(of, "/verb"), target)
+
+    fn check(whose: WhoseAccess, spec: Value, errors: &str) {
+        let wanted = if errors.is_empty() {
+            String::new()
+        } else {
+            format!(".authorization.k8s.io \"\" is invalid: {errors}")
+        };
+        assert_eq!(message(whose, spec.clone()), wanted, "{spec}");
+    }
+
+    fn get() -> Value {
+        serde_json::from_str(GET).expect("attributes")
+    }
+
+    #[test]
+    fn a_review_asks_one_thing_about_somebody() {
+        let path = json!({"path": "/", "verb": "get"});
+        let anyones = WhoseAccess::Anyones;
+        check(anyones, json!({"user": "u", "resourceAttributes": get()}), "");
+        check(
+            anyones,
+            json!({"groups": ["g"], "nonResourceAttributes": path}),
+            "",
+        );
+        check(
+            anyones,
+            json!({"user": "u", "resourceAttributes": get(), "nonResourceAttributes": path}),
+            r#"spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in combination with resourceAttributes"#,
+        );
+        check(
+            anyones,
+            json!({}),
+            concat!(
+                "[spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or ",
+                "resourceAttributes must be specified, spec.user: Invalid value: \"\": at least one of user or group ",
+                "must be specified]"
+            ),
+        );
+        check(WhoseAccess::Mine, json!({"resourceAttributes": get()}), "");
+    }
+
+    #[test]
+    fn a_local_review_stays_in_its_namespace() {
+        let local = WhoseAccess::AnyonesInNamespace;
+        let mut elsewhere = get();
+        elsewhere["namespace"] = "default".into();
+        check(local, json!({"user": "u", "resourceAttributes": get()}), "");
+        check(
+            local,
+            json!({"user": "u", "resourceAttributes": elsewhere}),
+            r#"spec.resourceAttributes.namespace: Invalid value: "default": must match metadata.namespace"#,
+        );
+        check(
+            local,
+            json!({"user": "u", "nonResourceAttributes": {"path": "/x", "verb": "get"}}),
+            r#"spec.nonResourceAttributes: Invalid value: {"Path":"/x","Verb":"get"}: disallowed on this kind of request"#,
+        );
+    }
+
+    #[test]
+    fn selectors_are_given_one_way() {
+        let with = |name: &str, selector: Value| {
+            let mut attributes = get();
+            attributes[name] = selector;
+            json!({"user": "u", "resourceAttributes": attributes})
+        };
+        let both =
+            json!({"rawSelector": "a=b", "requirements": [{"key": "a", "operator": "In", "values": ["b"]}]});
+        let cases = [
+            ("fieldSelector", json!({"rawSelector": "a"}), ""),
+            (
+                "fieldSelector",
+                both,
+                r#"spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements"#,
+            ),
+            (
+                "labelSelector",
+                json!({}),
+                "spec.resourceAttributes.labelSelector.requirements: Required value: when spec.resourceAttributes.labelSelector is specified, requirements or rawSelector is required",
+            ),
+            (
+                "fieldSelector",
+                json!({"requirements": [{"key": "a", "operator": "In"}]}),
+                "spec.resourceAttributes.fieldSelector.requirements[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+            ),
+            (
+                "labelSelector",
+                json!({"requirements": [{"key": "a", "operator": "Exists", "values": ["x"]}]}),
+                "spec.resourceAttributes.labelSelector.requirements[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            ),
+            (
+                "fieldSelector",
+                json!({"requirements": [{"operator": "In", "values": ["b"]}]}),
+                "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified",
+            ),
+        ];
+        for (name, selector, errors) in cases {
+            check(WhoseAccess::Anyones, with(name, selector), errors);
+        }
+    }
+
+    #[test]
+    fn selectors_that_cannot_be_read_are_told() {
+        let read = |name: &str, selector: Value| {
+            let mut attributes = get();
+            attributes[name] = selector;
+            Question::read(&json!({"resourceAttributes": attributes})).errors
+        };
+        let ignored = |name: &str| {
+            vec![format!(
+                "spec.resourceAttributes.{name} ignored due to parse error"
+            )]
+        };
+        let requirement = |operator: &str, values: &[&str]| json!({"requirements": [{"key": "a", "operator": operator, "values": values}]});
+        let none: Vec<String> = Vec::new();
+        assert_eq!(read("fieldSelector", json!({"rawSelector": "a=b"})), none);
+        assert_eq!(
+            read("fieldSelector", json!({"rawSelector": "a"})),
+            ignored("fieldSelector")
+        );
+        assert_eq!(read("fieldSelector", requirement("In", &["b"])), none);
+        assert_eq!(
+            read("fieldSelector", requirement("In", &["b", "c"])),
+            ignored("fieldSelector")
+        );
+        assert_eq!(
+            read("fieldSelector", requirement("Gt", &["b"])),
+            ignored("fieldSelector")
+        );
+        assert_eq!(
+            read("labelSelector", json!({"rawSelector": "a=(b"})),
+            ignored("labelSelector")
+        );
+        assert_eq!(read("labelSelector", requirement("Exists", &[])), none);
+    }
 }

@@ -1,6 +1,7 @@
 //! Reviews: questions to authentication and authorization, asked as objects that are never stored.
 
 mod access;
+mod attributes;
 mod rules;
 mod selves;
 mod tokens;

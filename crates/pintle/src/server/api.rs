@@ -28,6 +28,7 @@ use super::clients::Clients;
 use super::documents::{self, BuiltInOpenApi};
 use super::error::StartError;
 use super::followers;
+use super::hooks;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
 use super::options::ServerOptions;
@@ -59,7 +60,7 @@ pub(super) async fn assemble(
     let authorizer: Arc<dyn Authorizer> = Arc::new(FirstAuthorizer(vec![
         Arc::new(Masters),
         Arc::new(NodeAuthorizer(graph)),
-        Arc::new(RbacAuthorizer(roles)),
+        Arc::new(RbacAuthorizer(roles.clone())),
     ]));
 
     let authenticator = authentication(options, pki, keys.clone(), lookups).map_err(authentication_error)?;
@@ -70,8 +71,10 @@ pub(super) async fn assemble(
             &seen_by_plugins,
             &authorizer,
         ))),
+        hooks: hooks::all(options, &registry, &roles, &authorizer)
+            .await
+            .map_err(bootstrap)?,
         actions: actions::all(options, pki, &authenticator, &authorizer),
-        ..Plugins::default()
     });
     let mut server = ApiServer::new(
         registry.clone(),

@@ -1,10 +1,11 @@
 //! Feeds what decides by objects (roles, the graph of nodes) from the watch caches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use auth::Follower;
 use meta::{GroupResource, Status};
-use registry::{ListOptions, Registry, Resource, WatchEvent, WatchOptions, Watcher};
+use registry::{ListOptions, Object, Registry, Resource, WatchEvent, WatchOptions, Watcher};
 use tokio_util::sync::CancellationToken;
 
 /// Brings a follower up to date; from then on, until the token fires, it is told of each change.
@@ -22,51 +23,74 @@ pub(super) async fn feed(
         else {
             continue;
         };
-        let watcher = catch_up(&resource, &name, &*follower).await?;
-        let following = follow(resource, name, follower.clone(), watcher);
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(following));
+        let mut feed = Feed {
+            name,
+            resource,
+            follower: follower.clone(),
+            known: HashSet::new(),
+        };
+        let watcher = feed.catch_up().await?;
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(feed.run(watcher)));
     }
     Ok(())
 }
 
-/// Tells everything there is, and gives the watch that goes on from there.
-async fn catch_up(
-    resource: &Resource,
-    name: &GroupResource,
-    follower: &dyn Follower,
-) -> Result<Watcher, Status> {
-    let page = resource.list(None, &ListOptions::default()).await?;
-    page.items
-        .iter()
-        .for_each(|object| follower.set(name, &object.tree()));
-    let options = WatchOptions {
-        resource_version: page.revision.to_string(),
-        ..WatchOptions::default()
-    };
-    resource.watch(None, &options).await
+/// One resource that is followed.
+struct Feed {
+    name: GroupResource,
+    resource: Arc<Resource>,
+    follower: Arc<dyn Follower>,
+    /// Namespace and name of what the follower knows: what a new list does not show is gone.
+    known: HashSet<(String, String)>,
 }
 
-async fn follow(
-    resource: Arc<Resource>,
-    name: GroupResource,
-    follower: Arc<dyn Follower>,
-    mut watcher: Watcher,
-) {
-    loop {
-        match watcher.next().await {
-            Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-                follower.set(&name, &object.tree());
-            }
-            Some(WatchEvent::Deleted(object)) => follower.remove(&name, object.namespace(), object.name()),
-            Some(WatchEvent::Bookmark { .. }) => {}
-            // The follower fell behind what the cache holds of the past.
-            Some(WatchEvent::Error(_)) | None => match catch_up(&resource, &name, &*follower).await {
-                Ok(next) => watcher = next,
-                Err(status) => {
-                    tracing::error!(resource = %name, status = status.message, "no longer followed");
-                    return;
+impl Feed {
+    /// Tells everything there is and what is no more, and gives the watch that goes on from there.
+    async fn catch_up(&mut self) -> Result<Watcher, Status> {
+        let page = self.resource.list(None, &ListOptions::default()).await?;
+        let mut gone = std::mem::take(&mut self.known);
+        for object in &page.items {
+            gone.remove(&key(object));
+            self.set(object);
+        }
+        for (namespace, name) in gone {
+            self.follower.remove(&self.name, &namespace, &name);
+        }
+        let options = WatchOptions {
+            resource_version: page.revision.to_string(),
+            ..WatchOptions::default()
+        };
+        self.resource.watch(None, &options).await
+    }
+
+    fn set(&mut self, object: &Object) {
+        self.known.insert(key(object));
+        self.follower.set(&self.name, &object.tree());
+    }
+
+    async fn run(mut self, mut watcher: Watcher) {
+        loop {
+            match watcher.next().await {
+                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => self.set(&object),
+                Some(WatchEvent::Deleted(object)) => {
+                    self.known.remove(&key(&object));
+                    self.follower
+                        .remove(&self.name, object.namespace(), object.name());
                 }
-            },
+                Some(WatchEvent::Bookmark { .. }) => {}
+                // The follower fell behind what the cache holds of the past.
+                Some(WatchEvent::Error(_)) | None => match self.catch_up().await {
+                    Ok(next) => watcher = next,
+                    Err(status) => {
+                        tracing::error!(resource = %self.name, status = status.message, "no longer followed");
+                        return;
+                    }
+                },
+            }
         }
     }
+}
+
+fn key(object: &Object) -> (String, String) {
+    (object.namespace().to_owned(), object.name().to_owned())
 }

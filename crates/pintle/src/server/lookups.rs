@@ -36,15 +36,23 @@ impl BoundObjects for Lookups {
             BoundKind::Node => "nodes",
         };
         let object = Lookups::find(self, resource, namespace, name).await?;
-        let tree = object.tree();
-        let deleted_at = meta::object::metadata_str(&tree, "deletionTimestamp")
-            .parse()
-            .ok();
         Some(BoundObject {
             uid: object.uid().to_owned(),
-            deleted_at,
+            deleted_at: deletion_time(&object),
         })
     }
+}
+
+/// When the deletion of an object began. This is asked for every request with a token, so only objects that say something
+/// about it are parsed.
+fn deletion_time(object: &Object) -> Option<jiff::Timestamp> {
+    const FIELD: &[u8] = b"\"deletionTimestamp\":";
+    if !object.json().windows(FIELD.len()).any(|window| window == FIELD) {
+        return None;
+    }
+    meta::object::metadata_str(&object.tree(), "deletionTimestamp")
+        .parse()
+        .ok()
 }
 
 #[async_trait]

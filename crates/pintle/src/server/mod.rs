@@ -8,6 +8,7 @@ mod components;
 mod documents;
 mod error;
 mod followers;
+mod hooks;
 mod lookups;
 mod networks;
 mod options;

@@ -1,0 +1,219 @@
+//! Who holds what: all addresses and ports of all Services, and what writes under way have taken.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use parking_lot::Mutex;
+use registry::Pending;
+use serde_json::Value;
+
+use super::addresses::{AddressError, AddressRange, Family};
+use super::ports::{PortError, PortRange};
+
+/// Everything that can be taken. Made from the Services there are, and right ever after if every write goes through its
+/// hooks.
+pub struct Ledger {
+    state: Mutex<State>,
+    families: Vec<Family>,
+}
+
+struct State {
+    /// The primary family first; at most one of each.
+    ranges: Vec<AddressRange>,
+    ports: PortRange,
+}
+
+impl Ledger {
+    /// A ledger of these ranges, the primary first, in which `services` hold what they hold.
+    pub fn new<'a>(
+        ranges: Vec<AddressRange>,
+        ports: PortRange,
+        services: impl IntoIterator<Item = &'a Value>,
+    ) -> Arc<Self> {
+        let families = ranges.iter().map(AddressRange::family).collect();
+        let mut state = State { ranges, ports };
+        for service in services {
+            let held = Held::by(service);
+            held.addresses
+                .iter()
+                .for_each(|address| state.hold_address(*address));
+            held.ports.iter().for_each(|port| state.ports.hold(*port));
+        }
+        Arc::new(Self {
+            state: Mutex::new(state),
+            families,
+        })
+    }
+
+    /// The families that Services can have, the primary first.
+    pub(super) fn families(&self) -> &[Family] {
+        &self.families
+    }
+
+    /// How many addresses are free, in all ranges.
+    pub fn free_addresses(&self) -> u128 {
+        self.state.lock().ranges.iter().map(AddressRange::free).sum()
+    }
+
+    /// How many node ports are free.
+    pub fn free_ports(&self) -> u128 {
+        self.state.lock().ports.free()
+    }
+
+    /// Begins to take.
+    pub(super) fn begin(self: &Arc<Self>, dry_run: bool) -> Taking {
+        Taking {
+            ledger: Arc::clone(self),
+            dry_run,
+            taken: Held::default(),
+            released: Held::default(),
+        }
+    }
+
+    /// Gives back what a Service held that is gone.
+    pub(super) fn release(&self, held: &Held) {
+        let mut state = self.state.lock();
+        held.addresses
+            .iter()
+            .for_each(|address| state.give_back(*address));
+        held.ports.iter().for_each(|port| state.ports.give_back(*port));
+    }
+}
+
+impl State {
+    fn range_of(&mut self, address: IpAddr) -> Option<&mut AddressRange> {
+        self.ranges.iter_mut().find(|range| range.contains(address))
+    }
+
+    fn hold_address(&mut self, address: IpAddr) {
+        if let Some(range) = self.range_of(address) {
+            range.hold(address);
+        }
+    }
+
+    fn give_back(&mut self, address: IpAddr) {
+        if let Some(range) = self.range_of(address) {
+            range.give_back(address);
+        }
+    }
+}
+
+/// What a Service holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub addresses: BTreeSet<IpAddr>,
+    pub ports: BTreeSet<u16>,
+}
+
+impl Held {
+    /// What is written in a Service.
+    pub fn by(service: &Value) -> Self {
+        let spec = &service["spec"];
+        let texts = spec["clusterIPs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let first = spec["clusterIP"].as_str();
+        let ports = spec["ports"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|port| &port["nodePort"]);
+        let ports = ports.chain([&spec["healthCheckNodePort"]]);
+        Self {
+            addresses: texts.chain(first).filter_map(|text| text.parse().ok()).collect(),
+            ports: ports.filter_map(port_number).collect(),
+        }
+    }
+
+    /// What is in this and not in `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            addresses: self.addresses.difference(&other.addresses).copied().collect(),
+            ports: self.ports.difference(&other.ports).copied().collect(),
+        }
+    }
+}
+
+/// A port that is set.
+pub(super) fn port_number(value: &Value) -> Option<u16> {
+    let number = value.as_u64().filter(|number| *number != 0)?;
+    u16::try_from(number).ok()
+}
+
+/// What a write has taken so far. Dropped, it is all given back; kept, what the write no longer needs is.
+pub(super) struct Taking {
+    ledger: Arc<Ledger>,
+    dry_run: bool,
+    taken: Held,
+    released: Held,
+}
+
+impl Taking {
+    /// Takes an address. A dry run only looks whether it is in range.
+    pub fn address(&mut self, address: IpAddr) -> Result<(), AddressError> {
+        let mut state = self.ledger.state.lock();
+        let range = state.range_of(address).ok_or(AddressError::OtherRange)?;
+        if !self.dry_run {
+            range.take(address)?;
+            self.taken.addresses.insert(address);
+        }
+        Ok(())
+    }
+
+    /// Takes some address of a family.
+    pub fn any_address(&mut self, family: Family) -> Result<IpAddr, AddressError> {
+        let mut state = self.ledger.state.lock();
+        let range = state.ranges.iter_mut().find(|range| range.family() == family);
+        let address = range.ok_or(AddressError::OtherRange)?.take_any(random())?;
+        self.taken.addresses.insert(address);
+        Ok(address)
+    }
+
+    /// Takes a port.
+    pub fn port(&mut self, port: u16) -> Result<(), PortError> {
+        if self.taken.ports.contains(&port) {
+            return Err(PortError::Taken);
+        }
+        self.ledger.state.lock().ports.take(port, self.dry_run)?;
+        self.taken.ports.insert(port);
+        Ok(())
+    }
+
+    /// Takes some port.
+    pub fn any_port(&mut self) -> Result<u16, PortError> {
+        let port = self.ledger.state.lock().ports.take_any(random())?;
+        self.taken.ports.insert(port);
+        Ok(port)
+    }
+
+    /// Says what is to be given back once the write has happened.
+    pub fn release_after(&mut self, held: Held) {
+        self.released = held;
+    }
+}
+
+impl Pending for Taking {
+    fn keep(mut self: Box<Self>) {
+        self.taken = Held::default();
+        self.ledger.release(&self.released);
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        self.ledger.release(&self.taken);
+    }
+}
+
+/// Where to begin to look. Without random numbers everyone begins at the beginning, which is right too.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => u128::from_le_bytes(bytes),
+        Err(_) => 0,
+    }
+}

@@ -1,10 +1,12 @@
 //! A cluster in a box for tests: network namespaces, images, real kubectl.
 
 mod kubectl;
+pub mod net;
 mod server;
 mod wait;
 
 pub use kubectl::{Kubectl, Output};
+pub use net::{Lan, NodeNet};
 pub use server::{Server, ServerBuilder};
 pub use wait::eventually;
 

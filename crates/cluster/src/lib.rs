@@ -5,7 +5,9 @@ pub mod certificates;
 pub mod data_dir;
 pub mod execute;
 pub mod join;
+pub mod masters;
 pub mod reconcile;
+pub mod shared;
 pub mod token;
 
 pub use data_dir::{DataDir, DataDirError};

@@ -2,6 +2,7 @@
 
 mod cli;
 mod logging;
+mod node;
 mod server;
 mod signals;
 mod version;

@@ -1,6 +1,7 @@
 //! Everything a server needs to be one: authorities, certificates, keys, kubeconfigs. Made, kept and renewed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -36,7 +37,7 @@ pub struct NodeNames {
 #[derive(Debug)]
 pub struct ServerPki {
     /// Signs servers and clients.
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     /// Signs front proxies: what comes from them with a user's name in its headers is believed.
     pub front_proxy_authority: Authority,
     /// Signs service-account tokens.
@@ -126,7 +127,7 @@ impl ServerPki {
             leaves.kubeconfig(&authority, file, &profile, &wanted.server_url)?;
         }
         Ok(Self {
-            authority,
+            authority: Arc::new(authority),
             front_proxy_authority,
             service_account_key,
             serving,

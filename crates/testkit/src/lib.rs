@@ -1,11 +1,15 @@
 //! A cluster in a box for tests: network namespaces, images, real kubectl.
 
+mod cgroups;
+pub mod image;
 mod kubectl;
+mod machine;
 pub mod net;
 mod server;
 mod wait;
 
 pub use kubectl::{Kubectl, Output};
+pub use machine::{ADDRESS, Machine};
 pub use net::{Lan, NodeNet};
 pub use server::{Server, ServerBuilder};
 pub use wait::eventually;

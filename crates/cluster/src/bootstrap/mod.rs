@@ -16,6 +16,7 @@ use serde_json::Value;
 pub use aggregate::aggregated_rules;
 
 use crate::reconcile::Policy;
+use crate::shared::Shared;
 use crate::token::BootstrapToken;
 
 /// What the objects of a cluster depend on.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub service_cidrs: Vec<String>,
     /// The address of the `kubernetes` Service, first of the first service range.
     pub service_address: IpAddr,
+    /// What every node must know.
+    pub shared: Shared,
     /// Where the API server is reached by other machines; a loopback address makes no endpoint.
     pub advertise_address: IpAddr,
     /// On which port.
@@ -96,6 +99,12 @@ mod tests {
         Settings {
             service_cidrs: vec![String::from("10.43.0.0/16")],
             service_address: "10.43.0.1".parse().expect("an address"),
+            shared: Shared {
+                cluster_cidr: "10.42.0.0/16".parse().expect("a range"),
+                service_cidr: "10.43.0.0/16".parse().expect("a range"),
+                cluster_dns: "10.43.0.10".parse().expect("an address"),
+                cluster_domain: String::from("cluster.local"),
+            },
             advertise_address: "192.0.2.1".parse().expect("an address"),
             port: 6443,
             client_authority: String::from("A"),
@@ -120,21 +129,23 @@ mod tests {
             counts,
             [
                 ("apiservices", 21),
-                // Three are for joining nodes.
-                ("clusterrolebindings", 50 + 3),
+                // Four are for nodes.
+                ("clusterrolebindings", 50 + 4),
                 ("clusterroles", 69),
-                ("configmaps", 2),
+                // Nodes read one of them.
+                ("configmaps", 2 + 1),
                 ("endpoints", 1),
                 ("endpointslices", 1),
                 ("flowschemas", 11),
                 ("namespaces", 4),
                 ("priorityclasses", 2),
                 ("prioritylevelconfigurations", 8),
-                ("rolebindings", 7),
-                ("roles", 7),
+                ("rolebindings", 7 + 1),
+                ("roles", 7 + 1),
                 ("secrets", 1),
                 ("servicecidrs", 1),
-                ("services", 1),
+                // `kubernetes`, and cluster DNS, which upstream leaves to an add-on.
+                ("services", 1 + 1),
             ]
         );
     }

@@ -1,5 +1,7 @@
 //! Namespaces, priority classes, the `kubernetes` Service and what extension API servers need to know.
 
+use std::net::IpAddr;
+
 use meta::GroupVersionResource;
 use serde_json::{Value, json};
 
@@ -18,6 +20,7 @@ const ENDPOINT_SLICES: GroupVersionResource =
 pub(super) const CONFIG_MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
 
 const SERVICE_PORT: u16 = 443;
+const DNS_PORT: u16 = 53;
 
 pub(super) fn namespaces() -> Vec<Wanted> {
     ["default", "kube-node-lease", "kube-public", "kube-system"]
@@ -101,11 +104,45 @@ pub(super) fn services(settings: &Settings) -> Vec<Wanted> {
     let mut all = vec![
         range,
         Wanted::new(SERVICES, Policy::Fields(&["spec/ports"]), service),
+        Wanted::new(
+            SERVICES,
+            Policy::CreateOnly,
+            dns_service(settings.shared.cluster_dns),
+        ),
     ];
     if !settings.advertise_address.is_loopback() && !settings.advertise_address.is_unspecified() {
         all.extend(endpoints(settings));
     }
     all
+}
+
+/// Cluster DNS under the name that tools know. It has no selector: the nodes themselves answer.
+fn dns_service(address: IpAddr) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kube-dns",
+            "namespace": "kube-system",
+            "labels": {
+                "k8s-app": "kube-dns",
+                "kubernetes.io/cluster-service": "true",
+                "kubernetes.io/name": "CoreDNS",
+            },
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ipFamilies": [family(address.is_ipv6())],
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "ports": [
+                {"name": "dns", "protocol": "UDP", "port": DNS_PORT, "targetPort": DNS_PORT},
+                {"name": "dns-tcp", "protocol": "TCP", "port": DNS_PORT, "targetPort": DNS_PORT},
+            ],
+        },
+    })
 }
 
 fn endpoints(settings: &Settings) -> [Wanted; 2] {

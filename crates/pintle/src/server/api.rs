@@ -16,6 +16,7 @@ use auth::x509::{ChainVerifier, X509Authenticator};
 use auth::{AuthenticationError, Authenticator, Authorizer, FirstAuthenticator, FirstAuthorizer};
 use client::controller::Chain;
 use cluster::bootstrap::Settings;
+use cluster::token::BootstrapToken;
 use jiff::Timestamp;
 use meta::Status;
 use pki::ServerPki;
@@ -143,17 +144,19 @@ impl Assembled {
         &self,
         options: &ServerOptions,
         pki: &ServerPki,
+        token: BootstrapToken,
         clients: &Clients,
         is_new: bool,
     ) -> Result<(), StartError> {
         let settings = Settings {
             service_cidrs: vec![options.service_cidr.to_string()],
             service_address: options.kubernetes_address(),
+            shared: options.shared(),
             advertise_address: options.advertise_address(),
             port: options.https_listen_port,
             client_authority: pki.authority.certificate().to_pem(),
             front_proxy_authority: pki.front_proxy_authority.certificate().to_pem(),
-            join_token: None,
+            join_token: Some(token),
             now: Timestamp::now(),
         };
         let wanted = cluster::bootstrap::wanted(&settings);

@@ -8,6 +8,7 @@ use pki::{Layout, ServerPki, Wanted};
 
 use super::error::StartError;
 use super::options::ServerOptions;
+use crate::node::machine;
 
 /// Makes every key and certificate that is missing or due.
 pub(super) fn ensure(options: &ServerOptions) -> Result<ServerPki, StartError> {
@@ -19,23 +20,14 @@ pub(super) fn ensure(options: &ServerOptions) -> Result<ServerPki, StartError> {
 
 fn wanted(options: &ServerOptions) -> Wanted {
     let mut names = options.tls_san.clone();
-    names.extend(host_name());
+    names.extend(machine::host_name());
     names.push(options.advertise_address().to_string());
     let services = [options.kubernetes_address()];
     Wanted {
         names: Wanted::server_names(&options.cluster_domain, &services, &names),
         server_url: options.local_url(),
-        node: None,
+        node: (!options.disable_agent).then(|| options.node.names()),
     }
-}
-
-/// This machine's name, if it can be read.
-pub(super) fn host_name() -> Option<String> {
-    nix::unistd::gethostname()
-        .ok()?
-        .into_string()
-        .ok()
-        .map(|name| name.to_lowercase())
 }
 
 /// The certificate the API is served with; it can be replaced while the server runs.

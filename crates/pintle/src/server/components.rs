@@ -32,6 +32,18 @@ pub(super) fn start(
             cluster_cidr: options.cluster_cidr,
         };
         tasks.spawn(controllers::run_all(context, settings));
+        tasks.spawn(cluster::certificates::run(
+            clients.controller("certificate-controller"),
+            pki.authority.clone(),
+            shutdown.clone(),
+        ));
+        let own = (!options.disable_agent).then(|| options.node.name());
+        tasks.spawn(cluster::masters::run(
+            clients.server(),
+            own,
+            options.control_plane_taint,
+            shutdown.clone(),
+        ));
     }
     if !options.disable_scheduler {
         let client = clients.component("system:kube-scheduler", "kube-scheduler");

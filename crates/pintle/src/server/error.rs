@@ -1,7 +1,7 @@
 //! Why a server does not start; each says what to do about it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,18 @@ pub enum StartError {
         #[source]
         source: pki::PkiError,
     },
+    /// The token with which nodes join is none.
+    #[error(
+        "the token cannot be used; give another --token, or remove the file node-token to have a new one made"
+    )]
+    Token {
+        /// Why.
+        #[source]
+        source: cluster::token::TokenError,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Randomness,
     /// An authenticator cannot be set up.
     #[error("authentication cannot be set up: {0}")]
     Authentication(String),
@@ -80,6 +92,14 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// From an error of reading or writing keys, certificates and tokens.
+    pub(super) fn pki(path: &Path) -> impl Fn(pki::PkiError) -> Self {
+        move |source| Self::Pki {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// From an error of opening the store.
     pub(super) fn store<E>(path: PathBuf) -> impl FnOnce(E) -> Self
     where

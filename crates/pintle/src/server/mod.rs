@@ -9,6 +9,7 @@ mod documents;
 mod error;
 mod followers;
 mod hooks;
+mod join_token;
 mod lookups;
 mod networks;
 mod options;
@@ -66,7 +67,8 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let serving = tokio::spawn(server.run(listener));
 
     let clients = Clients::new(service.api.clone());
-    service.bootstrap(&options, &pki, &clients, is_new).await?;
+    let token = join_token::ensure(options.token.as_deref(), &data_dir, &pki)?;
+    service.bootstrap(&options, &pki, token, &clients, is_new).await?;
     let tasks = TaskTracker::new();
     components::start(&options, &pki, &clients, &tasks, &shutdown);
     ready::announce(&options, started)?;

@@ -1,10 +1,14 @@
 //! Options of `pintle server`, named after k3s and upstream.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use cluster::masters::TaintMode;
+use cluster::shared::Shared;
 use ipnet::Ipv4Net;
+
+use crate::node::{NodeOptions, machine};
 
 /// Options of `pintle server`.
 #[derive(Debug, Clone, Args)]
@@ -44,9 +48,18 @@ pub struct ServerOptions {
     /// Ports of Services of type NodePort.
     #[arg(long, default_value = "30000-32767", value_name = "FROM-TO")]
     pub service_node_port_range: PortRange,
+    /// Address of cluster DNS; default: the tenth Service address.
+    #[arg(long, value_name = "IP")]
+    pub cluster_dns: Option<IpAddr>,
     /// Domain of Services.
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
     pub cluster_domain: String,
+    /// The token with which nodes join; default: made at the first start and kept in `node-token`.
+    #[arg(long, value_name = "TOKEN", env = "PINTLE_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// When masters are tainted against ordinary workloads: auto (while there is a Ready worker), always, never.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub control_plane_taint: TaintMode,
     /// Issuer of service account tokens; the first signs, all are believed.
     #[arg(
         long,
@@ -67,6 +80,9 @@ pub struct ServerOptions {
     /// Do not run the scheduler.
     #[arg(long)]
     pub disable_scheduler: bool,
+    /// Of the node this machine is, unless the agent is disabled.
+    #[command(flatten)]
+    pub node: NodeOptions,
 }
 
 impl ServerOptions {
@@ -103,6 +119,25 @@ impl ServerOptions {
             .into()
     }
 
+    /// The address of cluster DNS: as told, else the tenth of the range, or its last if it is that small.
+    pub fn dns_address(&self) -> IpAddr {
+        let hosts = || self.service_cidr.hosts();
+        let tenth = hosts().nth(9).or_else(|| hosts().last()).map(IpAddr::from);
+        self.cluster_dns
+            .or(tenth)
+            .unwrap_or_else(|| self.kubernetes_address())
+    }
+
+    /// What every node must know of this cluster.
+    pub fn shared(&self) -> Shared {
+        Shared {
+            cluster_cidr: self.cluster_cidr,
+            service_cidr: self.service_cidr,
+            cluster_dns: self.dns_address(),
+            cluster_domain: self.cluster_domain.clone(),
+        }
+    }
+
     /// Where other machines reach this server: as told, else the address it listens on, else the one that leads to the
     /// default route; a machine without one is alone with its loopback.
     pub fn advertise_address(&self) -> IpAddr {
@@ -110,17 +145,9 @@ impl ServerOptions {
         let bound = (!self.bind_address.is_unspecified()).then_some(self.bind_address);
         self.advertise_address
             .or(bound)
-            .or_else(address_of_default_route)
+            .or_else(machine::address_of_default_route)
             .unwrap_or(loopback)
     }
-}
-
-/// The address this machine would send from. Connecting a datagram socket sends nothing.
-fn address_of_default_route() -> Option<IpAddr> {
-    // An address for documentation (RFC 5737): any that is not local does.
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }
 
 /// An inclusive range of ports.

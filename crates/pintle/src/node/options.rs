@@ -1,0 +1,70 @@
+//! Options of a machine that works as a node; `pintle server` and `pintle agent` share them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use pki::{AlternativeNames, NodeNames};
+
+use super::machine;
+
+/// Options of a node, named after k3s and upstream.
+#[derive(Debug, Clone, Args)]
+pub struct NodeOptions {
+    /// Name of the node; default: this machine's host name.
+    #[arg(long, value_name = "NAME", env = "PINTLE_NODE_NAME")]
+    pub node_name: Option<String>,
+    /// Address of the node; default: that of the default route.
+    #[arg(long, value_name = "IP", env = "PINTLE_NODE_IP")]
+    pub node_ip: Option<IpAddr>,
+    /// Labels the node registers with.
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub node_label: Vec<String>,
+    /// Taints the node registers with.
+    #[arg(long, value_name = "KEY=VALUE:EFFECT", value_delimiter = ',')]
+    pub node_taint: Vec<String>,
+    /// The machine's resolver configuration, for pods that do not use cluster DNS and for names outside the cluster.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/resolv.conf",
+        env = "PINTLE_RESOLV_CONF"
+    )]
+    pub resolv_conf: PathBuf,
+    /// The cgroup under which pods get theirs; nodes that share a machine need different ones.
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub cgroup_root: String,
+    /// A CRI runtime that runs already, instead of a containerd of pintle's own.
+    #[arg(long, value_name = "SOCKET")]
+    pub container_runtime_endpoint: Option<String>,
+    /// The port of the kubelet's API.
+    #[arg(long, value_name = "PORT", default_value_t = 10250)]
+    pub kubelet_port: u16,
+}
+
+impl NodeOptions {
+    /// The node's name.
+    pub fn name(&self) -> String {
+        self.node_name
+            .clone()
+            .or_else(machine::host_name)
+            .unwrap_or_else(|| String::from("localhost"))
+    }
+
+    /// The node's address: as told, else the one that leads to the default route; a machine without one is alone with its
+    /// loopback.
+    pub fn ip(&self) -> IpAddr {
+        self.node_ip
+            .or_else(machine::address_of_default_route)
+            .unwrap_or_else(|| IpAddr::from([127, 0, 0, 1]))
+    }
+
+    /// Under which names the kubelet is reached.
+    pub fn names(&self) -> NodeNames {
+        let mut names = AlternativeNames::default();
+        let name = self.name();
+        names.add(&name);
+        names.add(&self.ip().to_string());
+        NodeNames { name, names }
+    }
+}

@@ -1,0 +1,55 @@
+//! Images for tests, made from the machine's static busybox: nothing is pulled.
+
+use std::path::Path;
+use std::process::Command;
+
+use kubelet::image::layout::{Entry, ImageLayout};
+
+/// The program all images are made of.
+const BUSYBOX: &str = "/bin/busybox";
+
+/// Writes an image with the usual small commands as an archive. A web server in it finds its name at `/www/index.html`.
+pub fn write(reference: &str, archive: &Path) {
+    let mut files = vec![
+        Entry::folder("tmp", 0o1777),
+        Entry::file(
+            "etc/passwd",
+            b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n".as_slice(),
+            0o644,
+        ),
+        Entry::file("etc/group", b"root:x:0:\nnogroup:x:65534:\n".as_slice(), 0o644),
+        Entry::file("www/index.html", format!("{reference}\n").into_bytes(), 0o644),
+        Entry::file(
+            "bin/busybox",
+            std::fs::read(BUSYBOX).expect("busybox-static is installed"),
+            0o755,
+        ),
+    ];
+    files.extend(
+        commands()
+            .lines()
+            .filter(|name| *name != "busybox")
+            .map(|name| Entry::link(format!("bin/{name}"), "busybox")),
+    );
+    ImageLayout {
+        reference: reference.to_owned(),
+        command: words(&["httpd", "-f", "-p", "8080", "-h", "/www"]),
+        environment: words(&["PATH=/bin"]),
+        files,
+        ..ImageLayout::default()
+    }
+    .write_to(archive)
+    .expect("the image can be written");
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn commands() -> String {
+    let list = Command::new(BUSYBOX)
+        .arg("--list")
+        .output()
+        .expect("busybox runs");
+    String::from_utf8(list.stdout).expect("names of commands are text")
+}

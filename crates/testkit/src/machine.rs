@@ -1,0 +1,125 @@
+//! A machine of a test's own, in namespaces: its processes, mounts and network vanish with it.
+//!
+//! The test program starts itself again inside `unshare`, for just the one test. The network has no way out. When the
+//! inner test program ends, the kernel ends every process it left; only cgroups must be swept from outside.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use tempfile::TempDir;
+
+use crate::cgroups;
+
+/// Set inside: the folder of the machine.
+const INSIDE: &str = "PINTLE_TEST_MACHINE";
+/// Paths of sockets are short, so folders must be.
+const FOLDER_PREFIX: &str = "pintle-m-";
+/// After that many seconds a test is ended from outside.
+const LIMIT_SECONDS: &str = "420";
+/// Where every node of the real machine would keep things under the same names.
+const PRIVATE: [&str; 5] = [
+    "/run/netns",
+    "/var/lib/cni",
+    "/var/log/pods",
+    "/var/log/containers",
+    "/var/lib/kubelet",
+];
+
+/// The address of the machine on its network, which leads nowhere.
+pub const ADDRESS: &str = "172.31.0.1";
+
+/// A machine that is alone in the world.
+#[derive(Debug)]
+pub struct Machine {
+    folder: PathBuf,
+}
+
+impl Machine {
+    /// Runs `test` on a machine of its own. To be called by a test function with a closure and nothing else.
+    pub fn run<F: FnOnce(&Self)>(test: F) {
+        match std::env::var_os(INSIDE) {
+            Some(folder) => {
+                let machine = Self {
+                    folder: folder.into(),
+                };
+                machine.prepare();
+                test(&machine);
+            }
+            None => outside(&test_name::<F>()),
+        }
+    }
+
+    /// A folder that goes with the machine.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Under which cgroup, in every hierarchy, this machine's pods are to be. `node` tells nodes of one machine apart.
+    pub fn cgroup(&self, node: &str) -> String {
+        format!("/{}/{node}", cgroups::name(&self.folder))
+    }
+
+    fn prepare(&self) {
+        for folder in PRIVATE {
+            std::fs::create_dir_all(folder).expect("root can make folders");
+            let flags = MsFlags::empty();
+            mount(Some("tmpfs"), folder, Some("tmpfs"), flags, None::<&str>).expect("root can mount");
+        }
+        run("ip", "link set lo up");
+        run("ip", "link add lan0 type bridge");
+        run("ip", &format!("address add {ADDRESS}/24 dev lan0"));
+        run("ip", "link set lan0 up");
+        // Nobody is there: what no rule rewrites dies here.
+        run("ip", "route add default via 172.31.0.254 dev lan0");
+    }
+}
+
+/// The name by which the test program knows the test that `F` was written in.
+fn test_name<F>() -> String {
+    let path = std::any::type_name::<F>();
+    let path = path.strip_suffix("::{{closure}}").unwrap_or(path);
+    path.split_once("::").map_or(path, |(_, name)| name).to_owned()
+}
+
+fn outside(name: &str) {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "tests with real containers need root"
+    );
+    let folder = TempDir::with_prefix(FOLDER_PREFIX).expect("a folder for the test can be made");
+    let output = Command::new("timeout")
+        .args(["--kill-after=5", LIMIT_SECONDS, "unshare"])
+        .args([
+            "--net",
+            "--mount",
+            "--uts",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ])
+        // Somebody must reap what containers leave; a shell does.
+        .args(["--", "sh", "-c", "\"$@\"; exit $?", "sh"])
+        .arg(std::env::current_exe().expect("a test knows its own path"))
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, folder.path())
+        .output()
+        .expect("timeout, unshare and sh are there");
+    cgroups::sweep(folder.path());
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "on the machine ({:?}):\n{text}",
+        output.status
+    );
+}
+
+/// Runs a program with arguments that hold no spaces; fails unless it succeeds.
+pub(crate) fn run(program: &str, arguments: &str) {
+    let status = Command::new(program)
+        .args(arguments.split(' '))
+        .status()
+        .expect("the program is installed");
+    assert!(status.success(), "{program} {arguments}: {status}");
+}

@@ -5,6 +5,17 @@ use std::process::Command;
 
 use kubelet::image::layout::{Entry, ImageLayout};
 
+/// The images every node under test has: two versions of a web server on port 8080 that says its own name.
+pub const TEST_IMAGES: [&str; 2] = ["localhost/web:1", "localhost/web:2"];
+
+/// Writes [`TEST_IMAGES`] into a folder as archives.
+pub fn put_all(folder: &Path) {
+    std::fs::create_dir_all(folder).expect("the folder can be made");
+    for (number, reference) in TEST_IMAGES.iter().enumerate() {
+        write(reference, &folder.join(format!("{number}.tar")));
+    }
+}
+
 /// The program all images are made of.
 const BUSYBOX: &str = "/bin/busybox";
 

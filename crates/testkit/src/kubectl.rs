@@ -6,12 +6,16 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::net::NodeNet;
+
 /// kubectl, pointed at a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Kubectl {
     kubeconfig: PathBuf,
     /// A home of its own: kubectl keeps caches of discovery there.
     home: PathBuf,
+    /// The network it works in, if not the test's.
+    node: Option<NodeNet>,
 }
 
 /// What a call said.
@@ -31,11 +35,24 @@ impl Kubectl {
         Self {
             kubeconfig: kubeconfig.to_owned(),
             home: home.to_owned(),
+            node: None,
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(crate::project().join(".tools/kubectl"));
+    /// The same on a node of a network.
+    #[must_use]
+    pub fn on(mut self, node: NodeNet) -> Self {
+        self.node = Some(node);
+        self
+    }
+
+    /// The command, not run yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let program = crate::project().join(".tools/kubectl");
+        let mut command = match &self.node {
+            Some(node) => node.command(program),
+            None => Command::new(program),
+        };
         command
             .args(arguments)
             .env("KUBECONFIG", &self.kubeconfig)

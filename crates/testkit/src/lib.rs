@@ -9,7 +9,7 @@ mod server;
 mod wait;
 
 pub use kubectl::{Kubectl, Output};
-pub use machine::{ADDRESS, Machine};
+pub use machine::Machine;
 pub use net::{Lan, NodeNet};
 pub use server::{Server, ServerBuilder};
 pub use wait::eventually;

@@ -10,6 +10,7 @@ use nix::mount::{MsFlags, mount};
 use tempfile::TempDir;
 
 use crate::cgroups;
+use crate::net::Lan;
 
 /// Set inside: the folder of the machine.
 const INSIDE: &str = "PINTLE_TEST_MACHINE";
@@ -26,13 +27,10 @@ const PRIVATE: [&str; 5] = [
     "/var/lib/kubelet",
 ];
 
-/// The address of the machine on its network, which leads nowhere.
-pub const ADDRESS: &str = "172.31.0.1";
-
 /// A machine that is alone in the world.
-#[derive(Debug)]
 pub struct Machine {
     folder: PathBuf,
+    lan: Lan,
 }
 
 impl Machine {
@@ -40,11 +38,11 @@ impl Machine {
     pub fn run<F: FnOnce(&Self)>(test: F) {
         match std::env::var_os(INSIDE) {
             Some(folder) => {
-                let machine = Self {
+                prepare();
+                test(&Self {
                     folder: folder.into(),
-                };
-                machine.prepare();
-                test(&machine);
+                    lan: Lan::new(),
+                });
             }
             None => outside(&test_name::<F>()),
         }
@@ -55,23 +53,22 @@ impl Machine {
         &self.folder
     }
 
-    /// Under which cgroup, in every hierarchy, this machine's pods are to be. `node` tells nodes of one machine apart.
+    /// The network between its nodes.
+    pub fn lan(&self) -> &Lan {
+        &self.lan
+    }
+
+    /// Under which cgroup, in every hierarchy, a node's pods are to be.
     pub fn cgroup(&self, node: &str) -> String {
         format!("/{}/{node}", cgroups::name(&self.folder))
     }
+}
 
-    fn prepare(&self) {
-        for folder in PRIVATE {
-            std::fs::create_dir_all(folder).expect("root can make folders");
-            let flags = MsFlags::empty();
-            mount(Some("tmpfs"), folder, Some("tmpfs"), flags, None::<&str>).expect("root can mount");
-        }
-        run("ip", "link set lo up");
-        run("ip", "link add lan0 type bridge");
-        run("ip", &format!("address add {ADDRESS}/24 dev lan0"));
-        run("ip", "link set lan0 up");
-        // Nobody is there: what no rule rewrites dies here.
-        run("ip", "route add default via 172.31.0.254 dev lan0");
+fn prepare() {
+    for folder in PRIVATE {
+        std::fs::create_dir_all(folder).expect("root can make folders");
+        let flags = MsFlags::empty();
+        mount(Some("tmpfs"), folder, Some("tmpfs"), flags, None::<&str>).expect("root can mount");
     }
 }
 
@@ -113,13 +110,4 @@ fn outside(name: &str) {
         "on the machine ({:?}):\n{text}",
         output.status
     );
-}
-
-/// Runs a program with arguments that hold no spaces; fails unless it succeeds.
-pub(crate) fn run(program: &str, arguments: &str) {
-    let status = Command::new(program)
-        .args(arguments.split(' '))
-        .status()
-        .expect("the program is installed");
-    assert!(status.success(), "{program} {arguments}: {status}");
 }

@@ -10,12 +10,15 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::kubectl::Kubectl;
+use crate::machine::Machine;
+use crate::net::NodeNet;
 
 /// How a server is to be started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServerBuilder {
     folder: Arc<TempDir>,
     arguments: Vec<String>,
+    node: Option<NodeNet>,
 }
 
 impl Default for ServerBuilder {
@@ -24,6 +27,7 @@ impl Default for ServerBuilder {
         Self {
             folder: Arc::new(folder),
             arguments: Vec::new(),
+            node: None,
         }
     }
 }
@@ -35,6 +39,24 @@ impl ServerBuilder {
             "--disable-agent",
             "--bind-address=127.0.0.1",
             "--https-listen-port=0",
+        ])
+    }
+
+    /// A master that also works, on a machine of the test's own. It knows the images [`crate::image::TEST_IMAGES`].
+    pub fn node(machine: &Machine, name: &str) -> Self {
+        let node = machine.lan().node(name);
+        let (ip, cgroup) = (node.ip(), machine.cgroup(name));
+        let folder = TempDir::with_prefix_in("s", machine.folder()).expect("a folder can be made");
+        let builder = Self {
+            folder: Arc::new(folder),
+            arguments: Vec::new(),
+            node: Some(node),
+        };
+        crate::image::put_all(&builder.data_dir().join("images"));
+        builder.with(&[
+            &format!("--node-name={name}"),
+            &format!("--node-ip={ip}"),
+            &format!("--cgroup-root={cgroup}"),
         ])
     }
 
@@ -53,7 +75,10 @@ impl ServerBuilder {
 
     /// The command line.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(crate::binary());
+        let mut command = match &self.node {
+            Some(node) => node.command(crate::binary()),
+            None => Command::new(crate::binary()),
+        };
         command
             .arg("server")
             .arg("--data-dir")
@@ -105,7 +130,11 @@ pub struct Server {
 impl Server {
     /// kubectl as administrator.
     pub fn kubectl(&self) -> Kubectl {
-        Kubectl::new(&self.kubeconfig, self.builder.folder.path())
+        let kubectl = Kubectl::new(&self.kubeconfig, self.builder.folder.path());
+        match &self.builder.node {
+            Some(node) => kubectl.on(node.clone()),
+            None => kubectl,
+        }
     }
 
     /// The administrator's kubeconfig.

@@ -15,6 +15,11 @@ const SCHEDULED: &str = "PodScheduled";
 /// The conditions the kubelet keeps; all others are someone else's and stay.
 const OWN: [&str; 5] = [SANDBOX, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED];
 
+/// Whether the kubelet keeps the condition of this type.
+pub fn is_own_condition(kind: &str) -> bool {
+    OWN.contains(&kind)
+}
+
 /// Whether a condition holds, and why not.
 struct Finding {
     holds: bool,

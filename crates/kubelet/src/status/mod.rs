@@ -18,10 +18,12 @@ use crate::plan::{Memory, Observed, Plan};
 use crate::pod::PodToRun;
 use crate::pod::qos::QosClass;
 
+pub use condition::is_own_condition;
+pub use phase::is_last as is_last_phase;
 pub use terminated::terminated;
 
 /// How long a failure to start shows as itself before it shows as waiting for the next try.
-const FRESH: Duration = Duration::from_secs(1);
+pub const FRESH: Duration = Duration::from_secs(1);
 
 /// Everything a status depends on.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ mod node;
 mod plan;
 mod pod;
 mod publish;
+pub mod server;
 mod source;
 mod status;
 #[cfg(test)]

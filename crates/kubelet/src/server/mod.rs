@@ -1,0 +1,20 @@
+//! The kubelet's own server: logs, exec, attach, port-forward, and what is known of the node's pods, over HTTPS.
+//!
+//! Who asks is found out from a client certificate or, by a TokenReview, from a bearer token; whether they may, from a
+//! SubjectAccessReview on `nodes/proxy` and its finer parts. Streams to containers are handed through to the streaming
+//! server of the container runtime byte for byte.
+
+mod access;
+mod container;
+mod handle;
+mod listen;
+mod log;
+mod query;
+mod reply;
+mod route;
+mod settings;
+mod view;
+
+pub use listen::{Server, ServerError};
+pub use settings::{FixedCertificate, Settings};
+pub use view::NodeView;

@@ -1,9 +1,12 @@
 //! The binary: command line, configuration, wiring, signals.
 
 mod cli;
+mod component;
+mod flags;
 mod logging;
 mod node;
 mod server;
+mod settings;
 mod signals;
 mod version;
 

@@ -1,6 +1,7 @@
-//! Writes the type table of the `schema` crate and the default roles from Kubernetes' published data, or compares them with
-//! what is there.
+//! Writes the type table of the `schema` crate, the default roles and the tables of flags from Kubernetes' published data, or
+//! compares them with what is there.
 
+mod flags;
 mod names;
 mod openapi;
 mod published;
@@ -17,6 +18,7 @@ use crate::Error;
 /// Where the generated files stand, from the workspace's folder.
 const OUTPUT: &str = "crates/schema/src/generated";
 const ROLES: &str = "crates/cluster/src/bootstrap/default_roles.json";
+const FLAGS: &str = "crates/pintle/src/flags/generated.rs";
 
 /// Generated files: name and text.
 type Files = BTreeMap<String, String>;
@@ -33,7 +35,9 @@ pub fn write(reference: &Path, workspace: &Path) -> Result<(), Error> {
     for (name, text) in &files {
         fs::write(folder.join(name), text)?;
     }
-    fs::write(workspace.join(ROLES), default_roles(reference)?)?;
+    for (path, text) in single_files(reference)? {
+        fs::write(workspace.join(path), text)?;
+    }
     Ok(())
 }
 
@@ -52,8 +56,10 @@ pub fn check(reference: &Path, workspace: &Path) -> Result<(), Error> {
             .map(String::as_str)
             .filter(|name| !expected.contains_key(*name)),
     );
-    if read(&workspace.join(ROLES))? != default_roles(reference)? {
-        stale.push(ROLES);
+    for (path, text) in single_files(reference)? {
+        if read(&workspace.join(path))? != text {
+            stale.push(path);
+        }
     }
     if stale.is_empty() {
         Ok(())
@@ -75,8 +81,15 @@ fn generate(reference: &Path) -> Result<Files, Error> {
     Ok(files)
 }
 
-fn default_roles(reference: &Path) -> Result<String, Error> {
-    roles::render(&read(&reference.join("rbac-1.36.2.json"))?)
+/// Generated files that stand alone: path and text.
+fn single_files(reference: &Path) -> Result<[(&'static str, String); 2], Error> {
+    Ok([
+        (ROLES, roles::render(&read(&reference.join("rbac-1.36.2.json"))?)?),
+        (
+            FLAGS,
+            flags::render(&read(&reference.join("flags-1.36.2.json"))?)?,
+        ),
+    ])
 }
 
 fn read(path: &Path) -> Result<String, Error> {

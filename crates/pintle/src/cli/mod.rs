@@ -1,12 +1,15 @@
 //! The command line. Names follow k3s and upstream.
 
 mod config_file;
+mod environment;
+mod upstream;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::component::Run;
 use crate::server::{self, ServerOptions};
 
 /// A Kubernetes master node in one binary.
@@ -26,15 +29,28 @@ enum Command {
     Server(Box<ServerOptions>),
     /// Print the version.
     Version,
+    #[command(flatten)]
+    Component(upstream::ComponentCommand),
 }
 
 /// What the command line asks for.
-pub struct Invocation(Cli);
+pub struct Invocation {
+    what: What,
+    verbosity: u8,
+    /// What was given and has no effect: for the log.
+    warnings: Vec<String>,
+}
+
+enum What {
+    Command(Command),
+    Component(Run),
+}
 
 /// Why nothing is run.
+#[derive(Debug)]
 pub enum Exit {
-    /// Help or the version was asked for.
-    Help(clap::Error),
+    /// A text was asked for: help, or the version.
+    Text(String),
     /// The command line or a configuration file is wrong: one line says what.
     Usage(String),
 }
@@ -43,7 +59,7 @@ impl Exit {
     /// Says why, and gives the exit code.
     pub fn print(self) -> ExitCode {
         match self {
-            Self::Help(text) => {
+            Self::Text(text) => {
                 print!("{text}");
                 ExitCode::SUCCESS
             }
@@ -57,19 +73,37 @@ impl Exit {
 
 /// Reads the command line; for commands with `--config`, the file's settings first, so that the command line wins.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Exit> {
-    let arguments = config_file::expand(arguments.into_iter().collect()).map_err(Exit::Usage)?;
-    // A later value of an option replaces an earlier one, in subcommands too.
-    let command = Cli::command().mut_subcommands(|command| command.args_override_self(true));
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some((component, flags)) = upstream::component(&arguments) {
+        return upstream::parse(component, flags);
+    }
+    let command = command();
+    let arguments = config_file::expand(arguments, &command).map_err(Exit::Usage)?;
     let parsed = command
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map(Invocation).map_err(|error| {
-        if error.use_stderr() {
-            Exit::Usage(first_line(&error))
-        } else {
-            Exit::Help(error)
-        }
+    let mut cli = parsed.map_err(|error| match error.use_stderr() {
+        true => Exit::Usage(first_line(&error)),
+        false => Exit::Text(error.to_string()),
+    })?;
+    let warnings = match &mut cli.command {
+        Command::Server(options) => options
+            .apply_upstream_arguments()
+            .map_err(|error| Exit::Usage(error.to_string()))?,
+        _ => Vec::new(),
+    };
+    Ok(Invocation {
+        verbosity: cli.verbose,
+        what: What::Command(cli.command),
+        warnings,
     })
+}
+
+/// The commands, with a variable of the environment for every option. A later value of an option replaces an earlier one,
+/// in subcommands too.
+fn command() -> clap::Command {
+    let command = Cli::command().mut_subcommands(|command| command.args_override_self(true));
+    environment::bind(command)
 }
 
 fn first_line(error: &clap::Error) -> String {
@@ -80,16 +114,28 @@ fn first_line(error: &clap::Error) -> String {
 }
 
 impl Invocation {
-    /// How much the log says.
+    /// How much the log says: 0, 1 or 2.
     pub fn verbosity(&self) -> u8 {
-        self.0.verbose
+        self.verbosity
     }
 
     /// Does it.
     pub fn run(self) -> Result<(), Box<dyn std::error::Error>> {
-        match self.0.command {
-            Command::Server(options) => server::run(*options).map_err(Into::into),
-            Command::Version => {
+        for warning in self.warnings {
+            tracing::warn!("{warning}");
+        }
+        match self.what {
+            What::Component(run) => run.run(),
+            What::Command(command) => command.run(),
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Box<dyn std::error::Error>> {
+        match self {
+            Self::Server(options) => server::run(*options).map_err(Into::into),
+            Self::Version => {
                 println!(
                     "pintle {} (Kubernetes {})",
                     env!("CARGO_PKG_VERSION"),
@@ -97,6 +143,8 @@ impl Invocation {
                 );
                 Ok(())
             }
+            // Their flags are upstream's, so they are read before the others.
+            Self::Component(component) => component.run(),
         }
     }
 }
@@ -105,8 +153,12 @@ impl Invocation {
 mod tests {
     use super::*;
 
+    fn read(arguments: &[&str]) -> Result<Invocation, Exit> {
+        parse(arguments.iter().map(OsString::from))
+    }
+
     fn usage(arguments: &[&str]) -> String {
-        match parse(arguments.iter().map(OsString::from)) {
+        match read(arguments) {
             Err(Exit::Usage(line)) => line,
             _ => panic!("{arguments:?} should be refused"),
         }
@@ -122,5 +174,38 @@ mod tests {
     fn wrong_values_name_the_flag() {
         let line = usage(&["pintle", "server", "--https-listen-port", "x"]);
         assert!(line.contains("--https-listen-port"), "{line}");
+    }
+
+    #[test]
+    fn flags_of_upstreams_components_pass_through() {
+        let with = |argument: &str| {
+            let found = read(&["pintle", "server", argument])?;
+            match found.what {
+                What::Command(Command::Server(options)) => Ok((*options, found.warnings)),
+                _ => panic!("a server was asked for"),
+            }
+        };
+        let (options, _) = with("--kube-apiserver-arg=max-requests-inflight=7").expect("read");
+        assert_eq!(options.api.max_requests_inflight, 7);
+        let (_, warnings) = with("--kube-apiserver-arg=watch-cache=true").expect("read");
+        assert_eq!(warnings.len(), 1);
+        let (_, warnings) = with("--kube-scheduler-arg=kubeconfig=x").expect("read");
+        assert!(warnings[0].contains("part of this process"), "{warnings:?}");
+        for (argument, message) in [
+            ("--kube-apiserver-arg=nonsense=1", "unknown flag: --nonsense"),
+            (
+                "--kube-apiserver-arg=audit-policy-file=x",
+                "--audit-policy-file of kube-apiserver is not served by pintle yet",
+            ),
+            (
+                "--kubelet-arg=max-pods=x",
+                r#"invalid argument "x" for "--max-pods" flag: strconv.ParseInt: parsing "x": invalid syntax"#,
+            ),
+        ] {
+            match with(argument) {
+                Err(Exit::Usage(line)) => assert_eq!(line, message),
+                other => panic!("{argument}: {:?}", other.is_ok()),
+            }
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser};
 use pki::{AlternativeNames, NodeNames};
 
 use super::machine;
+use crate::flags::{self, FlagError, pass};
+use crate::settings::{KubeletSettings, ProxySettings};
 
 /// Options of a node, named after k3s and upstream.
 #[derive(Debug, Clone, Args)]
@@ -40,9 +42,43 @@ pub struct NodeOptions {
     /// The port of the kubelet's API.
     #[arg(long, value_name = "PORT", default_value_t = 10250)]
     pub kubelet_port: u16,
+    /// A flag of upstream's kubelet.
+    #[arg(long, value_name = "FLAG=VALUE")]
+    pub kubelet_arg: Vec<String>,
+    /// A flag of upstream's kube-proxy.
+    #[arg(long, value_name = "FLAG=VALUE")]
+    pub kube_proxy_arg: Vec<String>,
+    /// What the kubelet is told beyond that.
+    #[arg(skip)]
+    pub kubelet: KubeletSettings,
+    /// What the service proxy is told beyond that.
+    #[arg(skip)]
+    pub proxy: ProxySettings,
+}
+
+/// The options as a command line of their own.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Alone {
+    #[command(flatten)]
+    options: NodeOptions,
 }
 
 impl NodeOptions {
+    /// The options of a command line without any.
+    pub fn unset() -> Result<Self, clap::Error> {
+        Alone::try_parse_from::<_, &str>([]).map(|alone| alone.options)
+    }
+
+    /// Gives flags of upstream's components their effect, and says which have none.
+    pub fn apply_upstream_arguments(&mut self) -> Result<Vec<String>, FlagError> {
+        let of_kubelet = std::mem::take(&mut self.kubelet_arg);
+        let of_proxy = std::mem::take(&mut self.kube_proxy_arg);
+        let mut warnings = pass(&flags::kubelet::TREATMENTS, of_kubelet, self)?;
+        warnings.extend(pass(&flags::proxy::TREATMENTS, of_proxy, &mut self.proxy)?);
+        Ok(warnings)
+    }
+
     /// The node's name.
     pub fn name(&self) -> String {
         self.node_name

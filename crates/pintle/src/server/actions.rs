@@ -8,10 +8,10 @@ use builtins::{
     BindPod, EvictPod, IssueToken, ReviewAccess, ReviewRules, ReviewSelf, ReviewToken, WhoseAccess,
 };
 use meta::GroupResource;
-use pki::ServerPki;
 use registry::Action;
 
 use super::options::ServerOptions;
+use super::trust::Trust;
 
 /// Actions by resource and subresource, as the registry wants them.
 pub(super) type Actions = HashMap<(GroupResource, String), Arc<dyn Action>>;
@@ -19,7 +19,7 @@ pub(super) type Actions = HashMap<(GroupResource, String), Arc<dyn Action>>;
 /// All actions of the built-in kinds.
 pub(super) fn all(
     options: &ServerOptions,
-    pki: &ServerPki,
+    trust: &Trust,
     authenticator: &Arc<dyn Authenticator>,
     authorizer: &Arc<dyn Authorizer>,
 ) -> Actions {
@@ -31,7 +31,7 @@ pub(super) fn all(
         );
     };
     let token = IssueToken {
-        key: pki.service_account_key.clone(),
+        key: trust.token_key.clone(),
         issuer: options
             .service_account_issuer
             .first()

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use admission::default_plugins;
 use apiserver::{ApiServer, ApiService, Connectors};
-use auth::always::Masters;
+use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
 use auth::bootstrap_token::BootstrapTokenAuthenticator;
 use auth::in_process::InProcess;
 use auth::node::{NodeAuthorizer, NodeGraph};
 use auth::rbac::{RbacAuthorizer, RbacIndex};
-use auth::request_header::{HeaderNames, RequestHeaderAuthenticator};
+use auth::request_header::RequestHeaderAuthenticator;
 use auth::service_account::{Keyring, ServiceAccountAuthenticator};
+use auth::static_token::StaticTokenAuthenticator;
 use auth::x509::{ChainVerifier, X509Authenticator};
 use auth::{AuthenticationError, Authenticator, Authorizer, FirstAuthenticator, FirstAuthorizer};
 use client::controller::Chain;
@@ -19,7 +20,6 @@ use cluster::bootstrap::Settings;
 use cluster::token::BootstrapToken;
 use jiff::Timestamp;
 use meta::Status;
-use pki::ServerPki;
 use registry::{Plugins, Registry};
 use store::StateStore;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,8 @@ use super::hooks;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
 use super::options::ServerOptions;
+use super::trust::Trust;
+use crate::settings::AuthorizationMode;
 
 /// The API, complete.
 pub(super) struct Assembled {
@@ -42,12 +44,15 @@ pub(super) struct Assembled {
 /// Puts the API over a store together.
 pub(super) async fn assemble(
     options: &ServerOptions,
-    pki: &ServerPki,
+    trust: &Trust,
     store: Arc<dyn StateStore>,
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
     let registry = Registry::start(store, kinds::all()).await.map_err(bootstrap)?;
-    let keys = Arc::new(Keyring::new(pki.service_account_key.clone(), Vec::new()));
+    let keys = Arc::new(Keyring::new(
+        trust.token_key.clone(),
+        trust.other_token_keys.clone(),
+    ));
     let lookups = Arc::new(Lookups(registry.clone()));
 
     let roles = Arc::new(RbacIndex::default());
@@ -58,24 +63,18 @@ pub(super) async fn assemble(
     followers::feed(&registry, graph.clone(), &shutdown)
         .await
         .map_err(bootstrap)?;
-    let authorizer: Arc<dyn Authorizer> = Arc::new(FirstAuthorizer(vec![
-        Arc::new(Masters),
-        Arc::new(NodeAuthorizer(graph)),
-        Arc::new(RbacAuthorizer(roles.clone())),
-    ]));
+    let authorizer = authorization(&options.api.authorization, &graph, &roles);
 
-    let authenticator = authentication(options, pki, keys.clone(), lookups).map_err(authentication_error)?;
+    let authenticator =
+        authentication(options, trust, keys.clone(), lookups).map_err(authentication_error)?;
     let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
     let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
     registry.plug(Plugins {
-        admission: Arc::new(admission::Chain::new(default_plugins(
-            &seen_by_plugins,
-            &authorizer,
-        ))),
+        admission: Arc::new(admission_chain(options, &seen_by_plugins, &authorizer)?),
         hooks: hooks::all(options, &registry, &roles, &authorizer)
             .await
             .map_err(bootstrap)?,
-        actions: actions::all(options, pki, &authenticator, &authorizer),
+        actions: actions::all(options, trust, &authenticator, &authorizer),
     });
     let mut server = ApiServer::new(
         registry.clone(),
@@ -85,14 +84,24 @@ pub(super) async fn assemble(
         crate::version::info(),
     );
     server.issuer = match options.service_account_issuer.first() {
-        Some(issuer) => Some(documents::issuer(issuer, &*keys)?),
+        Some(issuer) => {
+            let keys_at = options.api.service_account_keys_url.as_deref();
+            Some(documents::issuer(issuer, keys_at, &*keys)?)
+        }
         None => None,
     };
     server.connectors = Connectors {
-        nodes: Some(Arc::new(Kubelets::new(registry, pki)?)),
+        nodes: Some(Arc::new(Kubelets::new(
+            registry,
+            trust,
+            &options.api.kubelet_address_types,
+        )?)),
         network: Some(Arc::new(Addresses)),
         services: None,
     };
+    server.flow_control.read_only = options.api.max_requests_inflight;
+    server.flow_control.mutating = options.api.max_mutating_requests_inflight;
+    server.request_timeout = options.api.request_timeout;
     server.server_address = options.listen_address().to_string();
     server.shutdown = shutdown;
     Ok(Assembled {
@@ -100,33 +109,72 @@ pub(super) async fn assemble(
     })
 }
 
+/// Who may do what: the chosen authorizers in their order, behind the one with which a cluster is mended.
+fn authorization(
+    modes: &[AuthorizationMode],
+    graph: &Arc<NodeGraph>,
+    roles: &Arc<RbacIndex>,
+) -> Arc<dyn Authorizer> {
+    let chosen = modes.iter().map(|mode| -> Arc<dyn Authorizer> {
+        match mode {
+            AuthorizationMode::Node => Arc::new(NodeAuthorizer(graph.clone())),
+            AuthorizationMode::Rbac => Arc::new(RbacAuthorizer(roles.clone())),
+            AuthorizationMode::AlwaysAllow => Arc::new(AlwaysAllow),
+            AuthorizationMode::AlwaysDeny => Arc::new(AlwaysDeny),
+        }
+    });
+    let masters: Arc<dyn Authorizer> = Arc::new(Masters);
+    Arc::new(FirstAuthorizer(std::iter::once(masters).chain(chosen).collect()))
+}
+
+/// The default plugins without those that are disabled.
+fn admission_chain(
+    options: &ServerOptions,
+    cluster: &Arc<dyn admission::Cluster>,
+    authorizer: &Arc<dyn Authorizer>,
+) -> Result<admission::Chain, StartError> {
+    let plugins = default_plugins(cluster, authorizer);
+    let is_served = |name: &&String| plugins.iter().any(|plugin| plugin.name() == name.as_str());
+    let enabled = &options.api.enabled_plugins;
+    if let Some(unserved) = enabled.iter().find(|name| !is_served(name)) {
+        return Err(StartError::Plugin(unserved.clone()));
+    }
+    let disabled: Vec<&str> = options.api.disabled_plugins.iter().map(String::as_str).collect();
+    Ok(admission::Chain::new(plugins).without(&disabled))
+}
+
 fn authentication(
     options: &ServerOptions,
-    pki: &ServerPki,
+    trust: &Trust,
     keys: Arc<Keyring>,
     lookups: Arc<Lookups>,
 ) -> Result<Authentication, AuthenticationError> {
     let front_proxy = RequestHeaderAuthenticator {
-        verifier: ChainVerifier::from_pem(&pki.front_proxy_authority.certificate().to_pem())?,
-        allowed_names: vec![String::from("front-proxy-client")],
-        headers: HeaderNames::default(),
+        verifier: ChainVerifier::from_pem(&trust.front_proxy_authority)?,
+        allowed_names: options.api.front_proxy_names.clone(),
+        headers: options.api.front_proxy_headers.clone(),
     };
-    let clients = X509Authenticator(ChainVerifier::from_pem(&pki.authority.certificate().to_pem())?);
+    let clients = X509Authenticator(ChainVerifier::from_pem(&trust.client_authority)?);
     let service_accounts = ServiceAccountAuthenticator::new(
         options.service_account_issuer.clone(),
         options.audiences(),
         keys,
         lookups.clone(),
     );
+    let mut known: Vec<Box<dyn Authenticator>> =
+        vec![Box::new(InProcess), Box::new(front_proxy), Box::new(clients)];
+    if !trust.static_tokens.is_empty() {
+        known.push(Box::new(StaticTokenAuthenticator::from_csv(
+            &trust.static_tokens,
+        )?));
+    }
+    known.push(Box::new(service_accounts));
+    if options.api.bootstrap_tokens {
+        known.push(Box::new(BootstrapTokenAuthenticator(lookups)));
+    }
     Ok(Authentication {
-        known: FirstAuthenticator(vec![
-            Box::new(InProcess),
-            Box::new(front_proxy),
-            Box::new(clients),
-            Box::new(service_accounts),
-            Box::new(BootstrapTokenAuthenticator(lookups)),
-        ]),
-        anonymous: true,
+        known: FirstAuthenticator(known),
+        anonymous: options.api.anonymous,
     })
 }
 
@@ -143,7 +191,7 @@ impl Assembled {
     pub(super) async fn bootstrap(
         &self,
         options: &ServerOptions,
-        pki: &ServerPki,
+        trust: &Trust,
         token: BootstrapToken,
         clients: &Clients,
         is_new: bool,
@@ -154,8 +202,8 @@ impl Assembled {
             shared: options.shared(),
             advertise_address: options.advertise_address(),
             port: options.https_listen_port,
-            client_authority: pki.authority.certificate().to_pem(),
-            front_proxy_authority: pki.front_proxy_authority.certificate().to_pem(),
+            client_authority: trust.client_authority.clone(),
+            front_proxy_authority: trust.front_proxy_authority.clone(),
             join_token: Some(token),
             now: Timestamp::now(),
         };

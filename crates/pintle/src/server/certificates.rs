@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiserver::ReloadableCertificate;
 use jiff::Timestamp;
-use pki::{Layout, ServerPki, Wanted};
+use pki::{Identity, Layout, ServerPki, Wanted};
 
 use super::error::StartError;
 use super::options::ServerOptions;
@@ -31,10 +31,9 @@ fn wanted(options: &ServerOptions) -> Wanted {
 }
 
 /// The certificate the API is served with; it can be replaced while the server runs.
-pub(super) fn served(pki: &ServerPki) -> Result<Arc<ReloadableCertificate>, StartError> {
-    let key = pki
-        .serving
+pub(super) fn served(serving: &Identity) -> Result<Arc<ReloadableCertificate>, StartError> {
+    let key = serving
         .key()
         .map_err(|error| StartError::Authentication(error.to_string()))?;
-    ReloadableCertificate::new(pki.serving.chain(), &key).map_err(|source| StartError::Tls { source })
+    ReloadableCertificate::new(serving.chain(), &key).map_err(|source| StartError::Tls { source })
 }

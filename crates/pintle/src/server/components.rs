@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use client::Informers;
-use pki::ServerPki;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clients::Clients;
 use super::options::ServerOptions;
+use super::trust::Trust;
 
 /// Starts the components that are not disabled; they end with the token.
 pub(super) fn start(
     options: &ServerOptions,
-    pki: &ServerPki,
+    trust: &Trust,
     clients: &Clients,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
@@ -28,13 +28,13 @@ pub(super) fn start(
             shutdown.clone(),
         );
         let settings = controllers::Settings {
-            root_certificate_authority: pki.authority.certificate().to_pem(),
-            cluster_cidr: options.cluster_cidr,
+            root_certificate_authority: trust.root_authority.clone(),
+            cluster_cidr: options.controllers.cluster_cidr.unwrap_or(options.cluster_cidr),
         };
         tasks.spawn(controllers::run_all(context, settings));
         tasks.spawn(cluster::certificates::run(
             clients.controller("certificate-controller"),
-            pki.authority.clone(),
+            trust.signing_authority.clone(),
             shutdown.clone(),
         ));
         let own = (!options.disable_agent).then(|| options.node.name());
@@ -48,7 +48,9 @@ pub(super) fn start(
     if !options.disable_scheduler {
         let client = clients.component("system:kube-scheduler", "kube-scheduler");
         tasks.spawn(scheduler::run(
-            scheduler::Config::default(),
+            scheduler::Config {
+                scheduler_name: options.scheduler.name.clone(),
+            },
             client,
             shutdown.clone(),
         ));

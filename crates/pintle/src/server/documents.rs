@@ -50,12 +50,16 @@ impl OpenApiSource for BuiltInOpenApi {
     }
 }
 
-/// What the issuer of service account tokens says of itself and its keys.
-pub(super) fn issuer(issuer: &str, keys: &dyn TokenKeys) -> Result<IssuerDocuments, StartError> {
+/// What the issuer of service account tokens says of itself and its keys, which lie with this server or elsewhere.
+pub(super) fn issuer(
+    issuer: &str,
+    keys_at: Option<&str>,
+    keys: &dyn TokenKeys,
+) -> Result<IssuerDocuments, StartError> {
     let keys = keys
         .keys()
         .map_err(|error| StartError::Authentication(error.to_string()))?;
-    let keys_at = format!("{issuer}/openid/v1/jwks");
+    let keys_at = keys_at.map_or_else(|| format!("{issuer}/openid/v1/jwks"), str::to_owned);
     let text = |value: serde_json::Value| value.to_string().into_bytes().into();
     Ok(IssuerDocuments {
         configuration: text(pki::openid_configuration(issuer, &keys_at, &keys)),

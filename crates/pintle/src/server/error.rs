@@ -79,6 +79,24 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that an option names cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A certificate is named without its key, or a key without its certificate.
+    #[error("{path} is given alone: a certificate and its key are named together")]
+    HalfPair {
+        /// The one that is there.
+        path: PathBuf,
+    },
+    /// A plugin that upstream has and pintle does not.
+    #[error("the admission plugin {0} is not served by pintle yet")]
+    Plugin(String),
     /// The listening socket broke.
     #[error("the server ended")]
     Serve {

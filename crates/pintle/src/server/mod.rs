@@ -14,6 +14,7 @@ mod lookups;
 mod networks;
 mod options;
 mod ready;
+mod trust;
 
 pub use error::StartError;
 pub use options::ServerOptions;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::signals::cancel_on_signal;
 use clients::Clients;
+use trust::Trust;
 
 /// How long the parts of the server may take to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -56,21 +58,25 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .map_or(options.https_listen_port, |address| address.port());
     let data_dir = DataDir::open(&options.data_dir)?;
     let pki = certificates::ensure(&options)?;
+    let trust = Trust::new(&pki, &options)?;
     let store = EmbeddedStore::open(&data_dir.store(), Options::default())
         .map_err(StartError::store(data_dir.store()))?;
     let store = Arc::new(store);
     let is_new = store.current_revision() == store::Revision::default();
-    let service = api::assemble(&options, &pki, store.clone(), CancellationToken::new()).await?;
+    let service = api::assemble(&options, &trust, store.clone(), CancellationToken::new()).await?;
 
-    let tls = tls_config(certificates::served(&pki)?).map_err(|source| StartError::Tls { source })?;
-    let server = Server::new(service.api.clone(), tls, Limits::default());
+    let tls =
+        tls_config(certificates::served(&trust.serving)?).map_err(|source| StartError::Tls { source })?;
+    let server = Server::new(service.api.clone(), tls, limits(&options));
     let serving = tokio::spawn(server.run(listener));
 
     let clients = Clients::new(service.api.clone());
     let token = join_token::ensure(options.token.as_deref(), &data_dir, &pki)?;
-    service.bootstrap(&options, &pki, token, &clients, is_new).await?;
+    service
+        .bootstrap(&options, &trust, token, &clients, is_new)
+        .await?;
     let tasks = TaskTracker::new();
-    components::start(&options, &pki, &clients, &tasks, &shutdown);
+    components::start(&options, &trust, &clients, &tasks, &shutdown);
     ready::announce(&options, started)?;
 
     // The components end first, so that they can still say what they have to; then the server.
@@ -86,6 +92,12 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .map_err(|source| StartError::Serve { source })?;
     store.close();
     Ok(())
+}
+
+fn limits(options: &ServerOptions) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_concurrent_streams = options.api.max_streams.unwrap_or(limits.max_concurrent_streams);
+    limits
 }
 
 async fn listen(options: &ServerOptions) -> Result<TcpListener, StartError> {

@@ -12,20 +12,23 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::error::StartError;
+use super::trust::Trust;
 
 /// Kubelets, found by their Node objects.
 pub(super) struct Kubelets {
     registry: Registry,
     tls: TlsConnector,
+    /// Which of a node's addresses is tried first.
+    address_types: Vec<String>,
 }
 
 /// The port kubelets listen on unless their node says otherwise.
 const KUBELET_PORT: u16 = 10250;
-/// Which of a node's addresses is tried first, as upstream's default has it.
+/// The order in which a node's addresses are tried: upstream's, but an address that needs no name service first.
 const ADDRESS_TYPES: [&str; 5] = [
+    "InternalIP",
     "Hostname",
     "InternalDNS",
-    "InternalIP",
     "ExternalDNS",
     "ExternalIP",
 ];
@@ -33,12 +36,20 @@ const ADDRESS_TYPES: [&str; 5] = [
 impl Kubelets {
     /// Kubelets are believed if the cluster's authority signed their certificate, and know the server by its client
     /// certificate.
-    pub(super) fn new(registry: Registry, pki: &pki::ServerPki) -> Result<Self, StartError> {
+    pub(super) fn new(
+        registry: Registry,
+        trust: &Trust,
+        address_types: &[String],
+    ) -> Result<Self, StartError> {
         let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(pki.authority.certificate().der().clone())
-            .map_err(|source| StartError::Tls { source })?;
-        let client = &pki.kubelet_client;
+        let authorities = pki::Certificate::bundle_from_pem(&trust.kubelet_authority)
+            .map_err(|error| StartError::Authentication(error.to_string()))?;
+        for authority in authorities {
+            roots
+                .add(authority.der().clone())
+                .map_err(|source| StartError::Tls { source })?;
+        }
+        let client = &trust.kubelet_client;
         let key = client
             .key()
             .map_err(|error| StartError::Authentication(error.to_string()))?;
@@ -49,6 +60,10 @@ impl Kubelets {
         Ok(Self {
             registry,
             tls: TlsConnector::from(Arc::new(config)),
+            address_types: match address_types {
+                [] => ADDRESS_TYPES.map(str::to_owned).to_vec(),
+                chosen => chosen.to_vec(),
+            },
         })
     }
 
@@ -74,7 +89,7 @@ impl Kubelets {
         let port = port
             .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port != 0);
-        let address = preferred_address(&status)
+        let address = preferred_address(&status, &self.address_types)
             .ok_or_else(|| Status::internal("no preferred addresses found; known addresses: []"))?;
         Ok((address, port.unwrap_or(KUBELET_PORT)))
     }
@@ -87,16 +102,13 @@ fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::Wants
         .map_err(|source| StartError::Tls { source })
 }
 
-/// An address that needs no name service is taken before one that does.
-fn preferred_address(status: &Value) -> Option<String> {
+fn preferred_address(status: &Value, types: &[String]) -> Option<String> {
     let addresses = status.get("addresses")?.as_array()?;
-    let of_type = |kind: &str| {
-        let found = addresses
-            .iter()
-            .find(|address| address.get("type").and_then(Value::as_str) == Some(kind))?;
+    types.iter().find_map(|kind| {
+        let is_of_type = |address: &&Value| address["type"] == kind.as_str();
+        let found = addresses.iter().find(is_of_type)?;
         found.get("address").and_then(Value::as_str).map(str::to_owned)
-    };
-    of_type("InternalIP").or_else(|| ADDRESS_TYPES.iter().find_map(|kind| of_type(kind)))
+    })
 }
 
 #[async_trait]

@@ -3,12 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser};
 use cluster::masters::TaintMode;
 use cluster::shared::Shared;
 use ipnet::Ipv4Net;
 
+use crate::flags::{self, FlagError, pass};
 use crate::node::{NodeOptions, machine};
+use crate::settings::{ApiSettings, ControllerSettings, SchedulerSettings};
 
 /// Options of `pintle server`.
 #[derive(Debug, Clone, Args)]
@@ -83,9 +85,66 @@ pub struct ServerOptions {
     /// Of the node this machine is, unless the agent is disabled.
     #[command(flatten)]
     pub node: NodeOptions,
+    /// Flags of the master's components of upstream.
+    #[command(flatten)]
+    pub upstream: UpstreamArguments,
+    /// What the API server is told beyond that.
+    #[arg(skip)]
+    pub api: ApiSettings,
+    /// What the controllers are told beyond that.
+    #[arg(skip)]
+    pub controllers: ControllerSettings,
+    /// What the scheduler is told beyond that.
+    #[arg(skip)]
+    pub scheduler: SchedulerSettings,
+}
+
+/// Flags of the master's components of upstream, as `name=value`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpstreamArguments {
+    /// A flag of upstream's kube-apiserver.
+    #[arg(long, value_name = "FLAG=VALUE")]
+    pub kube_apiserver_arg: Vec<String>,
+    /// A flag of upstream's kube-controller-manager.
+    #[arg(long, value_name = "FLAG=VALUE")]
+    pub kube_controller_manager_arg: Vec<String>,
+    /// A flag of upstream's kube-scheduler.
+    #[arg(long, value_name = "FLAG=VALUE")]
+    pub kube_scheduler_arg: Vec<String>,
+}
+
+/// The options as a command line of their own.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Alone {
+    #[command(flatten)]
+    options: ServerOptions,
 }
 
 impl ServerOptions {
+    /// The options of a command line without any.
+    pub fn unset() -> Result<Self, clap::Error> {
+        Alone::try_parse_from::<_, &str>([]).map(|alone| alone.options)
+    }
+
+    /// Gives flags of upstream's components their effect, and says which have none.
+    pub fn apply_upstream_arguments(&mut self) -> Result<Vec<String>, FlagError> {
+        let given = std::mem::take(&mut self.upstream);
+        let mut warnings = pass(&flags::apiserver::TREATMENTS, given.kube_apiserver_arg, self)?;
+        warnings.extend(pass(
+            &flags::controller_manager::TREATMENTS,
+            given.kube_controller_manager_arg,
+            &mut self.controllers,
+        )?);
+        warnings.extend(pass(
+            &flags::scheduler::TREATMENTS,
+            given.kube_scheduler_arg,
+            &mut self.scheduler,
+        )?);
+        warnings.extend(self.node.apply_upstream_arguments()?);
+        Ok(warnings)
+    }
+
     /// Where the API listens.
     pub fn listen_address(&self) -> SocketAddr {
         SocketAddr::new(self.bind_address, self.https_listen_port)

@@ -1,0 +1,15 @@
+//! What the components are told beyond the options that everyone sees: mostly by upstream's flags.
+
+mod api;
+mod controllers;
+mod election;
+mod kubelet;
+mod proxy;
+mod scheduler;
+
+pub use api::{ADMISSION_PLUGINS, ApiSettings, AuthorizationMode};
+pub use controllers::{ControllerSettings, SigningFiles};
+pub use election::ElectionSettings;
+pub use kubelet::KubeletSettings;
+pub use proxy::ProxySettings;
+pub use scheduler::SchedulerSettings;

@@ -1,0 +1,140 @@
+//! Making the volumes of one pod.
+
+use std::path::PathBuf;
+
+use k8s_openapi::api::core::v1::Volume;
+
+use crate::container::NodeSettings;
+use crate::objects::Objects;
+use crate::pod::PodToRun;
+
+use super::content::{Content, ContentSource};
+use super::mounted::{MountedVolume, MountedVolumes};
+use super::ownership::Ownership;
+use super::system::Mounter;
+use super::token::Tokens;
+use super::{VolumeError, claim, empty_dir, host_path, make_folder, writer};
+
+/// Folders of volumes can be used by whoever runs in the pod.
+const FOLDER_MODE: u32 = 0o777;
+
+/// Everything making volumes depends on.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    pub node: &'a NodeSettings,
+    pub objects: &'a dyn Objects,
+    pub mounter: Mounter,
+    pub tokens: &'a Tokens,
+    pub pod: &'a PodToRun,
+}
+
+/// A volume that was made, and the group its claim asks for.
+pub struct Made {
+    pub volume: MountedVolume,
+    pub group: Option<i64>,
+}
+
+impl Made {
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            volume: MountedVolume {
+                path: path.into(),
+                read_only: false,
+            },
+            group: None,
+        }
+    }
+}
+
+impl Setup<'_> {
+    /// Makes all volumes.
+    pub async fn all(self) -> Result<MountedVolumes, VolumeError> {
+        let mut mounted = MountedVolumes::default();
+        for volume in self.pod.spec().volumes.iter().flatten() {
+            let made = self.one(volume).await.map_err(|message| VolumeError {
+                volume: volume.name.clone(),
+                message,
+            })?;
+            mounted.insert(&volume.name, made.volume.path, made.volume.read_only);
+            made.group.into_iter().for_each(|group| mounted.add_group(group));
+        }
+        Ok(mounted)
+    }
+
+    /// Writes anew what comes from objects and tokens.
+    pub async fn refresh(self) -> Result<(), VolumeError> {
+        for volume in self.pod.spec().volumes.iter().flatten() {
+            let Some(source) = ContentSource::of(volume) else {
+                continue;
+            };
+            self.content(&volume.name, source)
+                .await
+                .map_err(|message| VolumeError {
+                    volume: volume.name.clone(),
+                    message,
+                })?;
+        }
+        Ok(())
+    }
+
+    async fn one(self, volume: &Volume) -> Result<Made, String> {
+        if let Some(source) = ContentSource::of(volume) {
+            return self.content(&volume.name, source).await.map(Made::at);
+        }
+        if let Some(source) = &volume.empty_dir {
+            return empty_dir::make(self, &volume.name, source).await.map(Made::at);
+        }
+        if let Some(source) = &volume.host_path {
+            return host_path::make(&source.path, source.type_.as_deref()).map(Made::at);
+        }
+        if let Some(source) = &volume.persistent_volume_claim {
+            let read_only = source.read_only == Some(true);
+            return claim::make(self, &source.claim_name, read_only, None).await;
+        }
+        if volume.ephemeral.is_some() {
+            let name = format!("{}-{}", self.pod.name(), volume.name);
+            return claim::make(self, &name, false, Some(self.pod.uid())).await;
+        }
+        // Without any source a volume is an empty folder.
+        match kind(volume) {
+            None => empty_dir::make(self, &volume.name, &Default::default())
+                .await
+                .map(Made::at),
+            Some(kind) => Err(format!("volumes of type {kind} are not supported by this node")),
+        }
+    }
+
+    /// Writes a volume of files.
+    async fn content(self, name: &str, source: ContentSource<'_>) -> Result<PathBuf, String> {
+        let content = Content {
+            pod: self.pod,
+            node: self.node,
+            objects: self.objects,
+            tokens: self.tokens,
+        };
+        let files = content.collect(source).await?;
+        let folder = self.node.pod(self.pod.uid()).volume(source.plugin(), name);
+        let ownership = Ownership::of(self.pod, true);
+        let write = || {
+            make_folder(&folder, FOLDER_MODE)?;
+            if source.is_secret() {
+                self.mounter.tmpfs(&folder, None)?;
+            }
+            writer::write(&folder, &files, |fresh| ownership.apply(fresh))?;
+            ownership.apply_to(&folder)
+        };
+        write().map_err(|error| error.to_string())?;
+        Ok(folder)
+    }
+}
+
+/// The kind of a volume that is none of those known here.
+fn kind(volume: &Volume) -> Option<String> {
+    let serde_json::Value::Object(fields) = serde_json::to_value(volume).ok()? else {
+        return None;
+    };
+    fields
+        .into_iter()
+        .map(|(field, _)| field)
+        .find(|field| field != "name")
+}

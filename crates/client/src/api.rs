@@ -169,14 +169,34 @@ impl Client {
                 ("fieldSelector", &options.field_selector),
             ],
         );
-        let request = Request::get(&path)
-            .header(header::ACCEPT, "application/json")
+        self.watch_as(&path, "application/json").await
+    }
+
+    /// Watches in the form that `accept` names, such as metadata only; the path says what, and that it is a watch.
+    pub async fn watch_as<T>(&self, path: &str, accept: &str) -> Result<WatchStream<T>, Error>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let request = Request::get(path)
+            .header(header::ACCEPT, accept)
             .body(transport::empty())?;
         let response = self.send(request).await?;
         if !response.status().is_success() {
             return Err(failure(response).await);
         }
         Ok(watch::stream(response.into_body()))
+    }
+
+    /// Reads in the form that `accept` names; it must be a JSON one.
+    pub async fn get_as<R: DeserializeOwned>(&self, path: &str, accept: &str) -> Result<R, Error> {
+        let request = Request::get(path)
+            .header(header::ACCEPT, accept)
+            .body(transport::empty())?;
+        let bytes = success(self.send(request).await?).await?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Decode {
+            request: format!("GET {path}"),
+            source,
+        })
     }
 
     /// Creates an object.

@@ -8,9 +8,9 @@ use http_body_util::BodyExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use meta::Status;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::api::Kind;
 use crate::error::Error;
 use crate::transport::{Body, TransportError};
 
@@ -46,7 +46,7 @@ struct MetadataOnly {
     metadata: ObjectMeta,
 }
 
-pub(crate) fn stream<K: Kind>(body: Body) -> WatchStream<K> {
+pub(crate) fn stream<K: DeserializeOwned + Send + 'static>(body: Body) -> WatchStream<K> {
     let state = State {
         body,
         buffer: BytesMut::new(),
@@ -66,7 +66,7 @@ struct State<K> {
     ended: bool,
 }
 
-impl<K: Kind> State<K> {
+impl<K: DeserializeOwned> State<K> {
     async fn next(&mut self) -> Option<Result<WatchEvent<K>, Error>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -108,7 +108,7 @@ impl<K: Kind> State<K> {
     }
 }
 
-fn parse<K: Kind>(line: &[u8]) -> Result<WatchEvent<K>, Error> {
+fn parse<K: DeserializeOwned>(line: &[u8]) -> Result<WatchEvent<K>, Error> {
     let decode = |source| Error::Decode {
         request: String::from("a watch"),
         source,

@@ -5,17 +5,29 @@
 //! from one pass to the next but what the API holds (and expectations, which only say "do not decide yet").
 
 mod context;
+mod discovery;
 mod expectations;
+mod hash;
+mod history;
 mod key;
+mod node_fit;
 mod owner;
+mod pod;
+mod pod_control;
 
+pub mod cluster_role_aggregation;
+pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
+pub mod garbage_collector;
 pub mod namespaces;
 pub mod nodes;
+pub mod pod_garbage_collector;
 pub mod replicaset;
 pub mod root_ca;
 pub mod service_account;
 pub mod service_endpoints;
+pub mod stateful_set;
 
 pub use context::{Context, ControllerError};
 
@@ -39,15 +51,21 @@ pub async fn run_all(context: Context, settings: Settings) {
 
 async fn run_each(context: Context, settings: Settings) {
     tokio::join!(
+        cluster_role_aggregation::run(context.clone()),
+        daemon_set::run(context.clone()),
         deployment::run(context.clone()),
+        disruption::run(context.clone()),
+        garbage_collector::run(context.clone()),
         namespaces::run(context.clone()),
         nodes::run_eviction(context.clone()),
         nodes::run_lifecycle(context.clone()),
         nodes::run_pod_cidr(context.clone(), settings.cluster_cidr),
+        pod_garbage_collector::run(context.clone()),
         replicaset::run(context.clone()),
         root_ca::run(context.clone(), settings.root_certificate_authority),
         service_account::run(context.clone()),
         service_endpoints::run_endpoints(context.clone()),
-        service_endpoints::run_slices(context),
+        service_endpoints::run_slices(context.clone()),
+        stateful_set::run(context),
     );
 }

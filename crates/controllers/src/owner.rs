@@ -71,14 +71,19 @@ pub(crate) fn release(owner_uid: &str, object: &ObjectMeta) -> serde_json::Value
 }
 
 /// Whether labels match. An empty selector matches nothing here, as upstream's workload controllers have it.
-pub(crate) fn selects(selector: &LabelSelector, labels: &ObjectMeta) -> bool {
-    let empty = std::collections::BTreeMap::new();
-    let labels = labels.labels.as_ref().unwrap_or(&empty);
+pub(crate) fn selects(selector: &LabelSelector, object: &ObjectMeta) -> bool {
     let wanted = selector.match_labels.as_ref();
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
-    if wanted.is_none_or(|wanted| wanted.is_empty()) && expressions.is_empty() {
-        return false;
-    }
+    let is_empty = wanted.is_none_or(|wanted| wanted.is_empty()) && expressions.is_empty();
+    !is_empty && matches(selector, object)
+}
+
+/// Whether labels match; an empty selector matches everything.
+pub(crate) fn matches(selector: &LabelSelector, object: &ObjectMeta) -> bool {
+    let empty = std::collections::BTreeMap::new();
+    let labels = object.labels.as_ref().unwrap_or(&empty);
+    let wanted = selector.match_labels.as_ref();
+    let expressions = selector.match_expressions.as_deref().unwrap_or_default();
     let labels_match = wanted
         .into_iter()
         .flatten()

@@ -1,7 +1,6 @@
 //! Deployments: one ReplicaSet per pod template, moved to the newest at the pace the strategy allows.
 
 mod conditions;
-mod names;
 mod plan;
 mod revision;
 mod sets;

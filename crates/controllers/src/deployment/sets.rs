@@ -8,8 +8,8 @@ use client::k8s_openapi::api::core::v1::PodTemplateSpec;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use jiff::Timestamp;
 
-use super::names::template_hash;
 use super::revision;
+use crate::hash::template_hash;
 use crate::owner;
 
 /// Label that tells the pods of one template from those of another.

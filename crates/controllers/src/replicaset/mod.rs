@@ -1,7 +1,7 @@
 //! ReplicaSets: as many pods as asked for.
 
 mod plan;
-mod ranking;
+pub(crate) mod ranking;
 mod status;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// The `count` pods to delete first, by upstream's order: unassigned before assigned, pending before running, not ready
 /// before ready, lower deletion cost, more of the same set on the node, ready for a shorter time, more restarts, younger.
-pub(super) fn first_to_go(mut pods: Vec<Arc<Pod>>, count: usize) -> Vec<Arc<Pod>> {
+pub(crate) fn first_to_go(mut pods: Vec<Arc<Pod>>, count: usize) -> Vec<Arc<Pod>> {
     let mut on_node: HashMap<String, usize> = HashMap::new();
     for pod in &pods {
         *on_node.entry(node(pod).to_owned()).or_default() += 1;

@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod objects;
+mod ownership;
 mod start;
 mod workloads;

@@ -1,4 +1,4 @@
-//! The hash of a pod template that names its ReplicaSet and labels its pods.
+//! Hashes that name what is made of a template and label its pods.
 
 use client::k8s_openapi::api::core::v1::PodTemplateSpec;
 
@@ -6,9 +6,14 @@ use client::k8s_openapi::api::core::v1::PodTemplateSpec;
 const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// The hash of a template. `collisions` makes another one when the name that came of it was taken.
-pub(super) fn template_hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
+pub(crate) fn template_hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
     // Field order of the typed form is fixed and its maps are sorted, so equal templates give equal text.
-    let mut bytes = serde_json::to_vec(template).unwrap_or_default();
+    let bytes = serde_json::to_vec(template).unwrap_or_default();
+    safe_hash(bytes, collisions)
+}
+
+/// The hash of some bytes.
+pub(crate) fn safe_hash(mut bytes: Vec<u8>, collisions: Option<i32>) -> String {
     if let Some(collisions) = collisions {
         bytes.extend_from_slice(&collisions.to_le_bytes());
     }

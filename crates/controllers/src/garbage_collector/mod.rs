@@ -1,0 +1,81 @@
+//! Garbage collection: objects whose owners are gone go too, and owners wait for their dependents, or let them go first.
+//!
+//! One monitor per resource follows the metadata of all objects and keeps the [`graph`] of who owns whom. Changes name
+//! objects to look at; a pass reads the object and its owners live, a [`plan`] decides, and the [`collect`]or acts.
+
+mod absent;
+mod collect;
+mod graph;
+mod monitor;
+mod monitors;
+mod object;
+mod plan;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use client::{Client, EventRecorder, WorkQueue, run_workers};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use crate::context::Context;
+use crate::discovery::Discovery;
+use graph::{Graph, Work};
+use monitors::Monitors;
+
+/// The controller's service account.
+pub const NAME: &str = "generic-garbage-collector";
+/// Who its events are from.
+const COMPONENT: &str = "garbage-collector-controller";
+const WORKERS: usize = 20;
+
+/// Runs until the context's shutdown.
+pub async fn run(context: Context) {
+    let client = context.client(NAME);
+    let collector = Arc::new(Collector {
+        recorder: EventRecorder::start(client.clone(), COMPONENT, ""),
+        client,
+        graph: Mutex::default(),
+        queue: WorkQueue::new(),
+        discovery: RwLock::default(),
+        of_unknown_kinds: Mutex::default(),
+        resources_changed: Notify::new(),
+    });
+    let monitors = Monitors::new(collector.clone(), context.shutdown());
+    let follow = monitors.run();
+    let queue = collector.queue.clone();
+    let work = run_workers(NAME, queue, WORKERS, context.shutdown(), move |work| {
+        collector.clone().reconcile(work)
+    });
+    tokio::join!(follow, work);
+}
+
+/// What all parts share.
+struct Collector {
+    client: Client,
+    recorder: EventRecorder,
+    graph: Mutex<Graph>,
+    queue: WorkQueue<Work>,
+    discovery: RwLock<Arc<Discovery>>,
+    /// Objects with an owner of a kind that is not served; looked at again when the kinds have changed.
+    of_unknown_kinds: Mutex<HashSet<Work>>,
+    /// The server may serve other resources now.
+    resources_changed: Notify,
+}
+
+impl Collector {
+    /// Changes the graph, and queues what that calls for.
+    fn change(&self, change: impl FnOnce(&mut Graph) -> Vec<Work>) {
+        let work = change(&mut self.graph.lock());
+        for item in work {
+            self.queue.add(item);
+        }
+    }
+
+    fn take_discovery(&self, discovery: Discovery) {
+        *self.discovery.write() = Arc::new(discovery);
+        for item in std::mem::take(&mut *self.of_unknown_kinds.lock()) {
+            self.queue.add(item);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The binary: command line, configuration, wiring, signals.
 
 mod cli;
+mod commands;
 mod component;
 mod flags;
 mod logging;

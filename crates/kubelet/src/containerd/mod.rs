@@ -13,5 +13,5 @@ mod tests;
 
 pub use config::ContainerdSettings;
 pub use layout::ContainerdLayout;
-pub use machine::Machine;
+pub use machine::{Machine, MissingProgram};
 pub use supervisor::{Containerd, ContainerdError};

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::commands::{ShortCommand, print_completion};
 use crate::component::Run;
 use crate::server::{self, ServerOptions};
 
@@ -27,8 +28,13 @@ struct Cli {
 enum Command {
     /// Run a master node.
     Server(Box<ServerOptions>),
-    /// Print the version.
-    Version,
+    #[command(flatten)]
+    Short(ShortCommand),
+    /// Print what a shell needs to complete pintle's command line.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     #[command(flatten)]
     Component(upstream::ComponentCommand),
 }
@@ -135,12 +141,9 @@ impl Command {
     fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         match self {
             Self::Server(options) => server::run(*options).map_err(Into::into),
-            Self::Version => {
-                println!(
-                    "pintle {} (Kubernetes {})",
-                    env!("CARGO_PKG_VERSION"),
-                    crate::version::git_version()
-                );
+            Self::Short(command) => command.run().map_err(Into::into),
+            Self::Completion { shell } => {
+                print_completion(shell, command());
                 Ok(())
             }
             // Their flags are upstream's, so they are read before the others.

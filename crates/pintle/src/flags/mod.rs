@@ -20,7 +20,7 @@ mod value;
 
 pub use parse::{Given, parse};
 pub use treatment::{Served, Treatment, Treatments, apply, pass};
-pub use value::Value;
+pub use value::{Value, duration};
 
 /// A component of Kubernetes that is a program of its own upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

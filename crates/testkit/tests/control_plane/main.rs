@@ -1,6 +1,8 @@
 //! A control plane without nodes, as a user of kubectl sees it.
 
 mod bad_input;
+mod commands;
+mod components;
 mod objects;
 mod ownership;
 mod start;

@@ -15,7 +15,7 @@ use super::{Netlink, NetlinkError, collect, explain};
 use crate::Namespace;
 
 /// A hardware address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
 /// An interface as it is.

@@ -1,0 +1,73 @@
+//! Connections between namespaces.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use linux::Namespace;
+
+/// How long a connection may take. Packets that die quietly are noticed after it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A server in a namespace that tells each caller who it is.
+pub fn serve(namespace: &Namespace, ip: Ipv4Addr, port: u16) -> SocketAddr {
+    let listener = namespace.run(|| TcpListener::bind((ip, port))).unwrap().unwrap();
+    let address = listener.local_addr().unwrap();
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for (stream, from) in listener.incoming().flatten().map(|stream| {
+            let from = stream.peer_addr().unwrap();
+            (stream, from)
+        }) {
+            let _ = tell(stream, from);
+        }
+    });
+    address
+}
+
+fn tell(mut stream: TcpStream, from: SocketAddr) -> io::Result<()> {
+    write!(stream, "{}", from.ip())
+}
+
+/// Asks a server who one is to it.
+pub fn ask(namespace: &Namespace, to: impl Into<SocketAddr>) -> io::Result<IpAddr> {
+    let to = to.into();
+    namespace
+        .run(|| {
+            let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            let mut said = String::new();
+            stream.read_to_string(&mut said)?;
+            Ok(said.parse().unwrap())
+        })
+        .unwrap()
+}
+
+/// A server that tells each caller who it is, by UDP.
+pub fn serve_udp(namespace: &Namespace, ip: Ipv4Addr, port: u16) -> SocketAddr {
+    let socket = namespace.run(|| UdpSocket::bind((ip, port))).unwrap().unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            let _ = socket.send_to(from.ip().to_string().as_bytes(), from);
+        }
+    });
+    address
+}
+
+/// Asks by UDP.
+pub fn ask_udp(namespace: &Namespace, to: impl Into<SocketAddr>) -> io::Result<IpAddr> {
+    let to = to.into();
+    namespace
+        .run(|| {
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.connect(to)?;
+            socket.send(b"?")?;
+            let mut buffer = [0; 64];
+            let length = socket.recv(&mut buffer)?;
+            Ok(String::from_utf8_lossy(&buffer[..length]).parse().unwrap())
+        })
+        .unwrap()
+}

@@ -69,6 +69,7 @@ impl Builder {
         request: ContainerRequest<'_>,
     ) -> Result<ContainerConfig, ConfigError> {
         let ContainerRequest { pod, member, .. } = request;
+        refuse_claims(member)?;
         let context = ContainerSecurity {
             pod,
             member,
@@ -193,6 +194,18 @@ impl Builder {
             ))
         })?;
         Ok(format!("{}/{}.log", member.name(), request.restart_count))
+    }
+}
+
+/// Devices by claim would have to be prepared by a driver.
+fn refuse_claims(member: &Member) -> Result<(), ConfigError> {
+    let resources = member.container.resources.as_ref();
+    match resources.and_then(|resources| resources.claims.as_ref()?.first()) {
+        Some(claim) => Err(ConfigError::config(format!(
+            "resource claim {:?}: dynamic resource allocation is not supported by this node",
+            claim.name
+        ))),
+        None => Ok(()),
     }
 }
 

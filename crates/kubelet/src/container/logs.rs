@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::settings::NodeSettings;
 use crate::cri::ContainerRuntime;
 
 /// The size at which a log is set aside; upstream's `containerLogMaxSize`.
@@ -58,6 +59,35 @@ impl LogKeeper {
     pub fn forget(&self, container_id: &str) {
         self.followed.lock().remove(container_id);
     }
+}
+
+/// Removes the log of a container that is removed, with what was set aside of it.
+pub fn remove(log: &Path) -> io::Result<()> {
+    for file in earlier(log)?.iter().map(PathBuf::as_path).chain([log]) {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the logs of pods that are no longer here. `is_known`: whether the pod of a uid is.
+pub fn sweep(node: &NodeSettings, is_known: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match std::fs::read_dir(&node.pod_logs_dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // `NAMESPACE_NAME_UID`; what does not look like that is not ours.
+        let uid = name.splitn(3, '_').nth(2);
+        if uid.is_some_and(|uid| !is_known(uid)) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 struct Keeper {
@@ -132,7 +162,12 @@ fn earlier(log: &Path) -> io::Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     };
     let prefix = format!("{}.", name.to_string_lossy());
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)?
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
         .map(|entry| entry.path())
@@ -242,6 +277,27 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    #[test]
+    fn logs_go_with_their_pods() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = NodeSettings {
+            pod_logs_dir: folder.path().to_owned(),
+            ..NodeSettings::default()
+        };
+        for name in ["ns_a_1/c", "ns_b_2/c", "other"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let log = folder.path().join("ns_a_1/c/0.log");
+        for name in ["0.log", "0.log.20200101-000000", "1.log"] {
+            fs::write(log.with_file_name(name), "").unwrap();
+        }
+        remove(&log).unwrap();
+        remove(&log).unwrap();
+        assert_eq!(names(&folder.path().join("ns_a_1/c")), ["1.log"]);
+        sweep(&node, |uid| uid == "1").unwrap();
+        assert_eq!(names(folder.path()), ["ns_a_1", "other"]);
     }
 
     #[test]

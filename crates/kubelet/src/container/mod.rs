@@ -7,6 +7,8 @@ mod env;
 mod error;
 mod hostname;
 mod hosts;
+#[cfg(test)]
+mod live_tests;
 pub mod logs;
 mod mounts;
 mod resources;

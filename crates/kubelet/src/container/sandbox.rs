@@ -20,6 +20,11 @@ pub fn sandbox_config(
     node: &NodeSettings,
     attempt: u32,
 ) -> Result<PodSandboxConfig, ConfigError> {
+    if pod.spec().host_users == Some(false) {
+        return Err(ConfigError::sandbox(
+            "can't set `spec.hostUsers: false`, the container runtime does not support user namespaces",
+        ));
+    }
     let host = dns::read_host(node)
         .map_err(|error| ConfigError::sandbox(format!("open {}: {error}", node.resolv_conf.display())))?;
     let logs = node.pod_log_dir(pod.namespace(), pod.name(), pod.uid());
@@ -153,6 +158,15 @@ mod tests {
         assert_eq!(found.labels[label::POD_UID], "u");
         assert_eq!(found.annotations["x"], "y");
         assert_eq!(found.linux.unwrap().cgroup_parent, "/kubepods/besteffort/podu");
+    }
+
+    #[test]
+    fn user_namespaces_are_refused() {
+        let spec = json!({ "hostUsers": false, "containers": [] });
+        let pod = PodToRun::new(Arc::new(
+            serde_json::from_value(json!({ "metadata": {}, "spec": spec })).unwrap(),
+        ));
+        assert!(sandbox_config(&pod, &NodeSettings::default(), 0).is_err());
     }
 
     #[test]

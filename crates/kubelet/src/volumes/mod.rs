@@ -85,8 +85,10 @@ impl Volumes {
         self.mounter.share(&self.node.root_dir)
     }
 
-    /// Makes the volumes of a pod, or brings those that are there up to date with what the pod says now.
+    /// Makes the volumes of a pod, or brings those that are there up to date with what the pod says now. The objects the
+    /// pod names are followed from here on, those its containers' environments name included.
     pub async fn mount(&self, pod: &PodToRun) -> Result<MountedVolumes, VolumeError> {
+        self.objects.follow(pod);
         let entry = self.pods.lock().entry(pod.uid().to_owned()).or_default().clone();
         let mut current = entry.pod.lock().await;
         let mounted = self.setup(pod).all().await;
@@ -104,6 +106,7 @@ impl Volumes {
             Some(entry) => Some(entry.pod.lock().await),
             None => None,
         };
+        self.objects.forget(uid);
         self.tokens.forget(uid);
         let (folder, mounter) = (self.node.pod(uid).path().to_owned(), self.mounter);
         let removed = tokio::task::spawn_blocking(move || mounter.remove_tree(&folder)).await;

@@ -35,14 +35,20 @@ pub struct Made {
 }
 
 impl Made {
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self {
-            volume: MountedVolume {
-                path: path.into(),
-                read_only: false,
-            },
-            group: None,
-        }
+    pub fn at(path: PathBuf) -> Self {
+        let volume = MountedVolume {
+            path,
+            read_only: false,
+        };
+        Self { volume, group: None }
+    }
+
+    pub fn read_only_at(path: PathBuf) -> Self {
+        let volume = MountedVolume {
+            path,
+            read_only: true,
+        };
+        Self { volume, group: None }
     }
 }
 
@@ -79,7 +85,9 @@ impl Setup<'_> {
 
     async fn one(self, volume: &Volume) -> Result<Made, String> {
         if let Some(source) = ContentSource::of(volume) {
-            return self.content(&volume.name, source).await.map(Made::at);
+            let path = self.content(&volume.name, source).await?;
+            // What would be written would be gone with the next change.
+            return Ok(Made::read_only_at(path));
         }
         if let Some(source) = &volume.empty_dir {
             return empty_dir::make(self, &volume.name, source).await.map(Made::at);

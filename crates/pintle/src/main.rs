@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod component;
 mod flags;
+mod killall;
 mod logging;
 mod node;
 mod server;

@@ -14,4 +14,5 @@ mod tests;
 pub use config::ContainerdSettings;
 pub use layout::ContainerdLayout;
 pub use machine::{Machine, MissingProgram};
+pub use process::Process;
 pub use supervisor::{Containerd, ContainerdError};

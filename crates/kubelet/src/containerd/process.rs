@@ -39,6 +39,7 @@ impl Process {
         Ok(process)
     }
 
+    /// Its number.
     pub fn pid(&self) -> u32 {
         self.pid
     }

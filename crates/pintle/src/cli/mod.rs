@@ -5,12 +5,14 @@ mod environment;
 mod upstream;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{ShortCommand, print_completion};
 use crate::component::Run;
+use crate::killall::KillallCommand;
 use crate::server::{self, ServerOptions};
 
 /// A Kubernetes master node in one binary.
@@ -30,6 +32,7 @@ enum Command {
     Server(Box<ServerOptions>),
     #[command(flatten)]
     Short(ShortCommand),
+    Killall(KillallCommand),
     /// Print what a shell needs to complete pintle's command line.
     Completion {
         /// The shell.
@@ -93,9 +96,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         false => Exit::Text(error.to_string()),
     })?;
     let warnings = match &mut cli.command {
-        Command::Server(options) => options
-            .apply_upstream_arguments()
-            .map_err(|error| Exit::Usage(error.to_string()))?,
+        Command::Server(options) => {
+            // Other processes are told of what lies in it, and work in other folders.
+            options.data_dir = absolute(&options.data_dir)?;
+            options
+                .apply_upstream_arguments()
+                .map_err(|error| Exit::Usage(error.to_string()))?
+        }
         _ => Vec::new(),
     };
     Ok(Invocation {
@@ -103,6 +110,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         what: What::Command(cli.command),
         warnings,
     })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Exit> {
+    std::path::absolute(path).map_err(|error| Exit::Usage(format!("{path:?} is no path: {error}")))
 }
 
 /// The commands, with a variable of the environment for every option. A later value of an option replaces an earlier one,
@@ -142,6 +153,7 @@ impl Command {
         match self {
             Self::Server(options) => server::run(*options).map_err(Into::into),
             Self::Short(command) => command.run().map_err(Into::into),
+            Self::Killall(command) => command.run().map_err(Into::into),
             Self::Completion { shell } => {
                 print_completion(shell, command());
                 Ok(())

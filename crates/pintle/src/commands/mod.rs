@@ -13,6 +13,7 @@ mod version;
 
 pub use completion::print as print_completion;
 pub use error::CommandError;
+pub use image::containerd as containerd_layout;
 
 use clap::Subcommand;
 

@@ -1,0 +1,3 @@
+//! What a machine is left with, tried on machines that vanish after the test.
+
+mod killall;

@@ -1,0 +1,284 @@
+//! The objects the proxy follows, with just the fields it reads.
+
+use std::fmt;
+
+use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::k8s_openapi::{ClusterResourceScope, Metadata, NamespaceResourceScope, Resource};
+use serde::Deserialize;
+
+/// The label of an EndpointSlice that names its Service.
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+/// The label of a node that names its zone.
+pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
+/// Services and EndpointSlices with one of these labels are not ours: other proxies serve them, or none does.
+pub(crate) const NOT_OURS: [&str; 2] = [
+    "service.kubernetes.io/service-proxy-name",
+    "service.kubernetes.io/headless",
+];
+
+/// A Service.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: ServiceSpec,
+    pub(crate) status: ServiceStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ServiceSpec {
+    #[serde(rename = "type")]
+    pub(crate) service_type: String,
+    #[serde(rename = "clusterIP")]
+    pub(crate) cluster_ip: String,
+    #[serde(rename = "clusterIPs")]
+    pub(crate) cluster_ips: Vec<String>,
+    #[serde(rename = "externalIPs")]
+    pub(crate) external_ips: Vec<String>,
+    pub(crate) ports: Vec<ServicePort>,
+    pub(crate) session_affinity: String,
+    pub(crate) session_affinity_config: SessionAffinityConfig,
+    pub(crate) external_traffic_policy: String,
+    pub(crate) internal_traffic_policy: String,
+    pub(crate) load_balancer_source_ranges: Vec<String>,
+    pub(crate) health_check_node_port: u16,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ServicePort {
+    pub(crate) name: String,
+    pub(crate) protocol: String,
+    pub(crate) port: u16,
+    pub(crate) node_port: u16,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SessionAffinityConfig {
+    #[serde(rename = "clientIP")]
+    pub(crate) client_ip: ClientIpConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ClientIpConfig {
+    pub(crate) timeout_seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ServiceStatus {
+    pub(crate) load_balancer: LoadBalancerStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LoadBalancerStatus {
+    pub(crate) ingress: Vec<LoadBalancerIngress>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct LoadBalancerIngress {
+    pub(crate) ip: String,
+    pub(crate) ip_mode: String,
+}
+
+/// A part of the endpoints of a Service.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct EndpointSlice {
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) address_type: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) endpoints: Vec<SliceEndpoint>,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) ports: Vec<SlicePort>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct SliceEndpoint {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) conditions: EndpointConditions,
+    pub(crate) node_name: String,
+    pub(crate) hints: Option<EndpointHints>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct EndpointConditions {
+    pub(crate) ready: Option<bool>,
+    pub(crate) serving: Option<bool>,
+    pub(crate) terminating: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct EndpointHints {
+    pub(crate) for_nodes: Vec<Hint>,
+    pub(crate) for_zones: Vec<Hint>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Hint {
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SlicePort {
+    pub(crate) name: Option<String>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) port: Option<u16>,
+}
+
+/// A node: only its labels matter.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Node {
+    pub(crate) metadata: ObjectMeta,
+}
+
+/// `endpoints` and `ports` of a slice have no `omitempty` upstream: they may be null.
+fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+macro_rules! kind {
+    ($type:ty, $group:literal, $api_version:literal, $kind:literal, $plural:literal, $scope:ty) => {
+        impl Resource for $type {
+            const API_VERSION: &'static str = $api_version;
+            const GROUP: &'static str = $group;
+            const KIND: &'static str = $kind;
+            const VERSION: &'static str = "v1";
+            const URL_PATH_SEGMENT: &'static str = $plural;
+            type Scope = $scope;
+        }
+        impl Metadata for $type {
+            type Ty = ObjectMeta;
+            fn metadata(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+            fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+kind!(Service, "", "v1", "Service", "services", NamespaceResourceScope);
+kind!(Node, "", "v1", "Node", "nodes", ClusterResourceScope);
+kind!(
+    EndpointSlice,
+    "discovery.k8s.io",
+    "discovery.k8s.io/v1",
+    "EndpointSlice",
+    "endpointslices",
+    NamespaceResourceScope
+);
+
+/// A Service's namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ServiceKey {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl ServiceKey {
+    /// The key of a Service of ours; none for one that is not, or whose name could not stand in an nft script.
+    pub(crate) fn of_service(metadata: &ObjectMeta) -> Option<Self> {
+        Self::ours(metadata, metadata.name.as_deref()?)
+    }
+
+    /// The key of the Service that a slice belongs to.
+    pub(crate) fn of_slice(metadata: &ObjectMeta) -> Option<Self> {
+        Self::ours(metadata, metadata.labels.as_ref()?.get(SERVICE_NAME)?)
+    }
+
+    fn ours(metadata: &ObjectMeta, name: &str) -> Option<Self> {
+        let labels = metadata.labels.as_ref();
+        let is_ours = !NOT_OURS
+            .iter()
+            .any(|label| labels.is_some_and(|labels| labels.contains_key(*label)));
+        let namespace = metadata.namespace.as_deref()?;
+        (is_ours && is_plain(namespace) && is_plain(name)).then(|| Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// Whether a text is a DNS label, as the API server grants for namespaces and Services.
+fn is_plain(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(name: &str, labels: &[(&str, &str)]) -> ObjectMeta {
+        ObjectMeta {
+            namespace: Some("a".into()),
+            name: Some(name.into()),
+            labels: Some(
+                labels
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .collect(),
+            ),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn some_services_and_slices_are_not_ours() {
+        let is_ours =
+            |name: &str, labels: &[(&str, &str)]| ServiceKey::of_service(&metadata(name, labels)).is_some();
+        assert!(is_ours("b", &[("app", "x")]));
+        assert!(!is_ours(
+            "b",
+            &[("service.kubernetes.io/service-proxy-name", "other")]
+        ));
+        assert!(!is_ours("b", &[("service.kubernetes.io/headless", "")]));
+        assert!(!is_ours("b ; flush ruleset", &[]));
+        assert!(!is_ours("", &[]));
+    }
+
+    #[test]
+    fn a_slice_names_its_service() {
+        let key = |labels: &[(&str, &str)]| ServiceKey::of_slice(&metadata("b-x7", labels));
+        assert_eq!(
+            key(&[(SERVICE_NAME, "b")]).map(|key| key.to_string()).as_deref(),
+            Some("a/b")
+        );
+        assert_eq!(key(&[]), None);
+        assert_eq!(
+            key(&[(SERVICE_NAME, "b"), ("service.kubernetes.io/headless", "")]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_slice_may_say_null() {
+        let slice: EndpointSlice =
+            serde_json::from_str(r#"{"addressType":"IPv4","endpoints":null,"ports":null}"#).unwrap();
+        assert!(slice.endpoints.is_empty() && slice.ports.is_empty());
+    }
+}

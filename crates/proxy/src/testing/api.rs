@@ -1,0 +1,165 @@
+//! An API server of a few lines: it lists and watches what tests put into it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use client::transport::{Body, boxed};
+use client::{Client, TransportError};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// An API server of a few lines. It knows kinds by their plural names only, and no selectors.
+pub(crate) struct FakeApi {
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By plural name, namespace and name.
+    objects: BTreeMap<(String, String, String), Value>,
+    /// Everything that happened: the version it brought, the plural name, the namespace and the event.
+    events: Vec<(u64, String, String, Value)>,
+}
+
+/// What a request is about: `/…/v1[/namespaces/{namespace}]/{plural}`.
+struct Target {
+    plural: String,
+    namespace: String,
+}
+
+impl Target {
+    fn of(path: &str) -> Self {
+        let parts: Vec<&str> = path.split('/').skip_while(|part| *part != "v1").skip(1).collect();
+        let (namespace, rest) = match parts.as_slice() {
+            ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
+            rest => ("", rest),
+        };
+        Self {
+            plural: rest.first().copied().unwrap_or("").to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    fn covers(&self, plural: &str, namespace: &str) -> bool {
+        self.plural == plural && (self.namespace.is_empty() || self.namespace == namespace)
+    }
+}
+
+impl FakeApi {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            version: watch::Sender::new(1),
+        })
+    }
+
+    pub(crate) fn client(self: &Arc<Self>) -> Client {
+        let api = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let api = api.clone();
+            async move { Ok::<_, Infallible>(api.answer(&request)) }
+        });
+        Client::new(boxed(service), "test/1")
+    }
+
+    /// Puts an object in, or another in its place.
+    pub(crate) fn set(&self, plural: &str, mut object: Value) {
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        let namespace = text(&object["metadata"]["namespace"]);
+        let key = (
+            plural.to_owned(),
+            namespace.clone(),
+            text(&object["metadata"]["name"]),
+        );
+        let mut state = self.state.lock();
+        let version = *self.version.borrow() + 1;
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+        let old = state.objects.insert(key, object.clone());
+        let kind = if old.is_some() { "MODIFIED" } else { "ADDED" };
+        let event = json!({"type": kind, "object": object});
+        state.events.push((version, plural.to_owned(), namespace, event));
+        self.version.send_replace(version);
+    }
+
+    /// Takes an object out.
+    pub(crate) fn remove(&self, plural: &str, namespace: &str, name: &str) {
+        let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
+        let mut state = self.state.lock();
+        let version = *self.version.borrow() + 1;
+        let mut object = state.objects.remove(&key).unwrap();
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+        let event = json!({"type": "DELETED", "object": object});
+        state.events.push((version, key.0, key.1, event));
+        self.version.send_replace(version);
+    }
+
+    /// The objects of a kind in a namespace.
+    fn held(&self, plural: &str, namespace: &str) -> Vec<Value> {
+        let target = Target {
+            plural: plural.to_owned(),
+            namespace: namespace.to_owned(),
+        };
+        let state = self.state.lock();
+        let matching = state
+            .objects
+            .iter()
+            .filter(|(key, _)| target.covers(&key.0, &key.1));
+        matching.map(|(_, object)| object.clone()).collect()
+    }
+
+    fn answer(self: Arc<Self>, request: &Request<Body>) -> Response<Body> {
+        let target = Target::of(request.uri().path());
+        let query = request.uri().query().unwrap_or("");
+        if query.contains("watch=") {
+            return self.watch(target, query);
+        }
+        let version = self.version.borrow().to_string();
+        let items = self.held(&target.plural, &target.namespace);
+        whole(&json!({"metadata": {"resourceVersion": version}, "items": items}))
+    }
+
+    fn watch(self: Arc<Self>, target: Target, query: &str) -> Response<Body> {
+        let from = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("resourceVersion=")?.parse::<u64>().ok())
+            .unwrap_or(0);
+        let state = (self.version.subscribe(), from);
+        let frames = futures::stream::unfold(
+            (self, target, state),
+            |(api, target, (mut changes, from))| async move {
+                loop {
+                    let lines: Vec<(u64, String)> = api
+                        .state
+                        .lock()
+                        .events
+                        .iter()
+                        .filter(|(version, plural, namespace, _)| {
+                            *version > from && target.covers(plural, namespace)
+                        })
+                        .map(|(version, _, _, event)| (*version, format!("{event}\n")))
+                        .collect();
+                    if let Some((version, _)) = lines.last() {
+                        let version = *version;
+                        let text: String = lines.into_iter().map(|(_, line)| line).collect();
+                        let frame = Ok::<_, TransportError>(Frame::data(Bytes::from(text)));
+                        return Some((frame, (api, target, (changes, version))));
+                    }
+                    changes.changed().await.ok()?;
+                }
+            },
+        );
+        Response::new(StreamBody::new(frames).boxed_unsync())
+    }
+}
+
+fn whole(body: &Value) -> Response<Body> {
+    let body = Full::from(body.to_string()).map_err(|never| match never {});
+    Response::new(body.boxed_unsync())
+}

@@ -1,0 +1,6 @@
+//! Tests with a real kernel: a machine of their own, with the network of a small cluster.
+
+mod api;
+mod kernel;
+mod machine;
+mod whole;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "rooms are furnished one by one")]
 
 mod admission;
+mod config;
 mod container;
 pub mod containerd;
 mod cri;
@@ -14,9 +15,16 @@ mod plan;
 mod pod;
 mod probes;
 mod publish;
-pub mod server;
+mod server;
 mod source;
+mod start;
 mod status;
 #[cfg(test)]
 mod testing;
 mod volumes;
+mod worker;
+
+pub use config::{Config, RuntimeConfig, ServerConfig};
+pub use node::eviction::{EvictionSettings, Least, Signal, Threshold, ThresholdError};
+pub use server::{FixedCertificate, ServerError};
+pub use start::{StartError, run};

@@ -25,4 +25,4 @@ pub use error::ConfigError;
 pub use hostname::{Hostname, hostname};
 pub use resources::container_resources;
 pub use sandbox::sandbox_config;
-pub use settings::{NodeSettings, PodFolder};
+pub use settings::{NodeResources, NodeSettings, PodFolder};

@@ -88,7 +88,7 @@ impl ImageImporter {
         &self,
         folder: &Path,
         record: &Path,
-        is_present: impl AsyncFn(&str) -> bool,
+        is_present: impl Fn(&str) -> bool,
     ) -> Result<(), ImportError> {
         let before = read_record(record);
         let mut after = BTreeMap::new();
@@ -96,7 +96,7 @@ impl ImageImporter {
             let Ok(stamp) = Stamp::of(&archive) else { continue };
             let known = before.get(&archive).filter(|known| known.stamp == stamp);
             if let Some(known) = known
-                && all_present(&known.images, &is_present).await
+                && known.images.iter().all(|image| is_present(image))
             {
                 after.insert(archive, known.clone());
                 continue;
@@ -140,15 +140,6 @@ struct Imported {
 }
 
 type Record = BTreeMap<PathBuf, Imported>;
-
-async fn all_present(images: &[String], is_present: &impl AsyncFn(&str) -> bool) -> bool {
-    for image in images {
-        if !is_present(image).await {
-            return false;
-        }
-    }
-    true
-}
 
 /// The archives of a folder. No folder, no archives.
 fn archives(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {

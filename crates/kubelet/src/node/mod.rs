@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Taint;
 
 pub use eviction::{EvictionSettings, Pressure};
 pub use lease::renew_lease;
-pub use machine::MachineFacts;
+pub use machine::{FileSystem, MachineFacts};
 pub use watcher::{NodeShared, NodeWatcher, Readiness, Relief};
 
 use crate::pod::resources::ResourceList;

@@ -135,9 +135,7 @@ async fn a_node_that_was_deleted_comes_back() {
     case.start("");
     case.until("/metadata/name", json!("a")).await;
     case.api.remove(PATH);
-    // The next thing to say finds nobody to say it to.
-    case.shared.set_node(Arc::new(Default::default()));
-    case.shared.poke();
+    case.shared.lose_node();
     case.until("/metadata/name", json!("a")).await;
 }
 

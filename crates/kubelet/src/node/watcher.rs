@@ -46,7 +46,7 @@ impl Readiness {
     }
 
     /// Nobody has looked yet.
-    fn unknown() -> Self {
+    pub fn unknown() -> Self {
         Self {
             runtime: Some("container runtime status check may not have completed yet".to_owned()),
             network: None,
@@ -142,6 +142,12 @@ impl NodeShared {
     /// The newest word on the Node object, from someone who follows it.
     pub fn set_node(&self, node: Arc<Node>) {
         *self.node.write() = Some(node);
+    }
+
+    /// The Node object is gone: it is to be made again.
+    pub fn lose_node(&self) {
+        *self.node.write() = None;
+        self.poke();
     }
 
     /// What the node is short of.

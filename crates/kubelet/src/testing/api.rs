@@ -82,6 +82,13 @@ impl FakeApi {
         self.state.lock().objects.get(path).cloned()
     }
 
+    /// An object as it last was, even if it is gone.
+    pub fn last(&self, path: &str) -> Option<Value> {
+        let state = self.state.lock();
+        let event = state.history.iter().rev().find(|event| event.path == path);
+        event.map(|event| event.object.clone())
+    }
+
     /// Objects below a path.
     pub fn list(&self, prefix: &str) -> Vec<Value> {
         let state = self.state.lock();

@@ -5,7 +5,7 @@ mod busybox;
 mod node;
 
 pub use api::FakeApi;
-pub use busybox::BUSYBOX;
+pub use busybox::{BUSYBOX, write_busybox_image};
 pub use node::{Node, cgroup_parent};
 
 /// Waits until something holds that tells nobody when it does.

@@ -164,7 +164,7 @@ struct Running {
     containers: Vec<String>,
 }
 
-fn pod(uid: &str, spec: Value) -> PodToRun {
+fn pod_of(uid: &str, spec: Value) -> PodToRun {
     let mut object = json!({ "metadata": { "name": "web", "namespace": "ns", "uid": uid, "labels": { "app": "x" } },
         "spec": spec });
     for container in object["spec"]["containers"].as_array_mut().unwrap() {
@@ -200,7 +200,7 @@ fn containers_see_what_is_written() {
                       grep -c 'web.sub.ns.svc.cluster.local' /etc/hosts; grep 1.2.3.4 /etc/hosts; \
                       cat /etc/resolv.conf; touch /x; touch /map/x; touch /shared/part/file; \
                       echo bye > /dev/termination-log; exit 3";
-            let pod = pod(
+            let pod = pod_of(
                 "u1",
                 json!({
                     "subdomain": "sub",
@@ -287,7 +287,7 @@ fn running_containers_are_looked_after() {
                 json!({ "exec": { "command": ["sh", "-c", command] }, "periodSeconds": 1, "failureThreshold": 1,
                 "timeoutSeconds": seconds })
             };
-            let pod = pod(
+            let pod = pod_of(
                 "u2",
                 json!({
                     "containers": [{
@@ -385,7 +385,7 @@ fn mounts_reach_across() {
         let machine = Machine::start(node).await;
         let mount =
             |propagation: &str| json!([{ "name": "v", "mountPath": "/v", "mountPropagation": propagation }]);
-        let pod = pod(
+        let pod = pod_of(
             "u3",
             json!({
                 "hostNetwork": true,

@@ -16,6 +16,7 @@ mod sandbox;
 mod security;
 mod settings;
 mod subpath;
+pub mod sysctl;
 pub mod termination;
 
 pub use builder::{Builder, ContainerRequest};

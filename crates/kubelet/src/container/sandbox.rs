@@ -12,7 +12,7 @@ use crate::pod::{Member, PodLabels, PodToRun, Role};
 use super::error::ConfigError;
 use super::resources::{CPU_PERIOD, cpu_quota, cpu_shares};
 use super::settings::NodeSettings;
-use super::{cgroups, dns, hostname, security};
+use super::{cgroups, dns, hostname, security, sysctl};
 
 /// What the runtime is told to make a pod's sandbox. Reads the node's resolver configuration.
 pub fn sandbox_config(
@@ -20,10 +20,8 @@ pub fn sandbox_config(
     node: &NodeSettings,
     attempt: u32,
 ) -> Result<PodSandboxConfig, ConfigError> {
-    if pod.spec().host_users == Some(false) {
-        return Err(ConfigError::sandbox(
-            "can't set `spec.hostUsers: false`, the container runtime does not support user namespaces",
-        ));
+    if let Some(problem) = refused(pod) {
+        return Err(ConfigError::sandbox(problem));
     }
     let host = dns::read_host(node)
         .map_err(|error| ConfigError::sandbox(format!("open {}: {error}", node.resolv_conf.display())))?;
@@ -47,6 +45,21 @@ pub fn sandbox_config(
         annotations: pod.object().metadata.annotations.clone().unwrap_or_default(),
         linux: Some(linux(pod, node)),
     })
+}
+
+/// What would be ignored by the runtime, and must not be.
+fn refused(pod: &PodToRun) -> Option<String> {
+    let context = pod.spec().security_context.as_ref();
+    if pod.spec().host_users == Some(false) {
+        let problem =
+            "can't set `spec.hostUsers: false`, the container runtime does not support user namespaces";
+        return Some(problem.to_owned());
+    }
+    let policy = context.and_then(|context| context.supplemental_groups_policy.as_deref());
+    if policy == Some("Strict") {
+        return Some("SupplementalGroupsPolicy=Strict is not supported in this node".to_owned());
+    }
+    sysctl::forbidden(pod)
 }
 
 fn labels(pod: &PodToRun) -> StringMap {

@@ -145,6 +145,11 @@ impl ContainerSecurity<'_> {
         let run_as_user = own.run_as_user.or(of_pod.run_as_user);
         let non_root = own.run_as_non_root.or(of_pod.run_as_non_root) == Some(true);
         self.check_non_root(non_root, run_as_user)?;
+        let apparmor = own
+            .app_armor_profile
+            .as_ref()
+            .or(of_pod.app_armor_profile.as_ref());
+        check_apparmor(apparmor, apparmor_works())?;
         let unmasked = own.proc_mount.as_deref() == Some("Unmasked");
         let paths = |paths: &[&str]| match unmasked {
             true => Vec::new(),
@@ -236,6 +241,21 @@ fn seccomp(wanted: Option<&SeccompProfile>, node: &NodeSettings) -> SecurityProf
 
 fn in_folder(folder: &Path, name: &str) -> String {
     folder.join(name).to_string_lossy().into_owned()
+}
+
+/// Whether the kernel has AppArmor and uses it.
+fn apparmor_works() -> bool {
+    std::fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with('Y'))
+}
+
+/// A profile that could not be enforced must not be taken to be.
+fn check_apparmor(wanted: Option<&AppArmorProfile>, works: bool) -> Result<(), ConfigError> {
+    match wanted {
+        Some(profile) if profile.type_ != "Unconfined" && !works => Err(ConfigError::config(
+            "Cannot enforce AppArmor: AppArmor is not enabled on the host",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn apparmor_profile(wanted: &AppArmorProfile) -> SecurityProfile {
@@ -357,6 +377,18 @@ mod tests {
         let plain = context(with(json!({}), json!({})), &image(None, "")).unwrap();
         assert_eq!(plain.seccomp.unwrap().profile_type(), ProfileType::Unconfined);
         assert_eq!(plain.masked_paths.len(), MASKED_PATHS.len());
+    }
+
+    #[test]
+    fn profiles_that_cannot_be_enforced_are_refused() {
+        let profile = |kind: &str| AppArmorProfile {
+            type_: kind.to_owned(),
+            localhost_profile: None,
+        };
+        assert!(check_apparmor(Some(&profile("RuntimeDefault")), false).is_err());
+        assert!(check_apparmor(Some(&profile("RuntimeDefault")), true).is_ok());
+        assert!(check_apparmor(Some(&profile("Unconfined")), false).is_ok());
+        assert!(check_apparmor(None, false).is_ok());
     }
 
     #[test]

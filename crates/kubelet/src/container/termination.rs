@@ -67,22 +67,20 @@ fn tail(path: &Path) -> io::Result<String> {
 /// The text of the last lines of a log in the runtime's format: `TIME STREAM TAG text`, where the tag `P` says that the
 /// line goes on.
 fn last_lines(log: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut goes_on = false;
+    let mut text = String::new();
     for line in log.lines() {
         let mut parts = line.splitn(4, ' ');
         let (Some(_), Some(_), Some(tag)) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
-        let text = parts.next().unwrap_or_default();
-        match lines.last_mut() {
-            Some(last) if goes_on => last.push_str(text),
-            _ => lines.push(text.to_owned()),
+        text.push_str(parts.next().unwrap_or_default());
+        if tag != "P" {
+            text.push('\n');
         }
-        goes_on = tag == "P";
     }
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let first = lines.len().saturating_sub(MAX_LOG_LINES);
-    let mut text: String = lines[first..].iter().flat_map(|line| [line, "\n"]).collect();
+    let mut text = lines[first..].concat();
     if text.len() > MAX_LOG_BYTES {
         let mut cut = text.len() - MAX_LOG_BYTES;
         while !text.is_char_boundary(cut) {
@@ -147,6 +145,7 @@ mod tests {
         let log: String = (0..200).map(line).collect();
         let shown = last_lines(&log);
         assert!(shown.starts_with("120\n") && shown.ends_with("199\n"), "{shown}");
+        assert_eq!(last_lines("t stdout F a\nt stdout P b\n"), "a\nb");
         let long = format!("t stdout F {}\n", "é".repeat(3000));
         assert_eq!(last_lines(&long).len(), 2047);
     }

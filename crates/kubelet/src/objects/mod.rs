@@ -2,6 +2,8 @@
 
 mod api;
 #[cfg(test)]
+mod api_tests;
+#[cfg(test)]
 pub mod fake;
 mod followed;
 mod references;

@@ -102,11 +102,12 @@ async fn http_get(target: &Target, action: &HTTPGetAction, timeout: Duration) ->
     let headers = action.http_headers.as_deref().unwrap_or_default();
     match get(&url, headers, USER_AGENT, timeout).await {
         Err(error) => Outcome::Failure(error),
-        Ok(answer) if answer.left_host => Outcome::Warning(format!(
+        Ok(answer) if (200..300).contains(&answer.status) => Outcome::Success,
+        // It leads to another host, where nobody asks, or nowhere.
+        Ok(answer) if (300..400).contains(&answer.status) => Outcome::Warning(format!(
             "Probe terminated redirects, Response body: {}",
             answer.body
         )),
-        Ok(answer) if (200..400).contains(&answer.status) => Outcome::Success,
         Ok(answer) => Outcome::Failure(format!("HTTP probe failed with statuscode: {}", answer.status)),
     }
 }

@@ -112,8 +112,6 @@ impl Url {
 pub struct Answer {
     pub status: u16,
     pub body: String,
-    /// It leads to another host, where nobody was asked.
-    pub left_host: bool,
 }
 
 /// Asks. The error is what users see.
@@ -136,7 +134,6 @@ pub async fn get(
                     return Ok(Answer {
                         status: parts.status.as_u16(),
                         body: text(body).await?,
-                        left_host,
                     });
                 }
             }

@@ -52,8 +52,24 @@ pub struct Finding {
     pub kind: ProbeKind,
     /// None: it is as it was.
     pub verdict: Option<Verdict>,
-    /// What the Event (a warning, reason `Unhealthy`) says; none for an attempt that did not fail.
+    /// What the Event (a warning) says; none for an attempt that did not fail.
     pub message: Option<String>,
+}
+
+impl Finding {
+    /// The reason of the Event.
+    pub fn reason(&self) -> &'static str {
+        let warns = self
+            .message
+            .as_deref()
+            .is_some_and(|text| text.starts_with(&warning(self.kind)));
+        if warns { "ProbeWarning" } else { "Unhealthy" }
+    }
+}
+
+/// How the text about a success begins that someone should know of.
+fn warning(kind: ProbeKind) -> String {
+    format!("{kind} probe warning: ")
 }
 
 /// The probes of a node's containers.

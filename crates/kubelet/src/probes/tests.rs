@@ -101,6 +101,10 @@ async fn requests() {
             Outcome::Failure("HTTP probe failed with statuscode: 404".to_owned()),
         ),
         (
+            vec![answer("304 Same", "")],
+            Outcome::Warning("Probe terminated redirects, Response body: ".to_owned()),
+        ),
+        (
             vec![answer("302 Found", "Location: http://elsewhere/b\r\n")],
             Outcome::Warning("Probe terminated redirects, Response body: ".to_owned()),
         ),
@@ -138,6 +142,20 @@ async fn connections() {
     assert!(
         matches!(refused, Outcome::Failure(text) if text.starts_with("error: failed to connect service at"))
     );
+}
+
+#[test]
+fn events_have_their_reasons() {
+    let finding = |message: &str| Finding {
+        pod_uid: String::new(),
+        container: String::new(),
+        instance_id: String::new(),
+        kind: ProbeKind::Liveness,
+        verdict: None,
+        message: Some(message.to_owned()),
+    };
+    assert_eq!(finding("Liveness probe warning: x").reason(), "ProbeWarning");
+    assert_eq!(finding("Liveness probe failed: x").reason(), "Unhealthy");
 }
 
 async fn next(findings: &mut mpsc::UnboundedReceiver<Finding>) -> Finding {

@@ -70,10 +70,7 @@ async fn outcome(target: &Target, kind: ProbeKind, probe: &Probe) -> (Option<Ver
         match attempt(target, probe, timeout).await {
             Outcome::Success => return (Some(Verdict::Success), None),
             Outcome::Warning(text) => {
-                return (
-                    Some(Verdict::Success),
-                    Some(format!("{kind} probe warning: {text}")),
-                );
+                return (Some(Verdict::Success), Some(super::warning(kind) + &text));
             }
             Outcome::Failure(text) => {
                 return (

@@ -139,6 +139,11 @@ async fn ask_tcp(server: SocketAddr, query: &Message, bytes: &[u8]) -> io::Resul
 
 /// What a server sent, if it is an answer to that query.
 fn answer_to(query: &Message, bytes: &[u8]) -> Option<Message> {
+    // What cannot be it is not read at all.
+    let id = query.metadata.id.to_be_bytes();
+    if bytes.get(..2)? != id || bytes.get(4..6)? != [0, 1] {
+        return None;
+    }
     let answer = Message::from_vec(bytes).ok()?;
     let is_answer = answer.metadata.message_type == MessageType::Response
         && answer.metadata.id == query.metadata.id

@@ -12,11 +12,13 @@ mod conntrack;
 mod endpoints;
 mod family;
 mod health;
+mod netlink;
 mod nft;
 mod object;
 mod plan;
 mod run;
 mod sync;
+mod table_watch;
 mod tables;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use client::{Client, Informer, ListOptions};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::nft::{Nft, NftError};
 use crate::object::{EndpointSlice, NOT_OURS, Node, Service, ZONE};
 use crate::plan::base;
 use crate::sync::{Followed, Syncer};
+use crate::table_watch::TableWatch;
 
 /// The first wait after a failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -96,7 +98,9 @@ struct Proxy {
     followed: Followed,
     slices: Informer<EndpointSlice>,
     node: Informer<Node>,
-    zone: Arc<tokio::sync::watch::Sender<Option<String>>>,
+    zone: Arc<watch::Sender<Option<String>>>,
+    /// None if the kernel does not tell.
+    tables: Option<TableWatch>,
     syncer: Syncer,
 }
 
@@ -112,6 +116,9 @@ impl Proxy {
         Self {
             syncer: Syncer::new(config.clone(), HealthChecks::new(health.clone(), is_ipv4)),
             zone: follow_zone(&node),
+            tables: TableWatch::open()
+                .inspect_err(|error| tracing::warn!(%error, "rules that others delete will not be noticed"))
+                .ok(),
             config,
             health,
             followed: Followed { services, changes },
@@ -131,15 +138,15 @@ impl Proxy {
         // The first pass is due whether there are Services or not: what an earlier process left must go.
         loop {
             let began = Instant::now();
-            match self.pass(&mut zone).await {
+            let passed = match self.pass(&mut zone).await {
                 Ok(()) => {
-                    retry = FIRST_RETRY;
                     tokio::time::sleep_until(began + self.config.min_sync_period).await;
-                    tokio::select! {
-                        () = changes.arrived() => {}
-                        _ = zone.changed() => self.plan_all_again(),
-                    }
+                    self.wait(&changes, &mut zone).await
                 }
+                failed => failed,
+            };
+            match passed {
+                Ok(()) => retry = FIRST_RETRY,
                 Err(error) => {
                     tracing::warn!(error = %client::controller::Chain(&error), "cannot load rules, will try again");
                     tokio::time::sleep(retry).await;
@@ -150,10 +157,23 @@ impl Proxy {
         }
     }
 
-    async fn pass(
+    /// Waits until there is something to do.
+    async fn wait(
         &mut self,
-        zone: &mut tokio::sync::watch::Receiver<Option<String>>,
+        changes: &Changes,
+        zone: &mut watch::Receiver<Option<String>>,
     ) -> Result<(), NftError> {
+        tokio::select! {
+            () = changes.arrived() => Ok(()),
+            _ = zone.changed() => {
+                self.plan_all_again();
+                Ok(())
+            }
+            () = deleted(&mut self.tables) => self.syncer.verify().await,
+        }
+    }
+
+    async fn pass(&mut self, zone: &mut watch::Receiver<Option<String>>) -> Result<(), NftError> {
         let changed = self.followed.changes.take();
         let zone = zone.borrow_and_update().clone();
         self.syncer
@@ -169,9 +189,21 @@ impl Proxy {
     }
 }
 
+/// Waits until a table of ours was deleted; for ever if that is not told.
+async fn deleted(tables: &mut Option<TableWatch>) {
+    if let Some(watch) = tables {
+        match watch.deleted().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "rules that others delete will not be noticed any more"),
+        }
+        *tables = None;
+    }
+    std::future::pending().await
+}
+
 /// The zone of the node, as its label says.
-fn follow_zone(node: &Informer<Node>) -> Arc<tokio::sync::watch::Sender<Option<String>>> {
-    let zone = Arc::new(tokio::sync::watch::Sender::new(None));
+fn follow_zone(node: &Informer<Node>) -> Arc<watch::Sender<Option<String>>> {
+    let zone = Arc::new(watch::Sender::new(None));
     let to = zone.clone();
     node.on_change(move |change| {
         let labels = change.new.as_ref().and_then(|node| node.metadata.labels.as_ref());

@@ -8,10 +8,11 @@ use client::Informer;
 use crate::changes::Changes;
 use crate::config::Config;
 use crate::conntrack;
+use crate::family::TABLE;
 use crate::health::HealthChecks;
 use crate::nft::{Nft, NftError};
 use crate::object::{EndpointSlice, Service, ServiceKey};
-use crate::plan::plan;
+use crate::plan::{REJECT, plan};
 use crate::tables::{Tables, Transaction};
 
 /// What a pass looks at.
@@ -98,6 +99,18 @@ impl Syncer {
     /// The Services that have rules.
     pub(crate) fn keys(&self) -> BTreeSet<ServiceKey> {
         self.tables.keys().cloned().collect()
+    }
+
+    /// Looks whether the kernel still has our tables; if not, the next pass loads everything.
+    pub(crate) async fn verify(&mut self) -> Result<(), NftError> {
+        for family in self.config.families() {
+            let script = format!("list chain {} {TABLE} {REJECT}\n", family.word());
+            match self.nft.apply(&script).await {
+                Err(NftError::Refused(_)) => self.is_loaded = false,
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     async fn load(&mut self, transaction: &Transaction) -> Result<(), NftError> {

@@ -1,15 +1,11 @@
 //! Messages of the kernel's connection tracking: just what listing and deleting flows of datagrams needs.
 //!
-//! The format is that of `linux/netlink.h` and `linux/netfilter/nfnetlink_conntrack.h`: headers and lengths in the
-//! machine's byte order, addresses and ports in the network's.
+//! The format is that of `linux/netfilter/nfnetlink_conntrack.h`; addresses and ports are in the network's byte order.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::family::Family;
-
-const HEADER_BYTES: usize = 16;
-const NETFILTER_HEADER_BYTES: usize = 4;
-const ATTRIBUTE_HEADER_BYTES: usize = 4;
+use crate::netlink::{Attributes, Messages, NESTED, NETFILTER_HEADER_BYTES, Received, message, u32_at};
 
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
@@ -36,13 +32,7 @@ const PROTOCOL_NUMBER: u16 = 1;
 const SOURCE_PORT: u16 = 2;
 const DESTINATION_PORT: u16 = 3;
 
-const NESTED: u16 = 0x8000;
-/// The bits of an attribute's type that are flags.
-const TYPE_FLAGS: u16 = 0xc000;
 const UDP: u8 = 17;
-
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
 
 /// A flow of datagrams the kernel knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,59 +69,23 @@ pub(crate) fn delete_request(flow: &Flow, sequence: u32) -> Vec<u8> {
     message(CONNTRACK_DELETE, flags, flow.family, sequence, &flow.identity)
 }
 
-fn message(kind: u16, flags: u16, family: Family, sequence: u32, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut bytes = vec![0; 4];
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend([0; 4]);
-    let family = match family {
-        Family::V4 => AF_INET,
-        Family::V6 => AF_INET6,
-    };
-    bytes.extend([family, 0, 0, 0]);
-    for (kind, value) in attributes {
-        let length = u16::try_from(ATTRIBUTE_HEADER_BYTES + value.len()).unwrap_or(u16::MAX);
-        bytes.extend(length.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-    }
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    bytes[..4].copy_from_slice(&length.to_ne_bytes());
-    bytes
-}
-
 /// The messages of one datagram from the kernel, with their sequence numbers.
-pub(crate) fn parse(mut bytes: &[u8]) -> Vec<(u32, Answer)> {
-    let mut answers = Vec::new();
-    while let Some((message, rest)) = split_message(bytes) {
-        if let (Some(sequence), Some(answer)) = (u32_at(message, 8), answer(message)) {
-            answers.push((sequence, answer));
-        }
-        bytes = rest;
-    }
-    answers
+pub(crate) fn parse(bytes: &[u8]) -> Vec<(u32, Answer)> {
+    Messages(bytes)
+        .filter_map(|message| Some((message.sequence, answer(&message)?)))
+        .collect()
 }
 
-fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
-    if length < HEADER_BYTES {
-        return None;
-    }
-    let message = bytes.get(..length)?;
-    Some((message, bytes.get(length.next_multiple_of(4)..).unwrap_or(&[])))
-}
-
-fn answer(message: &[u8]) -> Option<Answer> {
-    let body = message.get(HEADER_BYTES..)?;
-    match u16_at(message, 4)? {
+fn answer(message: &Received<'_>) -> Option<Answer> {
+    match message.kind {
         DONE => Some(Answer::Done),
-        ERROR => match u32_at(body, 0)?.cast_signed() {
+        ERROR => match u32_at(message.body, 0)?.cast_signed() {
             0 => Some(Answer::Done),
             code => Some(Answer::Failed(-code)),
         },
-        kind if kind >> 8 == CONNTRACK_GET >> 8 => Some(flow(body).map_or(Answer::Other, Answer::Flow)),
+        kind if kind >> 8 == CONNTRACK_GET >> 8 => {
+            Some(flow(message.body).map_or(Answer::Other, Answer::Flow))
+        }
         _ => None,
     }
 }
@@ -191,29 +145,6 @@ fn address(value: &[u8]) -> Option<IpAddr> {
 
 fn port(value: &[u8]) -> Option<u16> {
     value.try_into().ok().map(u16::from_be_bytes)
-}
-
-/// Attributes: type, without its flags, and value.
-struct Attributes<'a>(&'a [u8]);
-
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::from(u16_at(self.0, 0)?);
-        let kind = u16_at(self.0, 2)? & !TYPE_FLAGS;
-        let value = self.0.get(ATTRIBUTE_HEADER_BYTES..length)?;
-        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or(&[]);
-        Some((kind, value))
-    }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes)
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
 }
 
 #[cfg(test)]

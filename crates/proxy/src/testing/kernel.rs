@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::machine::{Connection, Machine, ask, ask_udp, listed, serve_tcp, serve_udp, udp_socket};
+use super::machine::{
+    Connection, Machine, ask, ask_patiently, ask_udp, listed, serve_tcp, serve_udp, udp_socket,
+};
 use crate::config::Config;
 use crate::health::HealthChecks;
 use crate::object::{EndpointSlice, SERVICE_NAME, Service, ServiceKey};
@@ -160,10 +162,10 @@ fn both_families_are_served() {
         let spec = node_port(json!({"clusterIPs": ["10.43.0.10", "fd43::10"]}));
         proxy.set("web", spec, &[2]).await;
         assert_eq!(
-            ask("pod4", "[fd43::10]:80").unwrap().came_from.to_string(),
+            ask_patiently("pod4", "[fd43::10]:80").came_from.to_string(),
             "fd42::4"
         );
-        assert_eq!(ask("client", "[fd31::1]:30080").unwrap().pod, 2);
+        assert_eq!(ask_patiently("client", "[fd31::1]:30080").pod, 2);
         assert_eq!(ask("pod4", WEB).unwrap().pod, 2);
         proxy.remove("web").await;
         assert!(ask("pod4", "[fd43::10]:80").is_err());

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
@@ -17,6 +17,7 @@ use nix::sched::{CloneFlags, setns};
 const INSIDE: &str = "PINTLE_TEST_PROXY";
 /// Nothing in these networks takes longer unless it is lost.
 const PATIENCE: Duration = Duration::from_secs(2);
+const LONG_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Machine;
 
@@ -215,6 +216,19 @@ impl Connection {
 /// Who answers a new connection.
 pub(crate) fn ask(from: &str, to: &str) -> std::io::Result<Told> {
     Connection::open(from, to).map(|connection| connection.told)
+}
+
+/// The same where it may take a moment until packets pass at all: IPv6 addresses are not used before it is sure that nobody
+/// else has them.
+pub(crate) fn ask_patiently(from: &str, to: &str) -> Told {
+    let began = Instant::now();
+    loop {
+        match ask(from, to) {
+            Ok(told) => return told,
+            Err(error) => assert!(began.elapsed() < LONG_PATIENCE, "{from} {to}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A socket in a network namespace that sends to one address.

@@ -1,18 +1,19 @@
 //! The Service of the cluster's DNS, and this node's part of its endpoints.
 //!
 //! The Service has no selector: every node that serves DNS keeps an EndpointSlice of its own. A hint asks the proxies of
-//! the same node to use this server, so that DNS on one node does not depend on another.
+//! the same node to use this server, so that DNS on one node does not depend on another. The slice belongs to the node,
+//! and is deleted with it.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use client::k8s_openapi::api::core::v1::{Node, Service, ServicePort, ServiceSpec};
 use client::k8s_openapi::api::discovery::v1::{
     Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, ForNode,
 };
-use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use client::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use client::{Client, DeleteOptions, Informer, ListOptions, Scope};
 use tokio::sync::Notify;
@@ -67,6 +68,8 @@ impl Publisher {
     /// Sets things right at the start and whenever somebody changes them.
     async fn keep(&self, shutdown: &CancellationToken) {
         let changed = Arc::new(Notify::new());
+        let this_node = ListOptions::fields(format!("metadata.name={}", self.publication.node_name));
+        let nodes = Informer::<Node>::start(self.client.clone(), "", this_node, shutdown.clone());
         let named = ListOptions::fields(format!("metadata.name={NAME}"));
         let services = Informer::<Service>::start(self.client.clone(), NAMESPACE, named, shutdown.clone());
         let labelled = ListOptions::labels(format!("{SERVICE_NAME}={NAME},{MANAGED_BY}={MANAGER}"));
@@ -76,11 +79,16 @@ impl Publisher {
         services.on_change(move |_| to.notify_one());
         let to = changed.clone();
         slices.on_change(move |_| to.notify_one());
+        // The node may come later than its DNS server.
+        let to = changed.clone();
+        nodes.on_change(move |_| to.notify_one());
         services.synced().await;
         slices.synced().await;
+        nodes.synced().await;
         let mut retry = FIRST_RETRY;
         loop {
-            match self.set_right(&services, &slices).await {
+            let node = nodes.store().get("", &self.publication.node_name);
+            match self.set_right(&services, &slices, node.as_deref()).await {
                 Ok(()) => {
                     retry = FIRST_RETRY;
                     changed.notified().await;
@@ -99,6 +107,7 @@ impl Publisher {
         &self,
         services: &Informer<Service>,
         slices: &Informer<EndpointSlice>,
+        node: Option<&Node>,
     ) -> Result<(), client::Error> {
         let scope = Scope::Namespace(NAMESPACE);
         let service = services.store().get(NAMESPACE, NAME);
@@ -113,7 +122,7 @@ impl Publisher {
                 return self.take_away_slices(slices).await;
             }
         }
-        for wanted in wanted_slices(&self.publication) {
+        for wanted in wanted_slices(&self.publication, node) {
             let name = wanted.metadata.name.as_deref().unwrap_or_default();
             let held = slices.store().get(NAMESPACE, name);
             match slice_step(held.as_deref(), wanted) {
@@ -132,7 +141,7 @@ impl Publisher {
     }
 
     async fn take_away_slices(&self, slices: &Informer<EndpointSlice>) -> Result<(), client::Error> {
-        for name in wanted_slices(&self.publication)
+        for name in wanted_slices(&self.publication, None)
             .iter()
             .filter_map(|slice| slice.metadata.name.as_deref())
         {
@@ -144,7 +153,7 @@ impl Publisher {
     }
 
     async fn take_away(&self) {
-        for slice in wanted_slices(&self.publication) {
+        for slice in wanted_slices(&self.publication, None) {
             let name = slice.metadata.name.as_deref().unwrap_or_default();
             if let Err(error) = self.delete_slice(name).await {
                 tracing::debug!(%error, "this node's endpoints of the DNS Service could not be taken away");
@@ -257,8 +266,11 @@ fn slice_step(held: Option<&EndpointSlice>, wanted: EndpointSlice) -> SliceStep 
     let Some(held) = held else {
         return SliceStep::Create(Box::new(wanted));
     };
-    let has_labels = held.metadata.labels == wanted.metadata.labels;
-    if has_labels && held.endpoints == wanted.endpoints && held.ports == wanted.ports {
+    let is_labelled = held.metadata.labels == wanted.metadata.labels;
+    // A node that is not known right now may be known soon; its slice stays its own.
+    let wanted_owner = &wanted.metadata.owner_references;
+    let is_owned = wanted_owner.is_none() || held.metadata.owner_references == *wanted_owner;
+    if is_labelled && is_owned && held.endpoints == wanted.endpoints && held.ports == wanted.ports {
         return SliceStep::None;
     }
     let mut new = wanted;
@@ -267,7 +279,7 @@ fn slice_step(held: Option<&EndpointSlice>, wanted: EndpointSlice) -> SliceStep 
 }
 
 /// A slice for each family in which the server listens.
-fn wanted_slices(publication: &Publication) -> Vec<EndpointSlice> {
+fn wanted_slices(publication: &Publication, node: Option<&Node>) -> Vec<EndpointSlice> {
     [(true, "IPv4", "4"), (false, "IPv6", "6")]
         .into_iter()
         .filter_map(|(is_ipv4, address_type, suffix)| {
@@ -283,6 +295,7 @@ fn wanted_slices(publication: &Publication) -> Vec<EndpointSlice> {
                     namespace: Some(NAMESPACE.to_owned()),
                     name: Some(format!("{NAME}-{}-{suffix}", publication.node_name)),
                     labels: Some(labels(&[(SERVICE_NAME, NAME), (MANAGED_BY, MANAGER)])),
+                    owner_references: node.and_then(owner),
                     ..ObjectMeta::default()
                 },
                 address_type: address_type.to_owned(),
@@ -299,6 +312,16 @@ fn wanted_slices(publication: &Publication) -> Vec<EndpointSlice> {
             })
         })
         .collect()
+}
+
+fn owner(node: &Node) -> Option<Vec<OwnerReference>> {
+    Some(vec![OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+        name: node.metadata.name.clone()?,
+        uid: node.metadata.uid.clone()?,
+        ..OwnerReference::default()
+    }])
 }
 
 fn endpoint(address: IpAddr, node: &str) -> Endpoint {
@@ -395,7 +418,7 @@ mod tests {
     fn each_node_has_its_own_slices() {
         let mut both = publication();
         both.listeners.push("[fd00::1]:1053".parse().unwrap());
-        let slices = wanted_slices(&both);
+        let slices = wanted_slices(&both, None);
         let names: Vec<_> = slices
             .iter()
             .filter_map(|slice| slice.metadata.name.as_deref())
@@ -430,8 +453,25 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_belongs_to_its_node() {
+        let node = serde_json::from_value(json!({"metadata": {"name": "n1", "uid": "u"}})).unwrap();
+        let slice = || wanted_slices(&publication(), Some(&node)).remove(0);
+        assert_eq!(
+            serde_json::to_value(slice().metadata.owner_references).unwrap(),
+            json!([{"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "u"}])
+        );
+        let unowned = || wanted_slices(&publication(), None).remove(0);
+        assert!(matches!(
+            slice_step(Some(&unowned()), slice()),
+            SliceStep::Replace(_)
+        ));
+        assert_eq!(slice_step(Some(&slice()), slice()), SliceStep::None);
+        assert_eq!(slice_step(Some(&slice()), unowned()), SliceStep::None);
+    }
+
+    #[test]
     fn a_slice_is_written_only_if_it_is_wrong() {
-        let wanted = || wanted_slices(&publication()).remove(0);
+        let wanted = || wanted_slices(&publication(), None).remove(0);
         assert!(matches!(slice_step(None, wanted()), SliceStep::Create(_)));
         let mut held = wanted();
         held.metadata.resource_version = Some("7".to_owned());

@@ -12,7 +12,7 @@ use crate::family::TABLE;
 use crate::health::HealthChecks;
 use crate::nft::{Nft, NftError};
 use crate::object::{EndpointSlice, Service, ServiceKey};
-use crate::plan::{REJECT, plan};
+use crate::plan::{Front, REJECT, plan};
 use crate::tables::{Tables, Transaction};
 
 /// What a pass looks at.
@@ -49,6 +49,8 @@ pub(crate) struct Syncer {
     is_loaded: bool,
     /// Whether flows of datagrams may go where they no longer should.
     flows_pending: bool,
+    /// Where datagrams were sent that may go nowhere any more, until their flows are deleted.
+    old_fronts: BTreeSet<Front>,
     /// Whether load balancers are told something old.
     health_pending: bool,
 }
@@ -62,6 +64,7 @@ impl Syncer {
             health_checks,
             is_loaded: false,
             flows_pending: false,
+            old_fronts: BTreeSet::new(),
             health_pending: false,
         }
     }
@@ -83,6 +86,7 @@ impl Syncer {
             self.tables.replace(key, unit, &mut transaction);
         }
         self.flows_pending |= transaction.udp_changed;
+        self.old_fronts.append(&mut transaction.old_fronts);
         self.health_pending |= transaction.health_changed;
         self.load(&transaction).await?;
         if self.health_pending {
@@ -130,8 +134,11 @@ impl Syncer {
     }
 
     /// A failure is told and left: the rules are right, and the flows end by themselves when they fall silent.
-    async fn clear_flows(&self) {
-        let (fronts, config) = (self.tables.udp(), self.config.clone());
+    async fn clear_flows(&mut self) {
+        let (mut fronts, config) = (self.tables.udp(), self.config.clone());
+        for front in std::mem::take(&mut self.old_fronts) {
+            fronts.entry(front).or_default();
+        }
         let cleared = tokio::task::spawn_blocking(move || conntrack::clear(&fronts, &config)).await;
         match cleared {
             Ok(Ok(count)) => tracing::debug!(count, "stale flows of datagrams were deleted"),

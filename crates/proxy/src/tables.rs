@@ -27,6 +27,8 @@ impl Tables {
     pub(crate) fn replace(&mut self, key: &ServiceKey, unit: Unit, transaction: &mut Transaction) {
         let old = self.units.remove(key).unwrap_or_default();
         transaction.udp_changed |= old.udp != unit.udp;
+        let gone = old.udp.keys().filter(|front| !unit.udp.contains_key(front));
+        transaction.old_fronts.extend(gone);
         transaction.health_changed |= old.health != unit.health;
         transaction.change_chains(&old.chains, &unit.chains);
         transaction.change_sets(&old.sets, &unit.sets);
@@ -124,6 +126,8 @@ pub(crate) struct Transaction {
     elements: BTreeMap<ElementKey, ElementChange>,
     /// Whether datagrams may go elsewhere now.
     pub(crate) udp_changed: bool,
+    /// Where datagrams were sent that now may go nowhere.
+    pub(crate) old_fronts: BTreeSet<Front>,
     /// Whether what load balancers are told has changed.
     pub(crate) health_changed: bool,
 }

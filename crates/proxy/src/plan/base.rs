@@ -127,6 +127,8 @@ fn rules(config: &Config, family: Family) -> Vec<(&'static str, String)> {
             MARK_FOR_MASQUERADE,
             format!("meta mark set meta mark or {MASQUERADE_BIT}"),
         ),
+        // The kernel sends only so many messages of ICMP, but every reset.
+        (REJECT, "meta l4proto tcp reject with tcp reset".into()),
         (REJECT, "reject".into()),
     ];
     if let Some(services) = family.networks(&config.service_cidr) {

@@ -368,6 +368,11 @@ fn datagrams_follow_their_endpoints() {
             // The refusal of the last datagram may still be reported once.
             assert!((0..3).any(|_| ask_udp(socket) == Some(3)));
         }
+        // Without the Service, the address is as good as any other: nobody's.
+        proxy.remove("dns").await;
+        for socket in &sockets {
+            assert_eq!(ask_udp(socket), None);
+        }
     });
 }
 

@@ -178,6 +178,10 @@ impl<'a> Containers<'a> {
     }
 
     fn restart(&mut self, member: &Member, finished_at: Timestamp) {
+        // Its wait is over; the next one counts only once this run has ended too.
+        if self.is_starting(member) {
+            return;
+        }
         let entry = self.input.memory.restarts.get(member.name());
         let pause = Backoff::pause(entry, SLOW, finished_at);
         let at = later(finished_at, pause);

@@ -279,6 +279,10 @@ fn restarts_wait_longer_and_longer_and_say_so() {
     );
     crashed.now = 1005;
     crashed.expect(&["start a 1"]);
+    // While it starts, it does not wait any more.
+    crashed.memory.busy.starting = Some("a".to_owned());
+    crashed.now = 1001;
+    assert!(crashed.plan().waiting.is_empty());
 }
 
 #[test]

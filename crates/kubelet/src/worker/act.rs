@@ -57,7 +57,8 @@ impl Task {
         }
     }
 
-    fn mount(&mut self) {
+    /// Makes the volumes, or brings them up to date.
+    pub fn mount(&mut self) {
         self.memory.busy.volumes = true;
         let (tools, pod) = (self.tools.clone(), self.pod.clone());
         self.work.spawn(async move {
@@ -187,8 +188,9 @@ impl Task {
         match done {
             Done::Volumes(result) => {
                 memory.busy.volumes = false;
-                memory.volumes_ready = result.is_ok();
                 memory.volumes_retry_at = result.is_err().then(|| later(now, RETRY));
+                // What was there once stays, if it could not be brought up to date.
+                memory.volumes_ready |= result.is_ok();
                 match result {
                     Ok(volumes) => self.volumes = Some(volumes),
                     Err(message) => self.tools.voice.warn(&self.pod, "FailedMount", message),

@@ -37,8 +37,16 @@ pub fn seed_health(handle: &Handle, status: &PodStatus) {
     }
 }
 
-/// Whether volumes show something of the pod that can change while it runs: its labels or annotations.
-pub fn shows_itself(spec: &PodSpec) -> bool {
+/// Whether what volumes show of the pod itself has changed: its labels or annotations.
+pub fn volumes_change(before: &PodToRun, now: &PodToRun) -> bool {
+    let shown = |pod: &PodToRun| {
+        let metadata = &pod.object().metadata;
+        (metadata.labels.clone(), metadata.annotations.clone())
+    };
+    shows_itself(now.spec()) && shown(before) != shown(now)
+}
+
+fn shows_itself(spec: &PodSpec) -> bool {
     spec.volumes.iter().flatten().any(|volume| {
         let projected = volume
             .projected

@@ -150,16 +150,16 @@ impl Task {
 
     fn take_wish(&mut self) {
         let wish = self.wishes.borrow_and_update().clone();
-        let is_same = Arc::ptr_eq(&wish.pod, &self.wish.pod);
-        self.wish = wish;
-        if is_same {
+        let before = std::mem::replace(&mut self.wish, wish).pod;
+        if Arc::ptr_eq(&before, &self.wish.pod) {
             return;
         }
         self.pod = self.wish.pod.clone();
         if self.stage == Stage::Alive && self.wish.refused.is_none() {
             self.tools.objects.follow(&self.pod);
-            // What volumes show of the pod itself may have changed.
-            self.memory.volumes_ready = self.memory.volumes_ready && !adopt::shows_itself(self.pod.spec());
+            if adopt::volumes_change(&before, &self.pod) && self.memory.volumes_ready {
+                self.mount();
+            }
         }
     }
 

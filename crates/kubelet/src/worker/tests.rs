@@ -326,6 +326,51 @@ async fn a_container_that_ends_starts_again_and_is_counted() {
 }
 
 #[tokio::test]
+async fn a_pod_at_rest_writes_nothing() {
+    let machine = Machine::new();
+    let _kubelet = machine.start().await;
+    let mut spec = one();
+    let sources = json!([{ "downwardAPI": { "items": [{ "path": "l", "fieldRef": { "fieldPath": "metadata.labels" } }] } }]);
+    spec["volumes"] = json!([{ "name": "v", "projected": { "sources": sources } }]);
+    let mut failing = container("missing");
+    failing["image"] = json!("localhost/missing:1");
+    spec["containers"] = json!([container("c"), failing]);
+    machine.put("web", spec);
+    let waiting = json!("ImagePullBackOff");
+    machine
+        .until("web", "/containerStatuses/1/state/waiting/reason", waiting)
+        .await;
+    let writes = || {
+        machine
+            .api
+            .requests()
+            .iter()
+            .filter(|request| request.ends_with("/web/status"))
+            .count()
+    };
+    let before = writes();
+    // A change of the pod is taken in, and what it shows of itself follows.
+    let mut pod = machine.api.get(&path("web")).unwrap();
+    pod["metadata"]["labels"] = json!({ "a": "b" });
+    pod["metadata"]["generation"] = json!(2);
+    machine.api.put(&path("web"), pod);
+    machine.until("web", "/observedGeneration", json!(2)).await;
+    let shown = machine
+        .folder
+        .path()
+        .join("kubelet/pods/uid-web/volumes/kubernetes.io~projected/v/l");
+    eventually("the label", || {
+        std::fs::read_to_string(&shown)
+            .ok()
+            .filter(|text| text == "a=\"b\"")
+    })
+    .await;
+    machine.put("later", one());
+    machine.until_running("later").await;
+    assert_eq!(writes(), before + 1);
+}
+
+#[tokio::test]
 async fn the_next_kubelet_adopts_what_runs() {
     let machine = Machine::new();
     let mut spec = one();

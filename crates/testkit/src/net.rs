@@ -19,10 +19,14 @@ use nix::unistd::Pid;
 /// Where `ip` keeps the names of namespaces.
 const NAMESPACES: &str = "/run/netns";
 
-/// A file for every network, locked while its test lives.
-const OWNERS: &str = "/run/pintle-test-lans";
+/// A file for every network, locked while its test lives. Beside the namespaces, because some machines of tests have others
+/// under the same names.
+const OWNERS: &str = "/run/netns/.pintle-test-lans";
 
 const PREFIX: &str = "pintle-t";
+
+/// How often a name is tried for; all but one try fail only when another test comes in between.
+const TRIES: u32 = 1000;
 
 const BRIDGE: &str = "lan0";
 
@@ -72,7 +76,6 @@ impl Lan {
             nix::unistd::geteuid().is_root(),
             "tests with network namespaces need root"
         );
-        std::fs::create_dir_all(OWNERS).expect("root makes folders in /run");
         sweep();
         let (name, owner) = claim_name();
         let inner = Inner {
@@ -247,6 +250,8 @@ impl Drop for Inner {
             remove_namespace(&namespace);
         }
         let _ = std::fs::remove_file(Path::new(OWNERS).join(&self.name));
+        // Fails as long as there are others.
+        let _ = std::fs::remove_dir(OWNERS);
     }
 }
 
@@ -266,17 +271,20 @@ fn netns(name: &str) -> PathBuf {
 /// A name that no other network has, and the lock that says it is in use.
 fn claim_name() -> (String, File) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    loop {
+    for _ in 0..TRIES {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}", std::process::id());
+        let path = Path::new(OWNERS).join(&name);
+        std::fs::create_dir_all(OWNERS).expect("root makes folders in /run");
+        // The folder goes when it is empty, maybe just now.
+        let Ok(owner) = File::create(&path) else { continue };
         // Of two processes that see the same process id (in namespaces), one gets the lock. The file may have been
         // swept before the lock was had; then it says nothing.
-        let path = Path::new(OWNERS).join(&name);
-        let owner = File::create(&path).expect("root makes files in /run");
         if owner.try_lock().is_ok() && path.exists() {
             return (name, owner);
         }
     }
+    panic!("no file could be made and locked in {OWNERS}");
 }
 
 /// Removes the networks of tests that were killed.
@@ -447,7 +455,8 @@ mod tests {
 
     #[test]
     fn what_a_killed_test_left_is_swept() {
-        std::fs::create_dir_all(OWNERS).unwrap();
+        // Keeps the folder meanwhile.
+        let _another = Lan::new();
         let name = format!("{PREFIX}-left-{}", std::process::id());
         File::create(Path::new(OWNERS).join(&name)).unwrap();
         make_namespace(&format!("{name}-a"));

@@ -97,14 +97,14 @@ impl Executor {
     }
 
     async fn device(&self, device: &Device) -> Result<(), ApplyError> {
-        // Once for what is missing, and once to complete what was made.
-        for _ in 0..2 {
+        // At most: remove it, make it, complete it.
+        for _ in 0..3 {
             let changes = plan::device_changes(device, &self.observe().await?);
-            let made = changes == [DeviceChange::Make];
+            let look_again = matches!(changes[..], [DeviceChange::Remove(_) | DeviceChange::Make]);
             for change in changes {
                 self.change_device(device, change).await?;
             }
-            if !made {
+            if !look_again {
                 return Ok(());
             }
         }
@@ -116,6 +116,7 @@ impl Executor {
         match change {
             DeviceChange::Refuse => return Err(ApplyError::NameTaken(device.name.clone())),
             DeviceChange::Make => self.make(device).await?,
+            DeviceChange::Remove(link) => self.netlink.delete_link(link).await?,
             DeviceChange::SetMac(link) => self.netlink.set_mac(link, device.mac).await?,
             DeviceChange::SetMtu(link) => self.netlink.set_mtu(link, device.mtu).await?,
             DeviceChange::SetUp(link) => self.netlink.set_up(link).await?,
@@ -134,23 +135,7 @@ impl Executor {
         let (name, mac, mtu) = (device.name.as_str(), device.mac, device.mtu);
         match device.kind {
             DeviceKind::Bridge => self.netlink.add_bridge(&Bridge { name, mac, mtu }).await,
-            DeviceKind::Tunnel {
-                vni,
-                port,
-                local,
-                device,
-            } => {
-                let tunnel = Vxlan {
-                    name,
-                    vni,
-                    port,
-                    local,
-                    device,
-                    mac,
-                    mtu,
-                };
-                self.netlink.add_vxlan(&tunnel).await
-            }
+            DeviceKind::Tunnel(end) => self.netlink.add_vxlan(&Vxlan { name, end, mac, mtu }).await,
         }
     }
 
@@ -164,7 +149,7 @@ impl Executor {
         match self.netlink.link(TUNNEL).await? {
             Some(Link {
                 index,
-                kind: LinkKind::Vxlan,
+                kind: LinkKind::Vxlan(_),
                 ..
             }) if tunnel.is_none() => self.netlink.delete_link(index).await,
             _ => Ok(()),

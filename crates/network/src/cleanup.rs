@@ -75,7 +75,7 @@ async fn kernel(traces: &Traces) -> Result<(), NetlinkError> {
 fn is_ours(link: &Link, bridge: &str) -> bool {
     match link.kind {
         LinkKind::Bridge => link.name == bridge,
-        LinkKind::Vxlan => link.name == TUNNEL,
+        LinkKind::Vxlan(_) => link.name == TUNNEL,
         LinkKind::Veth => is_cable(&link.name),
         LinkKind::Other => false,
     }

@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 
 use futures::TryStreamExt;
 use rtnetlink::packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, InfoVxlan, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan};
 
@@ -45,7 +45,7 @@ pub enum LinkKind {
     /// One end of a cable.
     Veth,
     /// A tunnel.
-    Vxlan,
+    Vxlan(TunnelEnd),
     /// Anything else.
     Other,
 }
@@ -81,7 +81,18 @@ pub struct Veth<'a> {
 pub struct Vxlan<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its number: the same at every end.
+    /// Its end here.
+    pub end: TunnelEnd,
+    /// Its hardware address.
+    pub mac: Mac,
+    /// The largest packet, bytes.
+    pub mtu: u32,
+}
+
+/// The end of a VXLAN tunnel that is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunnelEnd {
+    /// The tunnel's number: the same at every end.
     pub vni: u32,
     /// The UDP port of every end.
     pub port: u16,
@@ -89,10 +100,6 @@ pub struct Vxlan<'a> {
     pub local: Ipv4Addr,
     /// The interface that packets leave through.
     pub device: u32,
-    /// Its hardware address.
-    pub mac: Mac,
-    /// The largest packet, bytes.
-    pub mtu: u32,
 }
 
 /// How a bridge treats a port.
@@ -154,10 +161,10 @@ impl Netlink {
 
     /// Makes a tunnel, switched on.
     pub async fn add_vxlan(&self, vxlan: &Vxlan<'_>) -> Result<(), NetlinkError> {
-        let message = LinkVxlan::new(vxlan.name, vxlan.vni)
-            .port(vxlan.port)
-            .local(vxlan.local)
-            .dev(vxlan.device)
+        let message = LinkVxlan::new(vxlan.name, vxlan.end.vni)
+            .port(vxlan.end.port)
+            .local(vxlan.end.local)
+            .dev(vxlan.end.device)
             .learning(false)
             .address(vxlan.mac.0.to_vec())
             .mtu(vxlan.mtu)
@@ -286,9 +293,32 @@ fn kind(infos: &[LinkInfo]) -> LinkKind {
     match kind {
         Some(InfoKind::Bridge) => LinkKind::Bridge,
         Some(InfoKind::Veth) => LinkKind::Veth,
-        Some(InfoKind::Vxlan) => LinkKind::Vxlan,
+        Some(InfoKind::Vxlan) => LinkKind::Vxlan(tunnel_end(infos)),
         _ => LinkKind::Other,
     }
+}
+
+fn tunnel_end(infos: &[LinkInfo]) -> TunnelEnd {
+    let mut end = TunnelEnd {
+        vni: 0,
+        port: 0,
+        local: Ipv4Addr::UNSPECIFIED,
+        device: 0,
+    };
+    let settings = infos.iter().filter_map(|info| match info {
+        LinkInfo::Data(InfoData::Vxlan(settings)) => Some(settings),
+        _ => None,
+    });
+    for setting in settings.flatten() {
+        match *setting {
+            InfoVxlan::Id(vni) => end.vni = vni,
+            InfoVxlan::Port(port) => end.port = port,
+            InfoVxlan::Local(local) => end.local = local,
+            InfoVxlan::Link(device) => end.device = device,
+            _ => {}
+        }
+    }
+    end
 }
 
 impl Mac {

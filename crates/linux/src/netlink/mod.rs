@@ -19,7 +19,7 @@ use crate::{Namespace, NamespaceError};
 
 pub use address::Address;
 pub use changes::Changes;
-pub use link::{Bridge, BridgePort, Link, LinkKind, Mac, Veth, Vxlan};
+pub use link::{Bridge, BridgePort, Link, LinkKind, Mac, TunnelEnd, Veth, Vxlan};
 pub use neighbour::Neighbour;
 pub use route::{Route, RouteKind};
 

@@ -182,12 +182,15 @@ fn a_tunnel_knows_its_ends() {
         let netlink = Netlink::open().unwrap();
         let device = bridge(&netlink, "br0").await.index;
         let mac = Mac::of_ip(ip("10.1.0.1"));
-        let vxlan = Vxlan {
-            name: "vx0",
+        let end = TunnelEnd {
             vni: 7,
             port: 4789,
             local: [10, 1, 0, 1].into(),
             device,
+        };
+        let vxlan = Vxlan {
+            name: "vx0",
+            end,
             mac,
             mtu: 1350,
         };
@@ -195,7 +198,7 @@ fn a_tunnel_knows_its_ends() {
         let tunnel = netlink.link("vx0").await.unwrap().unwrap();
         assert_eq!(
             (tunnel.kind, tunnel.mac, tunnel.mtu),
-            (LinkKind::Vxlan, Some(mac), 1350)
+            (LinkKind::Vxlan(end), Some(mac), 1350)
         );
         let link = tunnel.index;
         let mac = Mac::of_ip(ip("10.1.0.2"));

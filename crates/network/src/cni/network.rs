@@ -160,12 +160,16 @@ impl Network {
         let namespace = Namespace::open(&container.netns)?;
         // Held to the end: who sees an attachment in the ledger sees its cable too, unless it is dead.
         let mut ledger = Ledger::open(&self.config.state_dir)?;
-        self.forget_the_dead(&mut ledger, Some(&container.key)).await?;
+        let dead = self.forget_the_dead(&mut ledger, Some(&container.key)).await?;
         let attachment = self.enter(&mut ledger, container, host_ports)?;
-        let connected = self
-            .connect(&ledger, &attachment, &bridge, container, &namespace)
-            .await;
-        match connected {
+        let ports_change = dead.iter().chain([&attachment]).any(has_host_ports);
+        let connected = async {
+            if ports_change {
+                self.load_host_ports(&ledger).await?;
+            }
+            self.connect(&attachment, &bridge, container, &namespace).await
+        };
+        match connected.await {
             Ok(answer) => Ok(answer.answer(version)),
             Err(error) => {
                 // What is left of it is removed as DEL would; the first failure is the one to tell.
@@ -217,7 +221,6 @@ impl Network {
 
     async fn connect<'a>(
         &'a self,
-        ledger: &Ledger,
         attachment: &'a Attachment,
         bridge: &Link,
         container: &'a Container,
@@ -233,8 +236,6 @@ impl Network {
             namespace,
         };
         let ends = connect(&self.netlink, &cable).await?;
-        // Made even if this pod has none: those of the dead go.
-        self.load_host_ports(ledger).await?;
         Ok(Connected {
             bridge: (&self.config.bridge, bridge.mac.unwrap_or_default()),
             cable: (&attachment.cable, ends.outside),
@@ -262,7 +263,7 @@ impl Network {
             return Ok(());
         };
         ledger.save()?;
-        if !gone.host_ports.is_empty() {
+        if has_host_ports(&gone) {
             self.load_host_ports(ledger).await?;
         }
         Ok(())
@@ -319,4 +320,8 @@ impl Network {
         }
         Ok(())
     }
+}
+
+fn has_host_ports(attachment: &Attachment) -> bool {
+    !attachment.host_ports.is_empty()
 }

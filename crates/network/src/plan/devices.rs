@@ -12,6 +12,8 @@ pub enum DeviceChange {
     Refuse,
     /// It is not there.
     Make,
+    /// It is a tunnel of other settings; those cannot be changed.
+    Remove(u32),
     /// Its hardware address differs.
     SetMac(u32),
     /// Its largest packet differs.
@@ -24,13 +26,16 @@ pub enum DeviceChange {
     GiveAddress(u32, Ipv4Net),
 }
 
-/// The steps for a device. After [`DeviceChange::Make`] it must be looked at again: only then it has a number.
+/// The steps for a device. After [`DeviceChange::Remove`] and [`DeviceChange::Make`] it must be looked at again.
 pub fn changes(device: &Device, observed: &Observed) -> Vec<DeviceChange> {
     let Some(link) = observed.link(&device.name) else {
         return vec![DeviceChange::Make];
     };
-    if link.kind != kind(device.kind) {
-        return vec![DeviceChange::Refuse];
+    match (device.kind, link.kind) {
+        (DeviceKind::Bridge, LinkKind::Bridge) => {}
+        (DeviceKind::Tunnel(wanted), LinkKind::Vxlan(found)) if wanted == found => {}
+        (DeviceKind::Tunnel(_), LinkKind::Vxlan(_)) => return vec![DeviceChange::Remove(link.index)],
+        _ => return vec![DeviceChange::Refuse],
     }
     let mut changes = settings(device, link);
     let wanted = Address {
@@ -47,13 +52,6 @@ pub fn changes(device: &Device, observed: &Observed) -> Vec<DeviceChange> {
         changes.push(DeviceChange::GiveAddress(link.index, device.address));
     }
     changes
-}
-
-fn kind(kind: DeviceKind) -> LinkKind {
-    match kind {
-        DeviceKind::Bridge => LinkKind::Bridge,
-        DeviceKind::Tunnel { .. } => LinkKind::Vxlan,
-    }
 }
 
 fn settings(device: &Device, link: &Link) -> Vec<DeviceChange> {

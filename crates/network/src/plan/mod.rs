@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
-use linux::netlink::{Address, Link, Mac, Neighbour, Route, RouteKind};
+use linux::netlink::{Address, Link, Mac, Neighbour, Route, RouteKind, TunnelEnd};
 use linux::nft::Table;
 
 use crate::config::{Config, gateway};
@@ -80,16 +80,7 @@ pub enum DeviceKind {
     /// The pods' bridge.
     Bridge,
     /// The tunnel to nodes that are no neighbours.
-    Tunnel {
-        /// Its number.
-        vni: u32,
-        /// Its UDP port.
-        port: u16,
-        /// This node's end.
-        local: Ipv4Addr,
-        /// The interface that packets leave through.
-        device: u32,
-    },
+    Tunnel(TunnelEnd),
 }
 
 /// A route; devices of pintle's own may not be there yet, so they go by name.
@@ -224,12 +215,12 @@ fn devices(config: &Config, own: Own, uplinks: &Uplinks<'_>, mtu: u32) -> Vec<De
             mac: Mac::of_ip(own.ip.into()),
             mtu,
             address: Ipv4Net::new_assert(own.pod_cidr.network(), 32),
-            kind: DeviceKind::Tunnel {
+            kind: DeviceKind::Tunnel(TunnelEnd {
                 vni: tunnel.vni,
                 port: tunnel.port,
                 local: own.ip,
                 device: uplink.index,
-            },
+            }),
         });
     [bridge].into_iter().chain(tunnel).collect()
 }

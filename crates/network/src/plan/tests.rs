@@ -183,6 +183,35 @@ fn the_bridge_is_made_and_mended() {
 }
 
 #[test]
+fn a_tunnel_of_other_settings_is_made_anew() {
+    let mut config = example();
+    config.tunnel = Some(Tunnel::default());
+    let device = &plan(&config, &[]).devices[1];
+    let end = TunnelEnd {
+        vni: 1,
+        port: 8472,
+        local: own().ip,
+        device: 2,
+    };
+    assert_eq!(device.kind, DeviceKind::Tunnel(end));
+    let mut seen = observed();
+    assert_eq!(device_changes(device, &seen), [DeviceChange::Make]);
+    let mut tunnel = link(5, TUNNEL);
+    tunnel.kind = LinkKind::Vxlan(TunnelEnd { vni: 2, ..end });
+    seen.links.push(tunnel);
+    assert_eq!(device_changes(device, &seen), [DeviceChange::Remove(5)]);
+    seen.links[4].kind = LinkKind::Vxlan(end);
+    seen.links[4].mac = Some(device.mac);
+    assert_eq!(
+        device_changes(device, &seen),
+        [
+            DeviceChange::SetMtu(5),
+            DeviceChange::GiveAddress(5, device.address)
+        ]
+    );
+}
+
+#[test]
 fn only_marked_routes_are_changed() {
     let route = |destination: &str, kind, protocol| Route {
         destination: destination.parse().unwrap(),

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 
 use super::host_path;
 use super::mounted::MountedVolume;
+use super::ownership::Ownership;
 use super::setup::{Made, Setup};
 
 /// The annotation of a volume whose users must be in a group.
@@ -38,12 +39,31 @@ pub async fn make(
         ))
     })?;
     let path = path(&volume)?;
+    if is_local(&volume) && !read_only {
+        let (ownership, at) = (Ownership::of(setup.pod, false), path.clone());
+        let only_if_needed = only_on_mismatch(setup);
+        let applied = tokio::task::spawn_blocking(move || match only_if_needed && ownership.holds(&at)? {
+            true => Ok(()),
+            false => ownership.apply(&at),
+        });
+        let applied: std::io::Result<()> = applied.await.map_err(|error| error.to_string())?;
+        applied.map_err(|error| error.to_string())?;
+    }
     let annotations = volume.metadata.annotations.as_ref();
     let group = annotations.and_then(|annotations| annotations.get(GROUP_ANNOTATION)?.parse().ok());
     Ok(Made {
         volume: MountedVolume { path, read_only },
         group,
     })
+}
+
+fn is_local(volume: &PersistentVolume) -> bool {
+    volume.spec.as_ref().is_some_and(|spec| spec.local.is_some())
+}
+
+fn only_on_mismatch(setup: Setup<'_>) -> bool {
+    let context = setup.pod.spec().security_context.as_ref();
+    context.and_then(|context| context.fs_group_change_policy.as_deref()) == Some("OnRootMismatch")
 }
 
 fn is_owned_by(claim: &PersistentVolumeClaim, uid: &str) -> bool {

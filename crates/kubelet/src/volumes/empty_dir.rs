@@ -1,6 +1,7 @@
 //! Folders that live as long as their pod.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::EmptyDirVolumeSource;
 use meta::Quantity;
@@ -8,6 +9,8 @@ use meta::Quantity;
 use super::make_folder;
 use super::ownership::Ownership;
 use super::setup::Setup;
+use crate::container::NodeSettings;
+use crate::pod::PodToRun;
 use crate::pod::resources::Claims;
 
 const PLUGIN: &str = "kubernetes.io/empty-dir";
@@ -34,6 +37,39 @@ pub async fn make(setup: Setup<'_>, name: &str, source: &EmptyDirVolumeSource) -
     let applied = tokio::task::spawn_blocking(move || ownership.apply(&at)).await;
     applied.map_err(|error| error.to_string())?.map_err(text)?;
     Ok(folder)
+}
+
+/// Why a pod must be ended for what its folders hold, if so: the message of its failure, whose reason is `Evicted`. Reads
+/// whole folders.
+pub fn exceeded(pod: &PodToRun, node: &NodeSettings) -> Option<String> {
+    let volumes = pod.spec().volumes.iter().flatten();
+    volumes.into_iter().find_map(|volume| {
+        let source = volume.empty_dir.as_ref()?;
+        let text = source.size_limit.as_ref()?.0.as_str();
+        let limit = Quantity::parse(text).ok().filter(|limit| !limit.is_zero())?;
+        let used = disk_use(&node.pod(pod.uid()).volume(PLUGIN, &volume.name));
+        let is_over = i64::try_from(used).unwrap_or(i64::MAX) > limit.value();
+        is_over.then(|| {
+            format!(
+                "Usage of EmptyDir volume {:?} exceeds the limit {text:?}. ",
+                volume.name
+            )
+        })
+    })
+}
+
+/// The bytes a folder takes on the disk. What vanishes meanwhile takes none.
+fn disk_use(path: &Path) -> u64 {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return 0;
+    };
+    // The kernel counts in blocks of this size, whatever the file system.
+    let own = metadata.blocks() * 512;
+    if !metadata.is_dir() {
+        return own;
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    own + entries.map(|entry| disk_use(&entry.path())).sum::<u64>()
 }
 
 /// In bytes: the least of what the volume, the pod and the node allow.

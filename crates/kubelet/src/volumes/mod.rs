@@ -124,6 +124,14 @@ impl Volumes {
             .collect()
     }
 
+    /// Why a pod must be ended for what its emptyDir volumes hold, if so: the message of its failure, whose reason is
+    /// `Evicted`. Only pods with a limited one need to be looked at, and only now and then: it reads whole folders.
+    pub async fn exceeded(&self, pod: &PodToRun) -> Option<String> {
+        let (pod, node) = (pod.clone(), self.node.clone());
+        let looked = tokio::task::spawn_blocking(move || empty_dir::exceeded(&pod, &node));
+        looked.await.unwrap_or_default()
+    }
+
     fn setup<'a>(&'a self, pod: &'a PodToRun) -> Setup<'a> {
         Setup {
             node: &self.node,

@@ -47,6 +47,14 @@ impl Ownership {
         Ok(())
     }
 
+    /// Whether a folder is the group's already.
+    pub fn holds(self, folder: &Path) -> io::Result<bool> {
+        let Some(group) = self.group else { return Ok(true) };
+        let metadata = fs::symlink_metadata(folder)?;
+        let mask = self.mask | ENTER | SET_GROUP;
+        Ok(metadata.gid() == group && metadata.mode() & mask == mask)
+    }
+
     /// Gives one file to the group.
     pub fn apply_to(self, path: &Path) -> io::Result<()> {
         let Some(group) = self.group else { return Ok(()) };
@@ -125,7 +133,10 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
         Ownership::of(&pod, true).apply(folder.path()).unwrap();
         assert_eq!(mode(&file), 0o640);
-        Ownership::of(&pod, false).apply(folder.path()).unwrap();
+        let writable = Ownership::of(&pod, false);
+        assert!(!writable.holds(folder.path()).unwrap());
+        writable.apply(folder.path()).unwrap();
+        assert!(writable.holds(folder.path()).unwrap());
         assert_eq!(mode(&file), 0o660);
         assert_eq!(mode(file.parent().unwrap()) & 0o2770, 0o2770);
     }

@@ -212,6 +212,20 @@ async fn folders_and_paths_of_the_node() {
 }
 
 #[tokio::test]
+async fn folders_have_limits() {
+    let fixture = fixture();
+    let pod = pod(json!([{ "name": "v", "emptyDir": { "sizeLimit": "64Ki" } }]));
+    let mounted = fixture.volumes.mount(&pod).await.unwrap();
+    let folder = mounted.path("v").unwrap().join("a");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("small"), "x").unwrap();
+    assert_eq!(fixture.volumes.exceeded(&pod).await, None);
+    fs::write(folder.join("large"), vec![1; 100 << 10]).unwrap();
+    let message = "Usage of EmptyDir volume \"v\" exceeds the limit \"64Ki\". ";
+    assert_eq!(fixture.volumes.exceeded(&pod).await.as_deref(), Some(message));
+}
+
+#[tokio::test]
 async fn claims_lead_to_volumes_of_the_node() {
     let fixture = fixture();
     let path = fixture.folder.path().join("disk");

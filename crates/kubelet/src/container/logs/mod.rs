@@ -3,20 +3,21 @@
 //! A log nobody writes to costs nothing: the kernel tells of the first line written, and only while lines come is the
 //! size looked at, every [`CHECK`].
 
+mod watch;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::StreamExt;
-use inotify::{Inotify, WatchMask};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::settings::NodeSettings;
 use crate::cri::ContainerRuntime;
+use watch::FileWatch;
 
 /// The size at which a log is set aside; upstream's `containerLogMaxSize`.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
@@ -28,7 +29,8 @@ const CHECK: Duration = Duration::from_secs(10);
 /// Looks after the logs of running containers.
 pub struct LogKeeper {
     runtime: Arc<dyn ContainerRuntime>,
-    max_bytes: u64,
+    /// Started with the first log.
+    files: OnceLock<Option<Arc<FileWatch>>>,
     followed: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
 }
 
@@ -36,7 +38,7 @@ impl LogKeeper {
     pub fn new(runtime: Arc<dyn ContainerRuntime>) -> Self {
         Self {
             runtime,
-            max_bytes: MAX_BYTES,
+            files: OnceLock::new(),
             followed: Mutex::default(),
         }
     }
@@ -45,9 +47,10 @@ impl LogKeeper {
     pub fn follow(&self, container_id: &str, log: &Path) {
         let keeper = Keeper {
             runtime: self.runtime.clone(),
+            files: self.files.get_or_init(watch_files).clone(),
             container_id: container_id.to_owned(),
             log: log.to_owned(),
-            max_bytes: self.max_bytes,
+            max_bytes: MAX_BYTES,
         };
         let mut followed = self.followed.lock();
         followed
@@ -58,6 +61,17 @@ impl LogKeeper {
     /// Ends what [`LogKeeper::follow`] began.
     pub fn forget(&self, container_id: &str) {
         self.followed.lock().remove(container_id);
+    }
+}
+
+/// None if the kernel has no more queues to give: then logs are looked at all the time.
+fn watch_files() -> Option<Arc<FileWatch>> {
+    match FileWatch::start() {
+        Ok(files) => Some(Arc::new(files)),
+        Err(error) => {
+            tracing::warn!(%error, "logs cannot be watched");
+            None
+        }
     }
 }
 
@@ -92,6 +106,7 @@ pub fn sweep(node: &NodeSettings, is_known: impl Fn(&str) -> bool) -> io::Result
 
 struct Keeper {
     runtime: Arc<dyn ContainerRuntime>,
+    files: Option<Arc<FileWatch>>,
     container_id: String,
     log: PathBuf,
     max_bytes: u64,
@@ -100,7 +115,11 @@ struct Keeper {
 impl Keeper {
     async fn run(self) {
         loop {
-            if let Err(error) = self.written().await {
+            let written = match &self.files {
+                Some(files) => files.written(&self.log).await,
+                None => Ok(()),
+            };
+            if let Err(error) = written {
                 // A log that is not there yet is waited for as one that is written to.
                 tracing::debug!(log = %self.log.display(), %error, "log cannot be watched");
             }
@@ -108,16 +127,6 @@ impl Keeper {
             tokio::time::sleep(CHECK).await;
             self.check().await;
         }
-    }
-
-    /// Waits until something is written.
-    async fn written(&self) -> io::Result<()> {
-        let inotify = Inotify::init()?;
-        let mask = WatchMask::MODIFY | WatchMask::MOVE_SELF | WatchMask::DELETE_SELF | WatchMask::ONESHOT;
-        inotify.watches().add(&self.log, mask)?;
-        let mut buffer = [0; 1024];
-        let mut events = inotify.into_event_stream(&mut buffer)?;
-        events.next().await.transpose().map(|_| ())
     }
 
     async fn check(&self) {
@@ -231,6 +240,7 @@ mod tests {
         let keeper = Keeper {
             container_id: container(&runtime).await,
             runtime: runtime.clone(),
+            files: None,
             log: log.clone(),
             max_bytes: 10,
         };
@@ -256,27 +266,6 @@ mod tests {
         fs::write(&log, "012345678").unwrap();
         keeper.check().await;
         assert!(log.exists());
-    }
-
-    #[tokio::test]
-    async fn the_first_line_wakes() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("0.log");
-        fs::write(&log, "").unwrap();
-        let keeper = Keeper {
-            runtime: Arc::new(FakeRuntime::new(&[])),
-            container_id: "c".to_owned(),
-            log: log.clone(),
-            max_bytes: 10,
-        };
-        let written = keeper.written();
-        tokio::pin!(written);
-        assert!(futures::poll!(&mut written).is_pending());
-        fs::write(&log, "x").unwrap();
-        tokio::time::timeout(Duration::from_secs(30), written)
-            .await
-            .unwrap()
-            .unwrap();
     }
 
     #[test]

@@ -15,6 +15,7 @@ const SECRETS: GroupVersionResource = GroupVersionResource::new("", "v1", "secre
 const CLUSTER_ROLE_BINDINGS: GroupVersionResource =
     GroupVersionResource::new(RBAC, "v1", "clusterrolebindings");
 
+const CLUSTER_ROLES: GroupVersionResource = GroupVersionResource::new(RBAC, "v1", "clusterroles");
 const ROLES: GroupVersionResource = GroupVersionResource::new(RBAC, "v1", "roles");
 const ROLE_BINDINGS: GroupVersionResource = GroupVersionResource::new(RBAC, "v1", "rolebindings");
 
@@ -50,7 +51,42 @@ pub(super) fn all(settings: &Settings) -> Vec<Wanted> {
         let object = token_secret(token, None);
         Wanted::new(SECRETS, Policy::CreateOnly, object)
     });
-    bindings.chain(secret).chain(shared_config(settings)).collect()
+    bindings
+        .chain(secret)
+        .chain(shared_config(settings))
+        .chain(serving_approval())
+        .collect()
+}
+
+/// Upstream approves no kubelet's serving certificate; pintle does if the names in it are the node's own, for which the
+/// controller must see the node, and have the signer's word for it.
+fn serving_approval() -> [Wanted; 2] {
+    let metadata = json!({"name": "pintle:kubelet-serving-approver"});
+    let role = json!({
+        "apiVersion": format!("{RBAC}/v1"),
+        "kind": "ClusterRole",
+        "metadata": metadata,
+        "rules": [
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
+            {
+                "apiGroups": ["certificates.k8s.io"],
+                "resources": ["signers"],
+                "resourceNames": ["kubernetes.io/kubelet-serving"],
+                "verbs": ["approve"],
+            },
+        ],
+    });
+    let binding = json!({
+        "apiVersion": format!("{RBAC}/v1"),
+        "kind": "ClusterRoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": metadata["name"]},
+        "subjects": [{"kind": "ServiceAccount", "namespace": "kube-system", "name": "certificate-controller"}],
+    });
+    [
+        Wanted::new(CLUSTER_ROLES, Policy::Role, role),
+        Wanted::new(CLUSTER_ROLE_BINDINGS, Policy::RoleBinding, binding),
+    ]
 }
 
 /// What every node must know, and the right of nodes to read it.

@@ -129,9 +129,9 @@ mod tests {
             counts,
             [
                 ("apiservices", 21),
-                // Four are for nodes.
-                ("clusterrolebindings", 50 + 4),
-                ("clusterroles", 69),
+                // The rest are for nodes.
+                ("clusterrolebindings", 50 + 5),
+                ("clusterroles", 69 + 1),
                 // Nodes read one of them.
                 ("configmaps", 2 + 1),
                 ("endpoints", 1),

@@ -2,6 +2,7 @@
 //! the kubelet's kubeconfig.
 
 mod discover;
+mod serving;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,18 +14,23 @@ use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use client::{Client, ListOptions, Scope, WatchEvent, https};
 use futures::StreamExt;
 use jiff::Timestamp;
-use pki::{Credential, Key, Kubeconfig, NodeNames, PkiError, SigningRequest, due_at};
+use pki::{Credential, Key, Kubeconfig, NodeNames, PkiError, Profile, SigningRequest, due_at};
 
 use crate::token::JoinToken;
 pub use discover::DiscoverError;
+pub use serving::serving_identity;
 
-const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 /// How long to wait for a certificate before asking anew.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Between watches that the server ended.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a machine cannot join.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
+    /// There is no token, and no certificate from an earlier start.
+    #[error("a node joins with a token; give --token, as the file node-token of the server says it")]
+    NoToken,
     /// The cluster is not there, or is another.
     #[error(transparent)]
     Discover(#[from] DiscoverError),
@@ -52,8 +58,8 @@ pub enum JoinError {
 pub struct Join {
     /// `https://192.0.2.1:6443`.
     pub server: String,
-    /// The token.
-    pub token: JoinToken,
+    /// The token; a machine that has joined before needs none.
+    pub token: Option<JoinToken>,
     /// The node to be.
     pub node: NodeNames,
     /// Where the kubelet's kubeconfig goes.
@@ -65,16 +71,17 @@ pub async fn join(join: &Join, now: Timestamp) -> Result<Kubeconfig, JoinError> 
     if let Some(existing) = existing(&join.kubeconfig, &join.node, now) {
         return Ok(existing);
     }
-    let authority = discover::authority(&join.server, &join.token).await?;
+    let token = join.token.as_ref().ok_or(JoinError::NoToken)?;
+    let authority = discover::authority(&join.server, token).await?;
     let transport = https::connect(&ClientConfig {
         server: join.server.clone(),
         certificate_authority: authority.to_pem().into_bytes(),
-        token: Some(join.token.token.bearer()),
+        token: Some(token.token.bearer()),
         ..ClientConfig::default()
     })?;
     let key = Key::generate_ecdsa()?;
     let client = Client::new(transport, "pintle-agent");
-    let certificate = request_certificate(&client, &join.node, &key).await?;
+    let certificate = request_certificate(&client, &join.node, &key, Purpose::Client).await?;
     let kubeconfig = Kubeconfig {
         cluster: String::from("pintle"),
         server: join.server.clone(),
@@ -102,8 +109,45 @@ fn existing(path: &Path, node: &NodeNames, now: Timestamp) -> Option<Kubeconfig>
     is_good.then_some(config)
 }
 
+/// What a kubelet needs a certificate for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be known by the API server.
+    Client,
+    /// To be believed by those who ask for logs.
+    Serving,
+}
+
+impl Purpose {
+    fn signer(self) -> &'static str {
+        match self {
+            Self::Client => "kubernetes.io/kube-apiserver-client-kubelet",
+            Self::Serving => "kubernetes.io/kubelet-serving",
+        }
+    }
+
+    fn usage(self) -> &'static str {
+        match self {
+            Self::Client => "client auth",
+            Self::Serving => "server auth",
+        }
+    }
+
+    fn profile(self, node: &NodeNames) -> Profile {
+        match self {
+            Self::Client => node.client_profile(),
+            Self::Serving => node.serving_profile(),
+        }
+    }
+}
+
 /// Asks for a certificate for the node, by whatever right the client has: a join token, or the node's own older certificate.
-pub async fn request_certificate(client: &Client, node: &NodeNames, key: &Key) -> Result<String, JoinError> {
+pub async fn request_certificate(
+    client: &Client,
+    node: &NodeNames,
+    key: &Key,
+    purpose: Purpose,
+) -> Result<String, JoinError> {
     let text = |texts: &[&str]| Some(texts.iter().map(|&t| t.to_owned()).collect());
     let request = CertificateSigningRequest {
         metadata: ObjectMeta {
@@ -111,9 +155,9 @@ pub async fn request_certificate(client: &Client, node: &NodeNames, key: &Key) -
             ..ObjectMeta::default()
         },
         spec: CertificateSigningRequestSpec {
-            request: ByteString(SigningRequest::create(&node.client_profile(), key)?.into_bytes()),
-            signer_name: SIGNER.to_owned(),
-            usages: text(&["digital signature", "client auth"]),
+            request: ByteString(SigningRequest::create(&purpose.profile(node), key)?.into_bytes()),
+            signer_name: purpose.signer().to_owned(),
+            usages: text(&["digital signature", purpose.usage()]),
             ..CertificateSigningRequestSpec::default()
         },
         ..CertificateSigningRequest::default()
@@ -145,6 +189,7 @@ async fn answer(client: &Client, mut csr: CertificateSigningRequest) -> Result<S
             }
         }
         // The watch has ended: see what is there before the next one.
+        tokio::time::sleep(PAUSE).await;
         csr = client.get(Scope::Cluster, &name).await?;
     }
 }

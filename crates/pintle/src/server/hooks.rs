@@ -1,11 +1,12 @@
-//! What happens around writes of some resources: Services get addresses and ports, roles are not given beyond one's own.
+//! What happens around writes of some resources: Services get addresses and ports, roles are not given beyond one's own,
+//! requests for certificates say who asks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use auth::Authorizer;
 use auth::rbac::{GROUP, RbacIndex};
-use builtins::{AddressRange, GrantCheck, Ledger, PortRange, ServiceAllocation};
+use builtins::{AddressRange, GrantCheck, Ledger, PortRange, ServiceAllocation, StampRequester};
 use meta::{GroupResource, GroupVersionResource, Status};
 use registry::{Hooks, ListOptions, Registry};
 
@@ -29,6 +30,8 @@ pub(super) async fn all(
         };
         hooks.insert(GroupResource::new(GROUP, plural), Arc::new(check));
     }
+    let requests = GroupResource::new("certificates.k8s.io", "certificatesigningrequests");
+    hooks.insert(requests, Arc::new(StampRequester));
     let services = registry.resource(&SERVICES);
     let services = services.ok_or_else(|| Status::internal("services are not served"))?;
     let page = services.list(None, &ListOptions::default()).await?;

@@ -31,6 +31,8 @@ pub mod stateful_set;
 
 pub use context::{Context, ControllerError};
 
+use std::time::Duration;
+
 use ipnet::Ipv4Net;
 
 /// What the controllers must be told.
@@ -40,6 +42,8 @@ pub struct Settings {
     pub root_certificate_authority: String,
     /// The addresses of all pods, of which each node gets a part.
     pub cluster_cidr: Ipv4Net,
+    /// A node that was not heard of for this long is lost.
+    pub node_grace_period: Duration,
 }
 
 /// Runs every controller until the context's shutdown.
@@ -58,7 +62,7 @@ async fn run_each(context: Context, settings: Settings) {
         garbage_collector::run(context.clone()),
         namespaces::run(context.clone()),
         nodes::run_eviction(context.clone()),
-        nodes::run_lifecycle(context.clone()),
+        nodes::run_lifecycle(context.clone(), settings.node_grace_period),
         nodes::run_pod_cidr(context.clone(), settings.cluster_cidr),
         pod_garbage_collector::run(context.clone()),
         replicaset::run(context.clone()),

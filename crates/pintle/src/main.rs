@@ -1,5 +1,6 @@
 //! The binary: command line, configuration, wiring, signals.
 
+mod agent;
 mod cli;
 mod commands;
 mod component;
@@ -15,6 +16,11 @@ mod version;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(plugin) = std::env::args_os().next().and_then(network::cni::Plugin::named) {
+        let variable = |name: &str| std::env::var(name).ok();
+        let (mut input, mut output) = (std::io::stdin(), std::io::stdout());
+        return network::cni::main(plugin, variable, &mut input, &mut output).into();
+    }
     let command = match cli::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(exit) => return exit.print(),

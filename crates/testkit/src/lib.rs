@@ -5,14 +5,18 @@ pub mod image;
 mod kubectl;
 mod machine;
 pub mod net;
+pub mod registry;
 mod server;
 mod wait;
+mod web;
+mod worker;
 
 pub use kubectl::{Kubectl, Output};
 pub use machine::Machine;
 pub use net::{Lan, NodeNet};
 pub use server::{Server, ServerBuilder};
 pub use wait::eventually;
+pub use worker::{Worker, WorkerBuilder};
 
 use std::path::{Path, PathBuf};
 

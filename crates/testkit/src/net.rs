@@ -149,6 +149,11 @@ impl NodeNet {
         run_in(&self.netns(), inside)
     }
 
+    /// What a web server says at `HOST:PORT`, asked from the node.
+    pub fn get(&self, address: &str) -> std::io::Result<String> {
+        self.run(|| crate::web::get(address))
+    }
+
     /// Pulls the node's cable. The node itself sees its interface without carrier.
     pub fn partition(&self) {
         self.set_cable("down");

@@ -12,6 +12,10 @@ use tempfile::TempDir;
 use crate::kubectl::Kubectl;
 use crate::machine::Machine;
 use crate::net::NodeNet;
+use crate::worker::WorkerBuilder;
+
+/// The machine that tests run on may be short of disk; that is none of the tests' business.
+pub(crate) const EVICT_NOBODY: &str = "--kubelet-arg=eviction-hard=memory.available<1Mi";
 
 /// How a server is to be started.
 #[derive(Clone)]
@@ -53,11 +57,20 @@ impl ServerBuilder {
             node: Some(node),
         };
         crate::image::put_all(&builder.data_dir().join("images"));
+        let logs = builder.folder.path().join("pods");
         builder.with(&[
             &format!("--node-name={name}"),
             &format!("--node-ip={ip}"),
             &format!("--cgroup-root={cgroup}"),
+            &format!("--pod-log-dir={}", logs.display()),
+            EVICT_NOBODY,
         ])
+    }
+
+    /// A worker of this server, which must have been started, on another node of the machine.
+    pub fn worker(&self, machine: &Machine, name: &str) -> WorkerBuilder {
+        let server = self.node.as_ref().expect("only a server on a node has workers");
+        WorkerBuilder::new(machine, name, server.ip(), &self.data_dir())
     }
 
     /// Further arguments.
@@ -73,12 +86,34 @@ impl ServerBuilder {
         self.folder.path().join("data")
     }
 
-    /// The command line.
-    pub fn command(&self) -> Command {
-        let mut command = match &self.node {
+    fn program(&self) -> Command {
+        match &self.node {
             Some(node) => node.command(crate::binary()),
             None => Command::new(crate::binary()),
-        };
+        }
+    }
+
+    /// Runs another command of pintle on the same data directory; fails unless it succeeds. Gives its output.
+    pub fn pintle(&self, arguments: &[&str]) -> String {
+        let output = self
+            .program()
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .output()
+            .expect("the binary is built; make e2e does it");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "pintle {arguments:?}: {}",
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+    }
+
+    /// The command line.
+    pub fn command(&self) -> Command {
+        let mut command = self.program();
         command
             .arg("server")
             .arg("--data-dir")

@@ -22,13 +22,13 @@ use crate::context::{Context, ControllerError, doing};
 /// The controller's name; also its service account.
 pub const NAME: &str = "node-controller";
 const WORKERS: usize = 4;
-/// A node that was not heard of for this long is lost; upstream's default.
-const GRACE_PERIOD: Duration = Duration::from_secs(50);
+/// A node that was not heard of for this long is lost, by upstream's default.
+pub const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(50);
 /// Where kubelets keep their Leases.
 const LEASE_NAMESPACE: &str = "kube-node-lease";
 
-/// Runs until the context's shutdown.
-pub async fn run(context: Context) {
+/// Runs until the context's shutdown. A node is lost that was not heard of for the grace period.
+pub async fn run(context: Context, grace_period: Duration) {
     let controller = Arc::new(Controller {
         client: context.client(NAME),
         recorder: context.recorder(NAME),
@@ -36,6 +36,7 @@ pub async fn run(context: Context) {
         leases: context.informers().of::<Lease>(),
         pods: context.informers().of::<Pod>(),
         heard: Mutex::default(),
+        grace_period,
     });
     let queue = WorkQueue::new();
     controller.watch(&queue);
@@ -56,6 +57,7 @@ struct Controller {
     pods: Informer<Pod>,
     /// When each node was last heard of.
     heard: Mutex<HashMap<String, Instant>>,
+    grace_period: Duration,
 }
 
 impl Controller {
@@ -111,7 +113,7 @@ impl Controller {
             return Ok(Outcome::Done);
         };
         let heard = *self.heard.lock().entry(name.clone()).or_insert_with(Instant::now);
-        let left = GRACE_PERIOD.saturating_sub(heard.elapsed());
+        let left = self.grace_period.saturating_sub(heard.elapsed());
         if left.is_zero()
             && let Some(conditions) = health::silent(&node, Timestamp::now())
         {

@@ -7,5 +7,5 @@ mod pod_cidr;
 mod tolerations;
 
 pub use eviction::{NAME as EVICTION_NAME, run as run_eviction};
-pub use lifecycle::{NAME as LIFECYCLE_NAME, run as run_lifecycle};
+pub use lifecycle::{DEFAULT_GRACE_PERIOD, NAME as LIFECYCLE_NAME, run as run_lifecycle};
 pub use pod_cidr::{NAME as POD_CIDR_NAME, run as run_pod_cidr};

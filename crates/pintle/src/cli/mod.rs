@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::agent::{self, AgentOptions};
 use crate::commands::{ShortCommand, print_completion};
 use crate::component::Run;
 use crate::killall::KillallCommand;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Run a master node.
     Server(Box<ServerOptions>),
+    /// Run a worker node of a cluster.
+    Agent(Box<AgentOptions>),
     #[command(flatten)]
     Short(ShortCommand),
     Killall(KillallCommand),
@@ -103,6 +106,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
                 .apply_upstream_arguments()
                 .map_err(|error| Exit::Usage(error.to_string()))?
         }
+        Command::Agent(options) => options
+            .node
+            .apply_upstream_arguments()
+            .map_err(|error| Exit::Usage(error.to_string()))?,
         _ => Vec::new(),
     };
     Ok(Invocation {
@@ -152,6 +159,7 @@ impl Command {
     fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         match self {
             Self::Server(options) => server::run(*options).map_err(Into::into),
+            Self::Agent(options) => agent::run(*options).map_err(Into::into),
             Self::Short(command) => command.run().map_err(Into::into),
             Self::Killall(command) => command.run().map_err(Into::into),
             Self::Completion { shell } => {

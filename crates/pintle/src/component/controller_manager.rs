@@ -35,6 +35,7 @@ pub(super) async fn run(
     let of_controllers = controllers::Settings {
         root_certificate_authority: root_authority,
         cluster_cidr: settings.cluster_cidr.unwrap_or_else(default_cidr),
+        node_grace_period: settings.node_grace_period,
     };
     tracing::info!(server = config.server, "the controllers run");
     leading::run(&settings.election, client.clone(), shutdown, |leading| {

@@ -75,6 +75,10 @@ const OWN: &[Served<ControllerSettings>] = &[
     ("cluster-cidr", |s, v| some(&mut s.cluster_cidr, v)),
     ("node-cidr-mask-size", |_, v| node_mask(v.text())),
     ("node-cidr-mask-size-ipv4", |_, v| node_mask(v.text())),
+    ("node-monitor-grace-period", |s, v| {
+        s.node_grace_period = v.duration();
+        Ok(())
+    }),
     ("root-ca-file", |s, v| path(&mut s.root_authority, v)),
     ("cluster-signing-cert-file", |s, v| {
         path(&mut s.signing.certificate, v)

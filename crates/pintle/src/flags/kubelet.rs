@@ -1,5 +1,7 @@
 //! The flags of the kubelet.
 
+use kubelet::EvictionSettings;
+
 use super::common::{OF_GO, OF_REQUESTS, path, set, some};
 use super::{Component, Served, Treatments};
 use crate::node::NodeOptions;
@@ -90,6 +92,11 @@ const SERVED: &[Served<NodeOptions>] = &[
     ("resolv-conf", |o, v| set(&mut o.resolv_conf, v)),
     ("max-pods", |o, v| some(&mut o.kubelet.max_pods, v)),
     ("pod-manifest-path", |o, v| path(&mut o.kubelet.manifests, v)),
+    ("eviction-hard", |o, v| {
+        let thresholds = EvictionSettings::parse(&v.texts.join(",")).map_err(|error| error.to_string())?;
+        o.kubelet.eviction = Some(thresholds);
+        Ok(())
+    }),
     ("v", |o, v| set(&mut o.kubelet.verbosity, v)),
 ];
 

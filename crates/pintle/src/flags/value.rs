@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::{Flag, Kind};
 
+/// What separates the halves of a pair: thresholds are written with a sign of their own, `memory.available<100Mi`.
+const PAIR: [char; 2] = ['=', '<'];
+
 /// A flag with what was given for it: one text, or for lists and maps as many as it was given times.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
@@ -92,7 +95,7 @@ pub(super) fn check(kind: Kind, text: &str) -> Result<(), String> {
         },
         Kind::Ip if text.is_empty() || text.parse::<IpAddr>().is_ok() => Ok(()),
         Kind::Ip => Err(format!("failed to parse IP: {text:?}")),
-        Kind::Map => match items(text).into_iter().find(|item| !item.contains('=')) {
+        Kind::Map => match items(text).into_iter().find(|item| !item.contains(PAIR)) {
             Some(item) => Err(format!("malformed pair, expect string=string: {item}")),
             None => Ok(()),
         },

@@ -1,11 +1,14 @@
 //! Options of a machine that works as a node; `pintle server` and `pintle agent` share them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use client::k8s_openapi::api::core::v1::Taint;
 use pki::{AlternativeNames, NodeNames};
 
+use super::error::NodeError;
 use super::machine;
 use crate::flags::{self, FlagError, pass};
 use crate::settings::{KubeletSettings, ProxySettings};
@@ -33,6 +36,14 @@ pub struct NodeOptions {
         env = "PINTLE_RESOLV_CONF"
     )]
     pub resolv_conf: PathBuf,
+    /// Where the logs of pods go.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/log/pods",
+        env = "PINTLE_POD_LOG_DIR"
+    )]
+    pub pod_log_dir: PathBuf,
     /// The cgroup under which pods get theirs; nodes that share a machine need different ones.
     #[arg(long, value_name = "PATH", default_value = "/")]
     pub cgroup_root: String,
@@ -93,6 +104,37 @@ impl NodeOptions {
         self.node_ip
             .or_else(machine::address_of_default_route)
             .unwrap_or_else(|| IpAddr::from([127, 0, 0, 1]))
+    }
+
+    /// The labels to register with.
+    pub(super) fn labels(&self) -> Result<BTreeMap<String, String>, NodeError> {
+        let labels = self.node_label.iter().map(|label| {
+            let (key, value) = label
+                .split_once('=')
+                .ok_or_else(|| NodeError::Label(label.clone()))?;
+            Ok((key.to_owned(), value.to_owned()))
+        });
+        labels.collect()
+    }
+
+    /// The taints to register with.
+    pub(super) fn taints(&self) -> Result<Vec<Taint>, NodeError> {
+        let taints = self.node_taint.iter().map(|taint| {
+            let (key, effect) = taint
+                .rsplit_once(':')
+                .filter(|(key, _)| !key.is_empty())
+                .ok_or_else(|| NodeError::Taint(taint.clone()))?;
+            let (key, value) = key
+                .split_once('=')
+                .map_or((key, None), |(key, value)| (key, Some(value.to_owned())));
+            Ok(Taint {
+                key: key.to_owned(),
+                value,
+                effect: effect.to_owned(),
+                time_added: None,
+            })
+        });
+        taints.collect()
     }
 
     /// Under which names the kubelet is reached.

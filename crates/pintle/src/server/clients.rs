@@ -6,7 +6,7 @@ use apiserver::ApiService;
 use client::{Client, Transport, transport};
 use http::Request;
 use meta::User;
-use meta::identity::GROUP_MASTERS;
+use meta::identity::{GROUP_MASTERS, GROUP_NODES};
 use tower::ServiceBuilder;
 
 /// Hands out clients by identity.
@@ -41,6 +41,12 @@ impl Clients {
     /// A component under its own name.
     pub(super) fn component(&self, user: &str, agent: &str) -> Client {
         self.of_user(User::new(user, &[]), agent)
+    }
+
+    /// A node, under the name its certificate would say.
+    pub(super) fn node(&self, name: &str, agent: &str) -> Client {
+        let user = User::new(format!("system:node:{name}"), &[GROUP_NODES]);
+        self.of_user(user, agent)
     }
 
     /// A controller under its service account.

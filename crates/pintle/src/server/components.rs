@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::clients::Clients;
 use super::options::ServerOptions;
 use super::trust::Trust;
+use crate::node::publish_name_service;
 
 /// Starts the components that are not disabled; they end with the token.
 pub(super) fn start(
@@ -30,11 +31,17 @@ pub(super) fn start(
         let settings = controllers::Settings {
             root_certificate_authority: trust.root_authority.clone(),
             cluster_cidr: options.controllers.cluster_cidr.unwrap_or(options.cluster_cidr),
+            node_grace_period: options.controllers.node_grace_period,
         };
         tasks.spawn(controllers::run_all(context, settings));
         tasks.spawn(cluster::certificates::run(
             clients.controller("certificate-controller"),
             trust.signing_authority.clone(),
+            shutdown.clone(),
+        ));
+        tasks.spawn(publish_name_service(
+            clients.server(),
+            options.dns_address(),
             shutdown.clone(),
         ));
         let own = (!options.disable_agent).then(|| options.node.name());

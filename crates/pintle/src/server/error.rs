@@ -104,6 +104,9 @@ pub enum StartError {
         #[source]
         source: apiserver::ServerError,
     },
+    /// The node's part.
+    #[error(transparent)]
+    Node(#[from] crate::node::NodeError),
     /// A defect.
     #[error("the server ended by a defect; the log says where")]
     Panicked,

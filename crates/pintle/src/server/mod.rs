@@ -24,12 +24,14 @@ use std::time::{Duration, Instant};
 
 use apiserver::{Limits, Server, tls_config};
 use cluster::DataDir;
+use pki::ServerPki;
 use store::StateStore;
 use store_embedded::{EmbeddedStore, Options};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::node::{self, Failure, LateCertificate, NodeSettings};
 use crate::signals::cancel_on_signal;
 use clients::Clients;
 use trust::Trust;
@@ -65,8 +67,8 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let is_new = store.current_revision() == store::Revision::default();
     let service = api::assemble(&options, &trust, store.clone(), CancellationToken::new()).await?;
 
-    let tls =
-        tls_config(certificates::served(&trust.serving)?).map_err(|source| StartError::Tls { source })?;
+    let certificate = certificates::served(&trust.serving)?;
+    let tls = tls_config(certificate.clone()).map_err(|source| StartError::Tls { source })?;
     let server = Server::new(service.api.clone(), tls, limits(&options));
     let serving = tokio::spawn(server.run(listener));
 
@@ -77,6 +79,27 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .await?;
     let tasks = TaskTracker::new();
     components::start(&options, &trust, &clients, &tasks, &shutdown);
+    let failure = Failure::default();
+    let kubelet_certificate = Arc::new(LateCertificate::default());
+    if !options.disable_agent {
+        work(
+            &options,
+            &pki,
+            &kubelet_certificate,
+            &clients,
+            &tasks,
+            &shutdown,
+            &failure,
+        )
+        .await?;
+    }
+    tasks.spawn(certificates::renew(
+        options.clone(),
+        pki.due_at,
+        certificate,
+        kubelet_certificate,
+        shutdown.clone(),
+    ));
     ready::announce(&options, started)?;
 
     // The components end first, so that they can still say what they have to; then the server.
@@ -91,6 +114,28 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .map_err(|_| StartError::Panicked)?
         .map_err(|source| StartError::Serve { source })?;
     store.close();
+    failure.check().map_err(Into::into)
+}
+
+/// Makes this machine a node too.
+async fn work(
+    options: &ServerOptions,
+    pki: &ServerPki,
+    certificate: &Arc<LateCertificate>,
+    clients: &Clients,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+    failure: &Failure,
+) -> Result<(), StartError> {
+    if let Some(serving) = &pki.kubelet_serving {
+        certificate
+            .set(serving)
+            .map_err(|error| StartError::Authentication(error.to_string()))?;
+    }
+    let authority = pki.authority.certificate().to_pem();
+    let settings = NodeSettings::new(&options.node, &options.data_dir, options.shared(), authority);
+    let client = clients.node(&options.node.name(), "pintle");
+    node::start(&settings, &client, certificate.clone(), tasks, shutdown, failure).await?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Settings of the controllers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use controllers::nodes::DEFAULT_GRACE_PERIOD;
 use ipnet::Ipv4Net;
 
 use super::ElectionSettings;
@@ -15,6 +17,8 @@ pub struct ControllerSettings {
     pub master: Option<String>,
     /// The addresses of all pods.
     pub cluster_cidr: Option<Ipv4Net>,
+    /// A node that was not heard of for this long is lost.
+    pub node_grace_period: Duration,
     /// The authority that pods verify the API server by.
     pub root_authority: Option<PathBuf>,
     /// What signs certificates that are asked for; without it none is signed.
@@ -42,6 +46,7 @@ impl Default for ControllerSettings {
             kubeconfig: None,
             master: None,
             cluster_cidr: None,
+            node_grace_period: DEFAULT_GRACE_PERIOD,
             root_authority: None,
             signing: SigningFiles::default(),
             own_service_accounts: false,

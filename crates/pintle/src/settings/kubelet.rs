@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use kubelet::EvictionSettings;
+
 /// Settings of the kubelet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KubeletSettings {
     /// How the API is reached, for a kubelet in a process of its own.
     pub kubeconfig: Option<PathBuf>,
@@ -20,6 +22,8 @@ pub struct KubeletSettings {
     pub max_pods: Option<u32>,
     /// The folder of static pods.
     pub manifests: Option<PathBuf>,
+    /// When the node counts as short of something.
+    pub eviction: Option<EvictionSettings>,
     /// As upstream counts: 4 says more, 6 everything.
     pub verbosity: u8,
 }

@@ -12,27 +12,33 @@ pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 #[serde(default)]
 pub(crate) struct Service {
     pub(crate) metadata: ObjectMeta,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) spec: ServiceSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ServiceSpec {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "null_is_default")]
     pub(crate) service_type: String,
-    #[serde(rename = "clusterIP")]
+    #[serde(rename = "clusterIP", deserialize_with = "null_is_default")]
     pub(crate) cluster_ip: String,
-    #[serde(rename = "clusterIPs")]
+    #[serde(rename = "clusterIPs", deserialize_with = "null_is_default")]
     pub(crate) cluster_ips: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) external_name: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ports: Vec<ServicePort>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServicePort {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) protocol: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) port: u16,
 }
 
@@ -41,17 +47,20 @@ pub(crate) struct ServicePort {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EndpointSlice {
     pub(crate) metadata: ObjectMeta,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) endpoints: Vec<Endpoint>,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ports: Vec<EndpointPort>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Endpoint {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) addresses: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) conditions: EndpointConditions,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) hostname: String,
 }
 
@@ -69,11 +78,12 @@ pub(crate) struct EndpointPort {
     pub(crate) port: Option<u16>,
 }
 
-/// `endpoints` and `ports` of a slice have no `omitempty` upstream: they may be null.
-fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// A list without anything is null in some places, and a client may write null anywhere: one strange object must not keep
+/// the others from being read.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -84,7 +84,6 @@ impl Publisher {
         nodes.on_change(move |_| to.notify_one());
         services.synced().await;
         slices.synced().await;
-        nodes.synced().await;
         let mut retry = FIRST_RETRY;
         loop {
             let node = nodes.store().get("", &self.publication.node_name);

@@ -61,7 +61,9 @@ impl Dns {
                 name.set_fqdn(true);
                 name.to_lowercase()
             })
-            .map_err(|_| StartError::Domain(config.domain.clone()))?;
+            .ok()
+            .filter(|name| !name.is_root())
+            .ok_or_else(|| StartError::Domain(config.domain.clone()))?;
         let mut listeners = Vec::new();
         for &address in &config.listen {
             let bound = Listener::bind(address).await;
@@ -139,4 +141,27 @@ fn follow(client: Client, resolver: &Arc<Resolver>, shutdown: &CancellationToken
             resolver.set_ready();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_served_is_told() {
+        let bind = |domain: &str, listen: &str| {
+            let config = Config {
+                domain: domain.to_owned(),
+                ..Config::new(vec![listen.parse().unwrap()])
+            };
+            Dns::bind(config)
+        };
+        for domain in ["", ".", "a..b"] {
+            let bound = bind(domain, "127.0.0.1:0").await;
+            assert!(matches!(bound, Err(StartError::Domain(_))), "{domain:?}");
+        }
+        let taken = bind("cluster.local", "127.0.0.1:0").await.unwrap();
+        let again = bind("cluster.local.", &taken.addresses()[0].to_string()).await;
+        assert!(matches!(again, Err(StartError::Listen { .. })));
+    }
 }

@@ -21,43 +21,56 @@ pub(crate) const NOT_OURS: [&str; 2] = [
 #[serde(default)]
 pub(crate) struct Service {
     pub(crate) metadata: ObjectMeta,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) spec: ServiceSpec,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) status: ServiceStatus,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ServiceSpec {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "null_is_default")]
     pub(crate) service_type: String,
-    #[serde(rename = "clusterIP")]
+    #[serde(rename = "clusterIP", deserialize_with = "null_is_default")]
     pub(crate) cluster_ip: String,
-    #[serde(rename = "clusterIPs")]
+    #[serde(rename = "clusterIPs", deserialize_with = "null_is_default")]
     pub(crate) cluster_ips: Vec<String>,
-    #[serde(rename = "externalIPs")]
+    #[serde(rename = "externalIPs", deserialize_with = "null_is_default")]
     pub(crate) external_ips: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ports: Vec<ServicePort>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) session_affinity: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) session_affinity_config: SessionAffinityConfig,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) external_traffic_policy: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) internal_traffic_policy: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) load_balancer_source_ranges: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) health_check_node_port: u16,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ServicePort {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) protocol: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) port: u16,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) node_port: u16,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct SessionAffinityConfig {
-    #[serde(rename = "clientIP")]
+    #[serde(rename = "clientIP", deserialize_with = "null_is_default")]
     pub(crate) client_ip: ClientIpConfig,
 }
 
@@ -70,19 +83,23 @@ pub(crate) struct ClientIpConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ServiceStatus {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) load_balancer: LoadBalancerStatus,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LoadBalancerStatus {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ingress: Vec<LoadBalancerIngress>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct LoadBalancerIngress {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ip: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ip_mode: String,
 }
 
@@ -91,18 +108,22 @@ pub(crate) struct LoadBalancerIngress {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EndpointSlice {
     pub(crate) metadata: ObjectMeta,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) address_type: String,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) endpoints: Vec<SliceEndpoint>,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) ports: Vec<SlicePort>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct SliceEndpoint {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) addresses: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) conditions: EndpointConditions,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) node_name: String,
     pub(crate) hints: Option<EndpointHints>,
 }
@@ -118,13 +139,16 @@ pub(crate) struct EndpointConditions {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EndpointHints {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) for_nodes: Vec<Hint>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) for_zones: Vec<Hint>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Hint {
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) name: String,
 }
 
@@ -143,11 +167,12 @@ pub(crate) struct Node {
     pub(crate) metadata: ObjectMeta,
 }
 
-/// `endpoints` and `ports` of a slice have no `omitempty` upstream: they may be null.
-fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// A list without anything is null in some places, and a client may write null anywhere: one strange object must not keep
+/// the others from being read.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -276,9 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_may_say_null() {
+    fn anything_may_be_null() {
         let slice: EndpointSlice =
             serde_json::from_str(r#"{"addressType":"IPv4","endpoints":null,"ports":null}"#).unwrap();
         assert!(slice.endpoints.is_empty() && slice.ports.is_empty());
+        let service: Service = serde_json::from_str(
+            r#"{"spec":{"externalIPs":null,"sessionAffinity":null,"ports":[{"name":null,"port":80}]},"status":null}"#,
+        )
+        .unwrap();
+        assert_eq!(service.spec.ports[0].port, 80);
     }
 }

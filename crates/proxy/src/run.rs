@@ -97,7 +97,6 @@ struct Proxy {
     health: Arc<Health>,
     followed: Followed,
     slices: Informer<EndpointSlice>,
-    node: Informer<Node>,
     zone: Arc<watch::Sender<Option<String>>>,
     /// None if the kernel does not tell.
     tables: Option<TableWatch>,
@@ -123,7 +122,6 @@ impl Proxy {
             health,
             followed: Followed { services, changes },
             slices,
-            node,
         }
     }
 
@@ -131,7 +129,6 @@ impl Proxy {
         self.health.pending();
         self.followed.services.synced().await;
         self.slices.synced().await;
-        self.node.synced().await;
         let changes = self.followed.changes.clone();
         let mut zone = self.zone.subscribe();
         let mut retry = FIRST_RETRY;

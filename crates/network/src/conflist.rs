@@ -1,6 +1,6 @@
 //! The network's configuration file: when it is there, the container runtime says that the network is ready.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use ipnet::Ipv4Net;
@@ -8,6 +8,9 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::names::{CONFLIST, NETWORK, PLUGIN};
+
+/// The file while it is written.
+const NEW: &str = ".10-pintle.conflist.new";
 
 /// The file's text.
 pub fn render(config: &Config, pod_cidr: Ipv4Net, mtu: u32) -> String {
@@ -36,12 +39,9 @@ pub fn write(folder: &Path, text: &str) -> io::Result<()> {
     }
     std::fs::create_dir_all(folder)?;
     // The name does not end as that of a network does: half a file must not be taken for one.
-    let mut file = tempfile::Builder::new().prefix(".pintle-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path)?;
-    Ok(())
+    let new = folder.join(NEW);
+    std::fs::write(&new, text)?;
+    std::fs::rename(new, path)
 }
 
 /// Removes the file, so that no pods are started.

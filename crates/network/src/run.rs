@@ -56,6 +56,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
         nodes,
         executor,
         started: false,
+        waiting_told: false,
         told: BTreeSet::new(),
     };
     tokio::select! {
@@ -71,6 +72,7 @@ struct Keeper {
     executor: Executor,
     /// Whether the part that is done once is done.
     started: bool,
+    waiting_told: bool,
     told: BTreeSet<Problem>,
 }
 
@@ -117,10 +119,7 @@ impl Keeper {
         let places = places(self.nodes.store());
         let own = places.iter().find(|place| place.name == self.config.node_name);
         let Some((ip, pod_cidr)) = own.and_then(|own| own.ip.zip(own.pod_cidr)) else {
-            tracing::debug!(
-                node = self.config.node_name,
-                "the node has no address or no range for pods yet"
-            );
+            self.tell_waiting();
             return Ok(());
         };
         let own = Own { ip, pod_cidr };
@@ -144,6 +143,16 @@ impl Keeper {
             folder: self.config.cni_conf_dir.clone(),
             source,
         })
+    }
+
+    fn tell_waiting(&mut self) {
+        if !std::mem::replace(&mut self.waiting_told, true) {
+            let node = &self.config.node_name;
+            tracing::info!(
+                node,
+                "the pod network waits for the node's address and its range for pods"
+            );
+        }
     }
 
     /// Tells problems once, not at each pass.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::allocations::Allocations;
 
 const FILE: &str = "allocations.json";
+const NEW_FILE: &str = "allocations.json.new";
 const LOCK: &str = "lock";
 
 /// The ledger, open for this process alone until it is dropped.
@@ -57,14 +58,12 @@ impl Ledger {
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".allocations-")
-            .tempfile_in(&self.folder)?;
-        serde_json::to_writer_pretty(&mut file, &self.allocations)?;
-        file.flush()?;
-        file.as_file().sync_data()?;
-        file.persist(path)?;
-        Ok(())
+        // Under the lock nobody else writes it; what a kill leaves of it is written over.
+        let new = self.folder.join(NEW_FILE);
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(&self.allocations)?)?;
+        file.sync_data()?;
+        std::fs::rename(new, path)
     }
 }
 
@@ -84,7 +83,7 @@ impl DerefMut for Ledger {
 
 /// Removes the ledger, when no pod is left.
 pub fn remove(folder: &Path) -> Result<(), LedgerError> {
-    for name in [FILE, LOCK] {
+    for name in [FILE, NEW_FILE, LOCK] {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

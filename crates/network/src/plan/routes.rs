@@ -1,5 +1,8 @@
 //! What is to be done so that pintle's routes are those that are wanted.
 
+use std::collections::{HashMap, HashSet};
+
+use ipnet::IpNet;
 use linux::netlink::Route;
 
 use super::Problem;
@@ -16,19 +19,24 @@ pub enum RouteChange {
 
 /// The steps, and the routes of others that are in the way. Routes without pintle's mark are never touched.
 pub fn changes(wanted: &[Route], found: &[Route]) -> (Vec<RouteChange>, Vec<Problem>) {
-    let (ours, others): (Vec<&Route>, Vec<&Route>) =
-        found.iter().partition(|route| route.protocol == ROUTE_PROTOCOL);
-    let is_wanted = |route: &Route| wanted.iter().any(|other| other.destination == route.destination);
-    let mut changes: Vec<RouteChange> = ours
+    let by_destination = |routes: &mut dyn Iterator<Item = &'_ Route>| -> HashMap<IpNet, Route> {
+        routes.map(|route| (route.destination, route.clone())).collect()
+    };
+    let is_ours = |route: &&Route| route.protocol == ROUTE_PROTOCOL;
+    let ours = by_destination(&mut found.iter().filter(is_ours));
+    let others = by_destination(&mut found.iter().filter(|route| !is_ours(route)));
+    let wanted_destinations: HashSet<IpNet> = wanted.iter().map(|route| route.destination).collect();
+    let mut changes: Vec<RouteChange> = found
         .iter()
-        .filter(|route| !is_wanted(route))
-        .map(|&route| RouteChange::Delete(route.clone()))
+        .filter(is_ours)
+        .filter(|route| !wanted_destinations.contains(&route.destination))
+        .map(|route| RouteChange::Delete(route.clone()))
         .collect();
     let mut problems = Vec::new();
     for route in wanted {
-        if others.iter().any(|other| other.destination == route.destination) {
+        if others.contains_key(&route.destination) {
             problems.push(Problem::ForeignRoute(route.destination));
-        } else if !ours.contains(&route) {
+        } else if ours.get(&route.destination) != Some(route) {
             changes.push(RouteChange::Set(route.clone()));
         }
     }

@@ -156,6 +156,30 @@ fn the_dead_are_collected() {
 }
 
 #[test]
+fn what_a_kill_leaves_is_no_hindrance() {
+    isolated("plugin::what_a_kill_leaves_is_no_hindrance", || {
+        let (_world, a, _b) = World::two_nodes();
+        let ports = json!([{"hostPort": 8080, "containerPort": 80}]);
+        let first = a.pod_with("a1", ports.clone());
+        // Killed while it wrote the ledger.
+        let new = a.config.state_dir.join("allocations.json.new");
+        std::fs::write(&new, r#"{"last": "10.42."#).unwrap();
+        // Killed when it had written it: there is no cable.
+        let cable = first.result["interfaces"][1]["name"].as_str().unwrap();
+        ip(&format!("-n a link delete {cable}"));
+
+        let second = Namespace::create("a2").unwrap();
+        let second = a.add("a2", second, ports.clone()).unwrap();
+        assert_ne!(second.ip, first.ip);
+        assert!(!new.exists());
+        let config = config_with(&a, "prevResult", second.result);
+        a.call("CHECK", "a2", &config).unwrap();
+        a.del("a1");
+        a.call("CHECK", "a2", &config).unwrap();
+    });
+}
+
+#[test]
 fn without_the_nodes_network_it_is_tried_again_later() {
     isolated(
         "plugin::without_the_nodes_network_it_is_tried_again_later",

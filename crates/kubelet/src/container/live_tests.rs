@@ -16,7 +16,7 @@ use crate::containerd::Containerd;
 use crate::cri::message::{ContainerState, ContainerStatus, PodSandboxConfig};
 use crate::cri::{ContainerRuntime, CriClient};
 use crate::hooks::{self, HookRequest};
-use crate::images::Images;
+use crate::images::{ImageFolders, Images};
 use crate::objects::fake::FakeObjects;
 use crate::plan::Verdict;
 use crate::pod::PodToRun;
@@ -61,12 +61,19 @@ impl Machine {
         let containerd = node.start_containerd().await;
         let runtime = Arc::new(CriClient::new(&containerd.socket()));
         let objects = Arc::new(FakeObjects::default());
-        let volumes = Volumes::new(settings.clone(), objects.clone());
+        let images = Images::new(runtime.clone(), objects.clone());
+        let folders = ImageFolders {
+            images: images.clone(),
+            ctr: containerd.machine().ctr.clone(),
+            socket: containerd.socket(),
+            snapshotter: containerd.machine().snapshotter.to_owned(),
+        };
+        let volumes = Volumes::with_images(settings.clone(), objects.clone(), folders);
         volumes.prepare_root().unwrap();
         let cgroups = Cgroups::detect(&settings);
         cgroups.prepare_node(&settings).unwrap();
         Self {
-            images: Images::new(runtime.clone(), objects.clone()),
+            images,
             builder: Builder::new(settings.clone(), objects.clone()),
             settings,
             runtime,
@@ -422,5 +429,51 @@ fn mounts_reach_across() {
         // What a container mounted and left is unmounted with its pod.
         machine.stop(&[&running]).await;
         assert!(!here.exists());
+    });
+}
+
+#[test]
+fn images_can_be_looked_into() {
+    Node::run("container::live_tests::images_can_be_looked_into", async |node| {
+        let machine = Machine::start(node).await;
+        let spec = json!({
+            "containers": [{ "name": "c", "command": ["sleep", "1000"], "volumeMounts": [
+                { "name": "v", "mountPath": "/v" },
+                { "name": "v", "mountPath": "/part", "subPath": "etc" },
+            ] }],
+            "volumes": [{ "name": "v", "image": { "reference": BUSYBOX, "pullPolicy": "IfNotPresent" } }],
+        });
+        let pod = pod_of("u5", spec);
+        let running = machine.start_pod(&pod).await;
+        let id = &running.containers[0];
+        assert_eq!(
+            machine.says(id, "head -1 /v/etc/passwd").await,
+            "root:x:0:0:root:/:/bin/sh"
+        );
+        assert_eq!(
+            machine.says(id, "cmp /part/group /etc/group && echo same").await,
+            "same"
+        );
+        assert!(
+            machine
+                .says(id, "touch /v/x 2>&1")
+                .await
+                .contains("Read-only file system")
+        );
+        // A second time it is there already.
+        machine.volumes.mount(&pod).await.unwrap();
+        // After the pod has gone, the same can be mounted again.
+        machine.runtime.remove_sandbox(&running.sandbox_id).await.unwrap();
+        machine.volumes.unmount("u5").await.unwrap();
+        machine.volumes.mount(&pod).await.unwrap();
+        let missing = pod_of(
+            "u6",
+            json!({ "containers": [], "volumes": [
+            { "name": "v", "image": { "reference": "localhost/none:1", "pullPolicy": "Never" } }] }),
+        );
+        let error = machine.volumes.mount(&missing).await.unwrap_err().to_string();
+        assert!(error.contains("ErrImageNeverPull"), "{error}");
+        machine.volumes.unmount("u6").await.unwrap();
+        machine.stop(&[&running]).await;
     });
 }

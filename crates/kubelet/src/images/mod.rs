@@ -1,6 +1,7 @@
 //! Images: whether one is here, and fetching it if not.
 
 mod credentials;
+pub mod folders;
 mod name;
 
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ use crate::cri::message::{AuthConfig, Image, PodSandboxConfig};
 use crate::cri::{ContainerRuntime, RuntimeError};
 use crate::objects::Objects;
 use crate::pod::{Member, PodToRun};
+
+pub use folders::ImageFolders;
 
 use credentials::Keyring;
 use name::ImageName;
@@ -96,20 +99,23 @@ fn warning(reason: &'static str, message: String) -> ImageEvent {
     }
 }
 
-/// The images of a node.
+/// The images of a node. Cheap to clone.
+#[derive(Clone)]
 pub struct Images {
     runtime: Arc<dyn ContainerRuntime>,
     objects: Arc<dyn Objects>,
     /// Images that are being fetched: nobody fetches the same one beside.
-    pulls: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pulls: Arc<Mutex<Pulls>>,
 }
+
+type Pulls = HashMap<String, Arc<tokio::sync::Mutex<()>>>;
 
 impl Images {
     pub fn new(runtime: Arc<dyn ContainerRuntime>, objects: Arc<dyn Objects>) -> Self {
         Self {
             runtime,
             objects,
-            pulls: Mutex::default(),
+            pulls: Arc::default(),
         }
     }
 
@@ -121,7 +127,18 @@ impl Images {
         sandbox: &PodSandboxConfig,
         report: Report<'_>,
     ) -> Result<ImageRef, ImageError> {
-        let given = member.image();
+        let policy = member.container.image_pull_policy.as_deref();
+        self.bring(pod, (member.image(), policy), sandbox, report).await
+    }
+
+    /// Makes sure that an image is here for a pod, by name and pull policy.
+    pub async fn bring(
+        &self,
+        pod: &PodToRun,
+        (given, policy): (&str, Option<&str>),
+        sandbox: &PodSandboxConfig,
+        report: Report<'_>,
+    ) -> Result<ImageRef, ImageError> {
         let name = ImageName::parse(given).map_err(|problem| {
             let message = format!(
                 "Failed to apply default image tag {given:?}: couldn't parse image name {given:?}: {problem}"
@@ -130,11 +147,7 @@ impl Images {
             ImageError::new("InvalidImageName", message)
         })?;
         let tagged = name.with_tag(given);
-        let policy = member
-            .container
-            .image_pull_policy
-            .as_deref()
-            .unwrap_or("IfNotPresent");
+        let policy = policy.unwrap_or("IfNotPresent");
         let waiting_since = Instant::now();
         let pull = self.turn(&tagged);
         let _turn = pull.lock().await;

@@ -4,6 +4,7 @@ mod claim;
 mod content;
 mod empty_dir;
 mod host_path;
+mod image;
 mod mounted;
 mod ownership;
 mod refresh;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::container::NodeSettings;
+use crate::images::ImageFolders;
 use crate::objects::Objects;
 use crate::pod::PodToRun;
 
@@ -43,6 +45,7 @@ pub struct VolumeError {
 pub struct Volumes {
     node: Arc<NodeSettings>,
     objects: Arc<dyn Objects>,
+    images: Option<ImageFolders>,
     mounter: Mounter,
     tokens: Tokens,
     pods: Mutex<HashMap<String, Arc<Entry>>>,
@@ -61,14 +64,29 @@ struct Entry {
 impl Volumes {
     /// Volumes below the node's root folder. Starts the task that keeps them current; it ends with the value.
     pub fn new(node: Arc<NodeSettings>, objects: Arc<dyn Objects>) -> Arc<Self> {
-        Self::start(node, objects, Mounter::System)
+        Self::start(node, objects, None, Mounter::System)
     }
 
-    fn start(node: Arc<NodeSettings>, objects: Arc<dyn Objects>, mounter: Mounter) -> Arc<Self> {
+    /// The same, with images as volumes.
+    pub fn with_images(
+        node: Arc<NodeSettings>,
+        objects: Arc<dyn Objects>,
+        images: ImageFolders,
+    ) -> Arc<Self> {
+        Self::start(node, objects, Some(images), Mounter::System)
+    }
+
+    fn start(
+        node: Arc<NodeSettings>,
+        objects: Arc<dyn Objects>,
+        images: Option<ImageFolders>,
+        mounter: Mounter,
+    ) -> Arc<Self> {
         let ended = CancellationToken::new();
         let volumes = Arc::new(Self {
             node,
             objects,
+            images,
             mounter,
             tokens: Tokens::default(),
             pods: Mutex::default(),
@@ -136,6 +154,7 @@ impl Volumes {
         Setup {
             node: &self.node,
             objects: self.objects.as_ref(),
+            images: self.images.as_ref(),
             mounter: self.mounter,
             tokens: &self.tokens,
             pod,

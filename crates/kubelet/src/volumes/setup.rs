@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::Volume;
 
 use crate::container::NodeSettings;
+use crate::images::ImageFolders;
 use crate::objects::Objects;
 use crate::pod::PodToRun;
 
@@ -13,7 +14,7 @@ use super::mounted::{MountedVolume, MountedVolumes};
 use super::ownership::Ownership;
 use super::system::Mounter;
 use super::token::Tokens;
-use super::{VolumeError, claim, empty_dir, host_path, make_folder, writer};
+use super::{VolumeError, claim, empty_dir, host_path, image, make_folder, writer};
 
 /// Folders of volumes can be used by whoever runs in the pod.
 const FOLDER_MODE: u32 = 0o777;
@@ -23,6 +24,7 @@ const FOLDER_MODE: u32 = 0o777;
 pub struct Setup<'a> {
     pub node: &'a NodeSettings,
     pub objects: &'a dyn Objects,
+    pub images: Option<&'a ImageFolders>,
     pub mounter: Mounter,
     pub tokens: &'a Tokens,
     pub pod: &'a PodToRun,
@@ -94,6 +96,11 @@ impl Setup<'_> {
         }
         if let Some(source) = &volume.host_path {
             return host_path::make(&source.path, source.type_.as_deref()).map(Made::at);
+        }
+        if let Some(source) = &volume.image {
+            return image::make(self, &volume.name, source)
+                .await
+                .map(Made::read_only_at);
         }
         if let Some(source) = &volume.persistent_volume_claim {
             let read_only = source.read_only == Some(true);

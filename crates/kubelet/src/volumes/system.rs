@@ -40,6 +40,26 @@ impl Mounter {
         Ok(())
     }
 
+    /// Keeps what is mounted at a folder from being changed or run.
+    pub fn protect(self, folder: &Path) -> io::Result<()> {
+        if !self.mounts() {
+            return Ok(());
+        }
+        let none = None::<&str>;
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOEXEC;
+        mount(none, folder, none, flags, none)?;
+        Ok(())
+    }
+
+    /// Whether something is mounted at a folder.
+    pub fn is_mounted(self, folder: &Path) -> io::Result<bool> {
+        if self.mounts() {
+            is_mount_point(folder)
+        } else {
+            Ok(false)
+        }
+    }
+
     /// Makes mounts in a folder reach the copies that containers have of it, and back.
     pub fn share(self, folder: &Path) -> io::Result<()> {
         if !self.mounts() {

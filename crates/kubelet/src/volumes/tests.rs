@@ -24,7 +24,7 @@ fn fixture() -> Fixture {
         ..NodeSettings::default()
     };
     let objects = Arc::new(FakeObjects::default());
-    let volumes = Volumes::start(Arc::new(node), objects.clone(), Mounter::None);
+    let volumes = Volumes::start(Arc::new(node), objects.clone(), None, Mounter::None);
     Fixture {
         folder,
         objects,

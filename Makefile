@@ -1,6 +1,8 @@
 # pintle's two commands, and those for people who work on it. Everything runs as root on Debian with Rust.
 
 RELEASE := target/release/pintle
+# Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
+TEST_PACKAGES := busybox-static containernetworking-plugins iptables python3 python3-pip
 
 .PHONY: run test check fmt lint unit e2e bench apidiff build setup setup-tests
 
@@ -14,7 +16,7 @@ build:
 ## make test: install what the tests need and pass them all
 test: setup unit e2e
 
-unit:
+unit: setup-tests
 	cargo test --workspace --quiet
 
 ## end-to-end tests with the real kubectl
@@ -42,5 +44,6 @@ apidiff: build setup-tests
 setup:
 	scripts/install-packages
 
-setup-tests: setup
+setup-tests:
+	scripts/install-packages $(TEST_PACKAGES)
 	scripts/install-kubectl

@@ -1,10 +1,11 @@
 //! Load programs that run against pintle and any other Kubernetes API server.
 //!
-//! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second. With
-//! `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
+//! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second; `node`
+//! what a one-node cluster takes when idle, and how soon a pod runs. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
 //! pintle of its own.
 
 mod creates;
+mod node;
 mod process;
 mod server;
 mod start;
@@ -27,19 +28,31 @@ struct Arguments {
 enum Program {
     /// From exec to ready with an empty data directory; memory and CPU when idle.
     Start(start::Options),
+    /// A one-node cluster on a machine of its own: idle memory and CPU, time from a pod's creation until it runs.
+    Node(node::Options),
     /// Durable pod creates per second.
     Creates(creates::Options),
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
+    let binary = &arguments.binary;
     match arguments.program {
-        Some(Program::Start(options)) => start::run(&arguments.binary, &options).await,
-        Some(Program::Creates(options)) => creates::run(&arguments.binary, &options).await,
+        Some(Program::Start(options)) => block_on(start::run(binary, &options)),
+        Some(Program::Creates(options)) => block_on(creates::run(binary, &options)),
+        Some(Program::Node(options)) => node::run(binary, &options),
+        // Inside the machine that `node` made, only its part is to be done.
+        None if testkit::Machine::is_inside() => node::run(binary, &node::Options::default()),
         None => {
-            start::run(&arguments.binary, &start::Options::default()).await?;
-            creates::run(&arguments.binary, &creates::Options::default()).await
+            block_on(start::run(binary, &start::Options::default()))?;
+            block_on(creates::run(binary, &creates::Options::default()))?;
+            node::run(binary, &node::Options::default())
         }
     }
+}
+
+fn block_on<T>(
+    work: impl Future<Output = Result<T, Box<dyn std::error::Error>>>,
+) -> Result<T, Box<dyn std::error::Error>> {
+    tokio::runtime::Runtime::new()?.block_on(work)
 }

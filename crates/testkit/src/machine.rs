@@ -37,15 +37,38 @@ impl Machine {
     /// Runs `test` on a machine of its own. To be called by a test function with a closure and nothing else.
     pub fn run<F: FnOnce(&Self)>(test: F) {
         match std::env::var_os(INSIDE) {
-            Some(folder) => {
-                prepare();
-                test(&Self {
-                    folder: folder.into(),
-                    lan: Lan::new(),
-                });
-            }
+            Some(folder) => Self::inside(folder.into(), test),
             None => outside(&test_name::<F>()),
         }
+    }
+
+    /// Runs `work` on a machine of its own, in a program that is no test: the program is started again with the same
+    /// arguments, and must come here again. Says whether it succeeded; none inside.
+    pub fn program(work: impl FnOnce(&Self)) -> Option<bool> {
+        match std::env::var_os(INSIDE) {
+            Some(folder) => {
+                Self::inside(folder.into(), work);
+                None
+            }
+            None => {
+                let arguments = std::env::args_os().skip(1);
+                let status = again(|inside| inside.args(arguments), Command::status);
+                Some(status.success())
+            }
+        }
+    }
+
+    /// Whether this process is on such a machine.
+    pub fn is_inside() -> bool {
+        std::env::var_os(INSIDE).is_some()
+    }
+
+    fn inside(folder: PathBuf, work: impl FnOnce(&Self)) {
+        prepare();
+        work(&Self {
+            folder,
+            lan: Lan::new(),
+        });
     }
 
     /// A folder that goes with the machine.
@@ -80,34 +103,38 @@ fn test_name<F>() -> String {
 }
 
 fn outside(name: &str) {
-    assert!(
-        nix::unistd::geteuid().is_root(),
-        "tests with real containers need root"
+    let output = again(
+        |inside| inside.args(["--exact", name, "--nocapture", "--test-threads=1"]),
+        Command::output,
     );
-    let folder = TempDir::with_prefix(FOLDER_PREFIX).expect("a folder for the test can be made");
-    let output = Command::new("timeout")
-        .args(["--kill-after=5", LIMIT_SECONDS, "unshare"])
-        .args([
-            "--net",
-            "--mount",
-            "--uts",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        // Somebody must reap what containers leave; a shell does.
-        .args(["--", "sh", "-c", "\"$@\"; exit $?", "sh"])
-        .arg(std::env::current_exe().expect("a test knows its own path"))
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, folder.path())
-        .output()
-        .expect("timeout, unshare and sh are there");
-    cgroups::sweep(folder.path());
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && text.contains("1 passed"),
         "on the machine ({:?}):\n{text}",
         output.status
     );
+}
+
+/// Runs this program again, on a machine of its own, and sweeps up after it.
+fn again<T>(
+    with: impl FnOnce(&mut Command) -> &mut Command,
+    run: impl FnOnce(&mut Command) -> std::io::Result<T>,
+) -> T {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "machines with real containers need root"
+    );
+    let folder = TempDir::with_prefix(FOLDER_PREFIX).expect("a folder for the machine can be made");
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=5", LIMIT_SECONDS, "unshare"])
+        .args(["--net", "--mount", "--uts", "--pid", "--fork"])
+        .args(["--kill-child", "--mount-proc"])
+        // Somebody must reap what containers leave; a shell does.
+        .args(["--", "sh", "-c", "\"$@\"; exit $?", "sh"])
+        .arg(std::env::current_exe().expect("a program knows its own path"))
+        .env(INSIDE, folder.path());
+    let result = run(with(&mut command)).expect("timeout, unshare and sh are there");
+    cgroups::sweep(folder.path());
+    result
 }

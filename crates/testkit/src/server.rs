@@ -23,6 +23,7 @@ pub struct ServerBuilder {
     folder: Arc<TempDir>,
     arguments: Vec<String>,
     node: Option<NodeNet>,
+    binary: PathBuf,
 }
 
 impl Default for ServerBuilder {
@@ -32,6 +33,7 @@ impl Default for ServerBuilder {
             folder: Arc::new(folder),
             arguments: Vec::new(),
             node: None,
+            binary: crate::binary(),
         }
     }
 }
@@ -55,6 +57,7 @@ impl ServerBuilder {
             folder: Arc::new(folder),
             arguments: Vec::new(),
             node: Some(node),
+            binary: crate::binary(),
         };
         crate::image::put_all(&builder.data_dir().join("images"));
         let logs = builder.folder.path().join("pods");
@@ -73,6 +76,13 @@ impl ServerBuilder {
         WorkerBuilder::new(machine, name, server.ip(), &self.data_dir())
     }
 
+    /// Another binary than the one under test.
+    #[must_use]
+    pub fn of(mut self, binary: &Path) -> Self {
+        binary.clone_into(&mut self.binary);
+        self
+    }
+
     /// Further arguments.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
@@ -88,8 +98,8 @@ impl ServerBuilder {
 
     fn program(&self) -> Command {
         match &self.node {
-            Some(node) => node.command(crate::binary()),
-            None => Command::new(crate::binary()),
+            Some(node) => node.command(&self.binary),
+            None => Command::new(&self.binary),
         }
     }
 
@@ -175,6 +185,11 @@ impl Server {
     /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A folder of the test's own.

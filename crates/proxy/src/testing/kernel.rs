@@ -2,108 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::machine::{
     Connection, Machine, ask, ask_patiently, ask_udp, listed, serve_tcp, serve_udp, udp_socket,
 };
+use super::proxy::Proxy;
 use crate::config::Config;
-use crate::health::HealthChecks;
-use crate::object::{EndpointSlice, SERVICE_NAME, Service, ServiceKey};
-use crate::sync::{Observed, Syncer};
 
 const WEB: &str = "10.43.0.10:80";
-
-/// A proxy that is told its Services directly.
-struct Proxy {
-    syncer: Syncer,
-    services: BTreeMap<ServiceKey, Arc<Service>>,
-    slices: BTreeMap<ServiceKey, Vec<Arc<EndpointSlice>>>,
-}
-
-/// What the proxy is told, without its rules.
-struct View<'a>(
-    &'a BTreeMap<ServiceKey, Arc<Service>>,
-    &'a BTreeMap<ServiceKey, Vec<Arc<EndpointSlice>>>,
-);
-
-impl Observed for View<'_> {
-    fn service(&self, key: &ServiceKey) -> Option<Arc<Service>> {
-        self.0.get(key).cloned()
-    }
-
-    fn slices(&self, key: &ServiceKey) -> Vec<Arc<EndpointSlice>> {
-        self.1.get(key).cloned().unwrap_or_default()
-    }
-}
-
-impl Proxy {
-    fn new() -> Self {
-        Self::with(Config::new(
-            "here",
-            vec![Machine::NODE.parse().unwrap(), "fd31::1".parse().unwrap()],
-        ))
-    }
-
-    fn with(config: Config) -> Self {
-        let config = Config {
-            cluster_cidr: vec!["10.42.0.0/16".parse().unwrap(), "fd42::/64".parse().unwrap()],
-            service_cidr: vec!["10.43.0.0/16".parse().unwrap()],
-            ..config
-        };
-        Self {
-            syncer: Syncer::new(Arc::new(config), HealthChecks::new(Arc::default(), true)),
-            services: BTreeMap::new(),
-            slices: BTreeMap::new(),
-        }
-    }
-
-    /// Sets a Service and its endpoints: pods by number; those from 4 are on another node.
-    async fn set(&mut self, name: &str, spec: Value, endpoints: &[u8]) {
-        let metadata = json!({"namespace": "a", "name": name, "labels": {SERVICE_NAME: name}});
-        let service: Service = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
-        let key = ServiceKey::of_service(&service.metadata).unwrap();
-        let slice = |family: &str, prefix: &str| {
-            let endpoint = |last: &u8| {
-                json!({
-                    "addresses": [format!("{prefix}{last}")],
-                    "nodeName": if *last < 4 { "here" } else { "there" },
-                })
-            };
-            let value = json!({
-                "metadata": metadata,
-                "addressType": family,
-                "ports": [{"port": 8080}, {"port": 5353, "protocol": "UDP"}],
-                "endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>(),
-            });
-            Arc::new(serde_json::from_value(value).unwrap())
-        };
-        let slices = vec![slice("IPv4", "10.42.0."), slice("IPv6", "fd42::")];
-        self.slices.insert(key.clone(), slices);
-        self.services.insert(key.clone(), Arc::new(service));
-        self.sync(key).await;
-    }
-
-    async fn remove(&mut self, name: &str) {
-        let key = ServiceKey {
-            namespace: "a".into(),
-            name: name.into(),
-        };
-        self.services.remove(&key);
-        self.slices.remove(&key);
-        self.sync(key).await;
-    }
-
-    async fn sync(&mut self, key: ServiceKey) {
-        let view = View(&self.services, &self.slices);
-        self.syncer
-            .sync(&BTreeSet::from([key]), &view, None)
-            .await
-            .unwrap();
-    }
-}
 
 fn web(fields: Value) -> Value {
     let mut spec = json!({"clusterIP": "10.43.0.10", "ports": [{"port": 80}]});
@@ -404,15 +312,10 @@ fn load_balancers_ask_who_comes() {
             "type": "LoadBalancer",
             "loadBalancerSourceRanges": ["172.31.0.0/24"],
         }));
-        let mut service: Service =
-            serde_json::from_value(json!({"metadata": {"namespace": "a", "name": "web"}, "spec": spec}))
-                .unwrap();
-        service.status =
-            serde_json::from_value(json!({"loadBalancer": {"ingress": [{"ip": "172.30.0.7"}]}})).unwrap();
-        proxy.set("web", spec, &[2]).await;
-        let key = ServiceKey::of_service(&service.metadata).unwrap();
-        proxy.services.insert(key.clone(), Arc::new(service));
-        proxy.sync(key).await;
+        let status = json!({"loadBalancer": {"ingress": [{"ip": "172.30.0.7"}]}});
+        proxy
+            .set_object("web", json!({"spec": spec, "status": status}), &[2])
+            .await;
         assert_eq!(ask("client", "172.30.0.7:80").unwrap().pod, 2);
         assert!(ask("pod4", "172.30.0.7:80").is_err(), "not of those that may");
         assert_eq!(ask("pod4", WEB).unwrap().pod, 2, "the ClusterIP is for all");

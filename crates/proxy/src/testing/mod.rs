@@ -3,4 +3,6 @@
 mod api;
 mod kernel;
 mod machine;
+mod proxy;
+mod sequence;
 mod whole;

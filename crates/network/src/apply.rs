@@ -1,5 +1,6 @@
 //! Makes the kernel's network what the plan says.
 
+use client::controller::Chain;
 use linux::netlink::{Bridge, Link, LinkKind, Neighbour, Vxlan};
 use linux::nft::Table;
 use linux::{Netlink, NetlinkError, Nft, NftError, Sysctl, SysctlError};
@@ -28,6 +29,9 @@ pub enum ApplyError {
     /// Something else has the name of a device of pintle's.
     #[error("the interface {0} is there, but is not what pintle makes under that name")]
     NameTaken(String),
+    /// The plan lacks what every node has.
+    #[error("the plan has no bridge")]
+    NoBridge,
     /// A device that was just made is gone.
     #[error("the interface {0} does not stay")]
     Vanished(String),
@@ -70,22 +74,31 @@ impl Executor {
     /// Makes all of the plan so. Rules come first, and forwarding only after them: nothing gets out meanwhile.
     pub async fn apply(&mut self, desired: &Desired) -> Result<Vec<Problem>, ApplyError> {
         self.load(&desired.table).await?;
-        for device in &desired.devices {
-            self.device(device).await?;
-        }
-        let bridge = self.index(&desired.devices[0].name).await?;
-        let tunnel = match desired.devices.get(1) {
-            Some(device) => Some(self.index(&device.name).await?),
-            None => None,
-        };
-        self.remove_unwanted_tunnel(tunnel).await?;
-        for setting in settings(&desired.devices[0].name) {
+        let (bridge, tunnel) = desired.devices.split_first().ok_or(ApplyError::NoBridge)?;
+        self.device(bridge).await?;
+        for setting in settings(&bridge.name) {
             setting.apply()?;
         }
-        if let Some(tunnel) = tunnel {
-            self.ends(desired, tunnel).await?;
-        }
-        self.routes(desired, bridge, tunnel).await
+        let bridge = self.index(&bridge.name).await?;
+        // The node's own pods, and those of its neighbours, do not need it.
+        let (tunnel, problem) = match self.tunnel(tunnel.first(), desired).await {
+            Ok(tunnel) => (tunnel, None),
+            Err(error) => (None, Some(Problem::NoTunnel(Chain(&error).to_string()))),
+        };
+        let mut problems = self.routes(desired, bridge, tunnel).await?;
+        problems.extend(problem);
+        Ok(problems)
+    }
+
+    async fn tunnel(&self, device: Option<&Device>, desired: &Desired) -> Result<Option<u32>, ApplyError> {
+        let Some(device) = device else {
+            self.remove_tunnel().await?;
+            return Ok(None);
+        };
+        self.device(device).await?;
+        let tunnel = self.index(&device.name).await?;
+        self.ends(desired, tunnel).await?;
+        Ok(Some(tunnel))
     }
 
     async fn load(&mut self, table: &Table) -> Result<(), NftError> {
@@ -145,13 +158,13 @@ impl Executor {
             .ok_or_else(|| ApplyError::Vanished(name.to_owned()))
     }
 
-    async fn remove_unwanted_tunnel(&self, tunnel: Option<u32>) -> Result<(), NetlinkError> {
+    async fn remove_tunnel(&self) -> Result<(), NetlinkError> {
         match self.netlink.link(TUNNEL).await? {
             Some(Link {
                 index,
                 kind: LinkKind::Vxlan(_),
                 ..
-            }) if tunnel.is_none() => self.netlink.delete_link(index).await,
+            }) => self.netlink.delete_link(index).await,
             _ => Ok(()),
         }
     }

@@ -89,7 +89,7 @@ pub fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
 
 /// The node's own address in its pods' range: the first after the range's own.
 pub fn gateway(pod_cidr: Ipv4Net) -> Ipv4Addr {
-    Ipv4Addr::from_bits(pod_cidr.network().to_bits() + 1)
+    Ipv4Addr::from_bits(pod_cidr.network().to_bits().saturating_add(1))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Allocations {
             .chain(first..start)
             .find(|address| !taken.contains(address))
             .map(Ipv4Addr::from_bits)
-            .ok_or(Full(range, (last + 1).saturating_sub(first)))?;
+            .ok_or(Full(range, last.saturating_add(1).saturating_sub(first)))?;
         self.last = Some(free);
         Ok(free)
     }
@@ -136,7 +136,7 @@ impl Allocations {
             .iter()
             .filter(|attachment| (first..=last).contains(&attachment.address.to_bits()))
             .count();
-        (last + 1)
+        last.saturating_add(1)
             .saturating_sub(first)
             .saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
@@ -175,7 +175,7 @@ impl Allocations {
 /// The first and the last address for pods.
 fn bounds(range: Ipv4Net) -> (u32, u32) {
     (
-        gateway(range).to_bits() + 1,
+        gateway(range).to_bits().saturating_add(1),
         range.broadcast().to_bits().saturating_sub(1),
     )
 }
@@ -256,7 +256,12 @@ mod tests {
             attach(&mut allocations, "10.42.8.0/30", "c").unwrap(),
             "10.42.8.2"
         );
-        for range in ["10.42.8.0/30", "10.42.9.0/31", "10.42.9.0/32"] {
+        for range in [
+            "10.42.8.0/30",
+            "10.42.9.0/31",
+            "10.42.9.0/32",
+            "255.255.255.255/32",
+        ] {
             assert!(attach(&mut allocations, range, "d").is_err(), "{range}");
         }
     }

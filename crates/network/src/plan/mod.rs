@@ -45,7 +45,7 @@ pub struct Own {
 /// What should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
-    /// The bridge and, if there is one, the tunnel.
+    /// The bridge and, if it is needed, the tunnel.
     pub devices: Vec<Device>,
     /// Every route with pintle's mark.
     pub routes: Vec<WantedRoute>,
@@ -143,6 +143,17 @@ pub enum Problem {
     },
     /// Somebody else has made a route to there.
     ForeignRoute(IpNet),
+    /// A network of the node's lies within a range of the cluster's.
+    WithinRange {
+        /// The node's network.
+        net: Ipv4Net,
+        /// Its interface.
+        link: String,
+        /// The cluster's range.
+        range: Ipv4Net,
+    },
+    /// The tunnel cannot be made; why.
+    NoTunnel(String),
 }
 
 impl fmt::Display for Problem {
@@ -157,6 +168,15 @@ impl fmt::Display for Problem {
                     f,
                     "pods of node {node} cannot be reached: its range {range} overlaps that of {by}"
                 )
+            }
+            Self::WithinRange { net, link, range } => {
+                write!(
+                    f,
+                    "the network {net} of {link} lies within the cluster's range {range}: an address would mean two things"
+                )
+            }
+            Self::NoTunnel(why) => {
+                write!(f, "pods of nodes that are no neighbours cannot be reached: {why}")
             }
             Self::ForeignRoute(destination) => {
                 write!(
@@ -189,16 +209,17 @@ pub fn desired(config: &Config, own: Own, places: &[Place], observed: &Observed)
     // A node that has the cluster's whole range needs no route for the rest.
     routes.retain(|route| route.way != Way::Unreachable || route.destination != own.pod_cidr);
     Desired {
-        devices: devices(config, own, &uplinks, mtu),
+        devices: devices(config, own, &uplinks, mtu, !plan.ends.is_empty()),
         routes,
         ends: plan.ends,
         table: rules::table(config, own),
         mtu,
-        problems: plan.problems,
+        problems: [uplinks.within(config), plan.problems].concat(),
     }
 }
 
-fn devices(config: &Config, own: Own, uplinks: &Uplinks<'_>, mtu: u32) -> Vec<Device> {
+/// The tunnel is only made when some node needs it: not every kernel can.
+fn devices(config: &Config, own: Own, uplinks: &Uplinks<'_>, mtu: u32, tunnel_needed: bool) -> Vec<Device> {
     let bridge_ip = gateway(own.pod_cidr);
     let bridge = Device {
         name: config.bridge.clone(),
@@ -207,21 +228,19 @@ fn devices(config: &Config, own: Own, uplinks: &Uplinks<'_>, mtu: u32) -> Vec<De
         address: Ipv4Net::new_assert(bridge_ip, own.pod_cidr.prefix_len()),
         kind: DeviceKind::Bridge,
     };
-    let tunnel = config
-        .tunnel
-        .zip(uplinks.of(own.ip))
-        .map(|(tunnel, uplink)| Device {
-            name: TUNNEL.to_owned(),
-            mac: Mac::of_ip(own.ip.into()),
-            mtu,
-            address: Ipv4Net::new_assert(own.pod_cidr.network(), 32),
-            kind: DeviceKind::Tunnel(TunnelEnd {
-                vni: tunnel.vni,
-                port: tunnel.port,
-                local: own.ip,
-                device: uplink.index,
-            }),
-        });
+    let settings = config.tunnel.filter(|_| tunnel_needed);
+    let tunnel = settings.zip(uplinks.of(own.ip)).map(|(tunnel, uplink)| Device {
+        name: TUNNEL.to_owned(),
+        mac: Mac::of_ip(own.ip.into()),
+        mtu,
+        address: Ipv4Net::new_assert(own.pod_cidr.network(), 32),
+        kind: DeviceKind::Tunnel(TunnelEnd {
+            vni: tunnel.vni,
+            port: tunnel.port,
+            local: own.ip,
+            device: uplink.index,
+        }),
+    });
     [bridge].into_iter().chain(tunnel).collect()
 }
 
@@ -270,6 +289,22 @@ impl Uplinks<'_> {
             .iter()
             .find(|(_, net)| net.addr() == ip)
             .map(|(link, _)| *link)
+    }
+
+    fn within(&self, config: &Config) -> Vec<Problem> {
+        let ranges = [config.cluster_cidr.trunc(), config.service_cidr.trunc()];
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|(link, net)| ranges.map(|range| (link, net.trunc(), range)));
+        pairs
+            .filter(|(_, net, range)| range.contains(net))
+            .map(|(link, net, range)| Problem::WithinRange {
+                net,
+                link: link.name.clone(),
+                range,
+            })
+            .collect()
     }
 
     fn has(&self, ip: Ipv4Addr) -> bool {

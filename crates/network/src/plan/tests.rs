@@ -148,6 +148,20 @@ fn a_range_is_one_nodes() {
 }
 
 #[test]
+fn a_network_of_the_nodes_within_a_range_is_told() {
+    let mut seen = observed();
+    seen.addresses[3].net = "10.43.9.1/24".parse().unwrap();
+    let desired = desired(&example(), own(), &[], &seen);
+    let problems: Vec<String> = desired.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "the network 10.43.9.0/24 of eth1 lies within the cluster's range 10.43.0.0/16: an address would mean two things"
+        ]
+    );
+}
+
+#[test]
 fn a_node_with_the_whole_range_has_no_route_for_the_rest() {
     let mut config = example();
     config.cluster_cidr = own().pod_cidr;
@@ -186,7 +200,8 @@ fn the_bridge_is_made_and_mended() {
 fn a_tunnel_of_other_settings_is_made_anew() {
     let mut config = example();
     config.tunnel = Some(Tunnel::default());
-    let device = &plan(&config, &[]).devices[1];
+    assert_eq!(plan(&config, &[]).devices.len(), 1, "nobody needs it");
+    let device = &plan(&config, &[place("b", "198.51.100.7", "10.42.1.0/24")]).devices[1];
     let end = TunnelEnd {
         vni: 1,
         port: 8472,

@@ -114,6 +114,28 @@ fn a_node_without_range_waits() {
 }
 
 #[test]
+fn a_tunnel_that_cannot_be_is_no_hindrance() {
+    isolated("keeping::a_tunnel_that_cannot_be_is_no_hindrance", || {
+        let world = World::new();
+        let mut a = world.node("a", 31, 10);
+        // Something else has its name.
+        ip("-n a link add pintle-vx type bridge");
+        crate::world::with_tunnel(&mut [&mut a]);
+        world
+            .api
+            .set("far", Some([172, 32, 0, 12].into()), Some("10.42.12.0/24"));
+        a.start();
+        a.pod("a1");
+        assert!(has_route(&a, "10.42.0.0/16") && !has_route(&a, "10.42.12.0/24"));
+        // When it can be, it is.
+        ip("-n a link delete pintle-vx");
+        eventually("the route through the tunnel", || {
+            has_route(&a, "10.42.12.0/24").then_some(())
+        });
+    });
+}
+
+#[test]
 fn cleaning_up_leaves_what_was_there() {
     isolated("keeping::cleaning_up_leaves_what_was_there", || {
         let world = World::new();
@@ -125,7 +147,11 @@ fn cleaning_up_leaves_what_was_there() {
         block_in(&a.namespace, async || Nft::default().load(other).await).unwrap();
         let before = state(&a.namespace);
         crate::world::with_tunnel(&mut [&mut a]);
+        world
+            .api
+            .set("far", Some([172, 32, 0, 12].into()), Some("10.42.12.0/24"));
         a.start();
+        assert!(has_route(&a, "10.42.12.0/24"));
         a.pod("a1");
         a.stop();
         assert_ne!(state(&a.namespace), before);

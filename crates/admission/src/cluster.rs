@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::{GroupVersionResource, Status};
-use registry::{GetOptions, ListOptions, Object, WeakRegistry};
+use registry::{GetOptions, ListOptions, Object, RequestContext, WeakRegistry};
+use serde_json::Value;
 
 /// The state of the cluster, as plugins see it.
 #[async_trait]
@@ -23,6 +24,16 @@ pub trait Cluster: Send + Sync {
         resource: &GroupVersionResource,
         namespace: Option<&str>,
     ) -> Result<Vec<Arc<Object>>, Status>;
+
+    /// Changes an object by a function of what it is in the newest state; a refusal by the function is the answer.
+    async fn amend(
+        &self,
+        context: &RequestContext,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+        amend: &(dyn for<'a> Fn(&'a mut Value) -> Result<(), Status> + Send + Sync),
+    ) -> Result<(), Status>;
 }
 
 #[async_trait]
@@ -58,6 +69,21 @@ impl Cluster for WeakRegistry {
         };
         let page = find(self, resource)?.list(namespace, &options).await?;
         Ok(page.items)
+    }
+
+    async fn amend(
+        &self,
+        context: &RequestContext,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+        amend: &(dyn for<'a> Fn(&'a mut Value) -> Result<(), Status> + Send + Sync),
+    ) -> Result<(), Status> {
+        let resource = find(self, resource)?;
+        resource
+            .amend(context, namespace, name, |object| amend(object))
+            .await
+            .map(drop)
     }
 }
 

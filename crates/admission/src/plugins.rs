@@ -10,6 +10,7 @@ mod persistent_volume_claim_resize;
 mod pod_security;
 mod pod_topology_labels;
 mod priority;
+mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod storage_object_in_use_protection;
@@ -45,5 +46,7 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(certificates::CertificateSubjectRestriction),
         Box::new(default_class::DefaultClass::ingress(cluster())),
         Box::new(pod_topology_labels::PodTopologyLabels { cluster: cluster() }),
+        // The last, so that nothing is counted that another one refuses.
+        Box::new(resource_quota::ResourceQuota { cluster: cluster() }),
     ]
 }

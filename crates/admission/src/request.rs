@@ -63,6 +63,8 @@ pub(crate) mod resources {
     pub(crate) const PODS: GroupVersionResource = core("pods");
     pub(crate) const NODES: GroupVersionResource = core("nodes");
     pub(crate) const SERVICE_ACCOUNTS: GroupVersionResource = core("serviceaccounts");
+    pub(crate) const QUOTAS: GroupVersionResource = core("resourcequotas");
+    pub(crate) const SERVICES: GroupVersionResource = core("services");
     pub(crate) const LIMIT_RANGES: GroupVersionResource = core("limitranges");
     pub(crate) const CLAIMS: GroupVersionResource = core("persistentvolumeclaims");
     pub(crate) const VOLUMES: GroupVersionResource = core("persistentvolumes");

@@ -53,6 +53,21 @@ impl Cluster for FakeCluster {
             objects.filter(|object| namespace.is_none_or(|namespace| object.namespace() == namespace));
         Ok(found.cloned().collect())
     }
+
+    /// Judges, but keeps nothing.
+    async fn amend(
+        &self,
+        _context: &RequestContext,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+        amend: &(dyn for<'a> Fn(&'a mut Value) -> Result<(), Status> + Send + Sync),
+    ) -> Result<(), Status> {
+        match self.get(resource, namespace, name).await? {
+            Some(object) => amend(&mut object.tree()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A write to be admitted.

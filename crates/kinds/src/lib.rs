@@ -23,6 +23,7 @@ mod networking;
 mod node;
 mod plain;
 mod policy;
+pub mod quota;
 mod rbac;
 mod resource_k8s;
 mod room;

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use super::Collector;
 use super::graph::{Node, Uid, Work};
-use super::object::{FOREGROUND, Metadata, ORPHAN, Partial};
 use super::plan::{Action, Dependents, Owner, decide};
 use crate::context::{ControllerError, doing};
 use crate::discovery::ApiResource;
+use crate::metadata::{FOREGROUND, Metadata, ORPHAN, Partial};
 
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const MERGE_PATCH: &str = "application/merge-patch+json";

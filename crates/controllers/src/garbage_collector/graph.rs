@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::absent::Absent;
-use super::object::Metadata;
 use crate::discovery::ApiResource;
+use crate::metadata::Metadata;
 
 /// An object's UID.
 pub(super) type Uid = Arc<str>;
@@ -262,10 +262,10 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
-    use super::super::object::testing::{deleting, object, owner};
-    use super::super::object::{FOREGROUND, ORPHAN};
     use super::*;
     use crate::discovery::testing::resource;
+    use crate::metadata::testing::{deleting, object, owner};
+    use crate::metadata::{FOREGROUND, ORPHAN};
 
     struct World {
         graph: Graph,

@@ -6,9 +6,7 @@
 mod absent;
 mod collect;
 mod graph;
-mod monitor;
 mod monitors;
-mod object;
 mod plan;
 
 use std::collections::HashSet;
@@ -19,7 +17,9 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::context::Context;
-use crate::discovery::Discovery;
+use crate::discovery::{ApiResource, Discovery};
+use crate::metadata::Metadata;
+use crate::metadata_monitor::Sink;
 use graph::{Graph, Work};
 use monitors::Monitors;
 
@@ -28,6 +28,11 @@ pub const NAME: &str = "generic-garbage-collector";
 /// Who its events are from.
 const COMPONENT: &str = "garbage-collector-controller";
 const WORKERS: usize = 20;
+/// Resources whose objects are resources themselves.
+const DEFINITIONS: [(&str, &str); 2] = [
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("apiregistration.k8s.io", "apiservices"),
+];
 
 /// Runs until the context's shutdown.
 pub async fn run(context: Context) {
@@ -76,6 +81,35 @@ impl Collector {
         *self.discovery.write() = Arc::new(discovery);
         for item in std::mem::take(&mut *self.of_unknown_kinds.lock()) {
             self.queue.add(item);
+        }
+    }
+}
+
+impl Sink for Collector {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn replaced(&self, resource: &Arc<ApiResource>, objects: &[Metadata]) {
+        self.change(|graph| graph.replace(resource, objects));
+        self.notice_definitions(resource);
+    }
+
+    fn observed(&self, resource: &Arc<ApiResource>, object: &Metadata) {
+        self.change(|graph| graph.observe(resource, object));
+        self.notice_definitions(resource);
+    }
+
+    fn gone(&self, resource: &Arc<ApiResource>, object: &Metadata) {
+        self.change(|graph| graph.forget(&object.uid));
+        self.notice_definitions(resource);
+    }
+}
+
+impl Collector {
+    fn notice_definitions(&self, resource: &ApiResource) {
+        if DEFINITIONS.contains(&(resource.group.as_str(), resource.plural.as_str())) {
+            self.resources_changed.notify_one();
         }
     }
 }

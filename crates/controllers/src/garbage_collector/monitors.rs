@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Collector;
-use super::monitor::Monitor;
 use crate::discovery::{ApiResource, discover};
+use crate::metadata_monitor::Monitor;
 
 /// The first lists are waited for as long as this; what is not known then is read live.
 const FIRST_LISTS: Duration = Duration::from_secs(30);

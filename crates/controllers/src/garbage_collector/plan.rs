@@ -2,7 +2,7 @@
 
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::object::{FOREGROUND, Metadata, ORPHAN};
+use crate::metadata::{FOREGROUND, Metadata, ORPHAN};
 
 /// What an owner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +82,8 @@ fn own_propagation(object: &Metadata) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::object::testing::{object, owner};
     use super::*;
+    use crate::metadata::testing::{object, owner};
 
     const NONE: Dependents = Dependents {
         any: false,

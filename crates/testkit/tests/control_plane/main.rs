@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod components;
+mod controllers;
 mod objects;
 mod ownership;
 mod start;

@@ -5,57 +5,57 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 /// The finalizer that keeps an owner until its dependents are gone.
-pub(super) const FOREGROUND: &str = "foregroundDeletion";
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that keeps an owner until its dependents are let go.
-pub(super) const ORPHAN: &str = "orphan";
+pub(crate) const ORPHAN: &str = "orphan";
 
 /// An object as a `PartialObjectMetadata`.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Partial {
-    pub(super) metadata: Metadata,
+pub(crate) struct Partial {
+    pub(crate) metadata: Metadata,
 }
 
 /// The metadata that decides.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Metadata {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) uid: String,
-    pub(super) resource_version: String,
+pub(crate) struct Metadata {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) uid: String,
+    pub(crate) resource_version: String,
     deletion_timestamp: Option<Present>,
-    pub(super) owner_references: Vec<OwnerReference>,
-    pub(super) finalizers: Vec<String>,
+    pub(crate) owner_references: Vec<OwnerReference>,
+    pub(crate) finalizers: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Present(IgnoredAny);
 
 impl Metadata {
-    pub(super) fn is_deleting(&self) -> bool {
+    pub(crate) fn is_deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
     }
 
-    pub(super) fn has_finalizer(&self, finalizer: &str) -> bool {
+    pub(crate) fn has_finalizer(&self, finalizer: &str) -> bool {
         self.finalizers.iter().any(|known| known == finalizer)
     }
 
     /// Whether it is kept until its dependents are gone.
-    pub(super) fn waits_for_dependents(&self) -> bool {
+    pub(crate) fn waits_for_dependents(&self) -> bool {
         self.is_deleting() && self.has_finalizer(FOREGROUND)
     }
 
     /// Whether it is kept until its dependents are let go.
-    pub(super) fn orphans_dependents(&self) -> bool {
+    pub(crate) fn orphans_dependents(&self) -> bool {
         self.is_deleting() && self.has_finalizer(ORPHAN)
     }
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use super::*;
 
-    pub(in super::super) fn owner(kind: &str, name: &str, uid: &str, blocks: bool) -> OwnerReference {
+    pub(crate) fn owner(kind: &str, name: &str, uid: &str, blocks: bool) -> OwnerReference {
         OwnerReference {
             api_version: "v1".into(),
             kind: kind.into(),
@@ -66,7 +66,7 @@ pub(super) mod testing {
         }
     }
 
-    pub(in super::super) fn object(namespace: &str, uid: &str, owners: Vec<OwnerReference>) -> Metadata {
+    pub(crate) fn object(namespace: &str, uid: &str, owners: Vec<OwnerReference>) -> Metadata {
         Metadata {
             name: uid.into(),
             namespace: namespace.into(),
@@ -76,7 +76,7 @@ pub(super) mod testing {
         }
     }
 
-    pub(in super::super) fn deleting(mut object: Metadata, finalizer: &str) -> Metadata {
+    pub(crate) fn deleting(mut object: Metadata, finalizer: &str) -> Metadata {
         object.deletion_timestamp = Some(Present(IgnoredAny));
         object.finalizers.push(finalizer.into());
         object

@@ -1,29 +1,35 @@
-//! Follows the metadata of all objects of one resource, and tells the graph.
+//! Follows the metadata of all objects of one resource.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::controller::Chain;
 use client::path::with_query;
-use client::{Error, WatchEvent};
+use client::{Client, Error, WatchEvent};
 use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::Collector;
-use super::object::{Metadata, Partial};
 use crate::discovery::ApiResource;
+use crate::metadata::{Metadata, Partial};
 
 const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const WATCH: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const PAGE_SIZE: &str = "500";
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// Resources whose objects are resources themselves.
-const DEFINITIONS: [(&str, &str); 2] = [
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-    ("apiregistration.k8s.io", "apiservices"),
-];
+
+/// Who is told.
+pub(crate) trait Sink: Send + Sync + 'static {
+    /// The client to follow with.
+    fn client(&self) -> &Client;
+    /// All there are: what is not among them is gone.
+    fn replaced(&self, resource: &Arc<ApiResource>, objects: &[Metadata]);
+    /// One came or changed.
+    fn observed(&self, resource: &Arc<ApiResource>, object: &Metadata);
+    /// One went.
+    fn gone(&self, resource: &Arc<ApiResource>, object: &Metadata);
+}
 
 #[derive(Deserialize)]
 struct PartialList {
@@ -42,25 +48,18 @@ struct ListMetadata {
 }
 
 /// The follower of one resource.
-pub(super) struct Monitor {
-    collector: Arc<Collector>,
+pub(crate) struct Monitor<S> {
+    sink: Arc<S>,
     resource: Arc<ApiResource>,
     synced: watch::Sender<bool>,
-    /// Everything up to this version is in the graph; none before the first list.
+    /// Everything up to this version has been told; none before the first list.
     version: Option<String>,
-    defines_resources: bool,
 }
 
-impl Monitor {
-    pub(super) fn new(
-        collector: Arc<Collector>,
-        resource: Arc<ApiResource>,
-        synced: watch::Sender<bool>,
-    ) -> Self {
-        let name = (resource.group.as_str(), resource.plural.as_str());
+impl<S: Sink> Monitor<S> {
+    pub(crate) fn new(sink: Arc<S>, resource: Arc<ApiResource>, synced: watch::Sender<bool>) -> Self {
         Self {
-            defines_resources: DEFINITIONS.contains(&name),
-            collector,
+            sink,
             resource,
             synced,
             version: None,
@@ -68,7 +67,7 @@ impl Monitor {
     }
 
     /// Runs until it is dropped.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut retry = FIRST_RETRY;
         loop {
             let before = self.version.clone();
@@ -101,7 +100,7 @@ impl Monitor {
             ("resourceVersion", &version),
         ];
         let path = with_query(self.resource.collection(), &query);
-        let mut events = self.collector.client.watch_as::<Partial>(&path, WATCH).await?;
+        let mut events = self.sink.client().watch_as::<Partial>(&path, WATCH).await?;
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
         }
@@ -114,40 +113,29 @@ impl Monitor {
         loop {
             let query = [("limit", PAGE_SIZE), ("continue", next.as_str())];
             let path = with_query(self.resource.collection(), &query);
-            let page: PartialList = self.collector.client.get_as(&path, LIST).await?;
+            let page: PartialList = self.sink.client().get_as(&path, LIST).await?;
             objects.extend(page.items.into_iter().map(|item| item.metadata));
             next = page.metadata.next;
             if next.is_empty() {
-                self.collector
-                    .change(|graph| graph.replace(&self.resource, &objects));
+                self.sink.replaced(&self.resource, &objects);
                 self.synced.send_replace(true);
-                self.notice_definitions();
                 return Ok(page.metadata.resource_version);
             }
         }
     }
 
-    /// Takes an event in; gives the version it brings the graph to.
+    /// Takes an event in; gives the version it comes with.
     fn take(&self, event: WatchEvent<Partial>) -> String {
         match event {
             WatchEvent::Bookmark(version) => version,
             WatchEvent::Added(Partial { metadata }) | WatchEvent::Modified(Partial { metadata }) => {
-                self.collector
-                    .change(|graph| graph.observe(&self.resource, &metadata));
-                self.notice_definitions();
+                self.sink.observed(&self.resource, &metadata);
                 metadata.resource_version
             }
             WatchEvent::Deleted(Partial { metadata }) => {
-                self.collector.change(|graph| graph.forget(&metadata.uid));
-                self.notice_definitions();
+                self.sink.gone(&self.resource, &metadata);
                 metadata.resource_version
             }
-        }
-    }
-
-    fn notice_definitions(&self) {
-        if self.defines_resources {
-            self.collector.resources_changed.notify_one();
         }
     }
 }

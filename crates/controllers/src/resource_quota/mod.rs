@@ -1,0 +1,141 @@
+//! Resource quotas: how much of what they limit is used.
+//!
+//! What is granted is counted when it is admitted; this controller adds up anew when something is given back, when a quota
+//! changes, and, a little later than others, when something has come.
+
+mod counts;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::controller::Outcome;
+use client::error::optional;
+use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Service};
+use client::{Client, Informer, Kind, WorkQueue, run_workers};
+use jiff::Timestamp;
+use meta::GroupResource;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::context::{Context, ControllerError, doing};
+use crate::key::Key;
+use counts::Counts;
+
+/// The controller's name; also its service account.
+pub const NAME: &str = "resourcequota-controller";
+const WORKERS: usize = 5;
+/// What comes was counted when it was admitted. It is looked at when what was admitted beside it has come, too.
+const AFTER_COMING: Duration = Duration::from_secs(2);
+
+/// Runs until the context's shutdown.
+pub async fn run(context: Context) {
+    let informers = context.informers();
+    let client = context.client(NAME);
+    let queue = WorkQueue::new();
+    let quotas = informers.of::<ResourceQuota>();
+    let controller = Arc::new(Controller {
+        counts: Counts::new(client.clone(), quotas.clone(), queue.clone(), context.shutdown()),
+        client,
+        quotas,
+        pods: informers.of::<Pod>(),
+        services: informers.of::<Service>(),
+        claims: informers.of::<PersistentVolumeClaim>(),
+    });
+    controller.watch(&queue);
+    controller.quotas.synced().await;
+    controller.pods.synced().await;
+    controller.services.synced().await;
+    controller.claims.synced().await;
+    run_workers(NAME, queue, WORKERS, context.shutdown(), move |key| {
+        controller.clone().reconcile(key)
+    })
+    .await;
+}
+
+struct Controller {
+    client: Client,
+    quotas: Informer<ResourceQuota>,
+    pods: Informer<Pod>,
+    services: Informer<Service>,
+    claims: Informer<PersistentVolumeClaim>,
+    counts: Counts,
+}
+
+/// Queues the quotas of a namespace.
+fn queue_quotas(quotas: &Informer<ResourceQuota>, queue: &WorkQueue<Key>, namespace: &str, delay: Duration) {
+    for quota in quotas.store().in_namespace(namespace) {
+        queue.add_after(Key::of(&quota.metadata), delay);
+    }
+}
+
+impl Controller {
+    fn watch(&self, queue: &WorkQueue<Key>) {
+        let to = queue.clone();
+        self.quotas.on_change(move |change| {
+            if let Some(quota) = &change.new {
+                to.add(Key::of(&quota.metadata));
+            }
+        });
+        self.follow(&self.pods, queue);
+        self.follow(&self.services, queue);
+        self.follow(&self.claims, queue);
+    }
+
+    fn follow<K: Kind>(&self, objects: &Informer<K>, queue: &WorkQueue<Key>) {
+        let (to, quotas) = (queue.clone(), self.quotas.clone());
+        objects.on_change(move |change| {
+            let namespace = change
+                .object()
+                .and_then(|object| object.metadata().namespace.as_deref());
+            let delay = if change.old.is_none() {
+                AFTER_COMING
+            } else {
+                Duration::ZERO
+            };
+            queue_quotas(&quotas, &to, namespace.unwrap_or(""), delay);
+        });
+    }
+
+    async fn reconcile(self: Arc<Self>, key: Key) -> Result<Outcome, ControllerError> {
+        let Some(quota) = self.quotas.store().get(&key.namespace, &key.name) else {
+            return Ok(Outcome::Done);
+        };
+        let mut used = plan::Used::none(&quota);
+        for resource in plan::resources(&quota) {
+            match (resource.group.as_ref(), resource.resource.as_ref()) {
+                ("", "pods") => self.add(&self.pods, &key, &resource, &mut used),
+                ("", "services") => self.add(&self.services, &key, &resource, &mut used),
+                ("", "persistentvolumeclaims") => self.add(&self.claims, &key, &resource, &mut used),
+                _ => {
+                    let count = self.counts.count(&resource, &key.namespace).await;
+                    used.add_count(&resource, count.map_err(doing("count what a quota limits"))?);
+                }
+            }
+        }
+        if let Some(status) = used.status() {
+            let changed = ResourceQuota {
+                status: Some(status),
+                ..ResourceQuota::clone(&quota)
+            };
+            let result = self.client.replace_status(&changed).await;
+            optional(result).map_err(doing("update the status"))?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn add<K: Kind + Serialize>(
+        &self,
+        objects: &Informer<K>,
+        key: &Key,
+        resource: &GroupResource,
+        used: &mut plan::Used<'_>,
+    ) {
+        let now = Timestamp::now().as_second();
+        for object in objects.store().in_namespace(&key.namespace) {
+            // An informer's objects came as JSON, so they can be written as such.
+            let object: Value = serde_json::to_value(&*object).unwrap_or_default();
+            used.add_object(resource, &object, now);
+        }
+    }
+}

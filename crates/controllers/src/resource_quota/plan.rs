@@ -1,0 +1,141 @@
+//! Adding up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use client::k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
+use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
+use kinds::quota::{self, Amounts};
+use meta::quantity::Format;
+use meta::{GroupResource, Quantity};
+use serde_json::Value;
+
+fn hard(quota: &ResourceQuota) -> BTreeMap<String, Text> {
+    let hard = quota.spec.as_ref().and_then(|spec| spec.hard.clone());
+    hard.unwrap_or_default()
+}
+
+/// The resources whose objects a quota counts.
+pub(super) fn resources(quota: &ResourceQuota) -> BTreeSet<GroupResource> {
+    hard(quota).keys().map(|name| quota::counted(name)).collect()
+}
+
+/// What is used of what a quota limits.
+pub(super) struct Used<'a> {
+    quota: &'a ResourceQuota,
+    /// The quota in the form that tells what it covers.
+    tree: Value,
+    used: Amounts,
+}
+
+impl<'a> Used<'a> {
+    pub(super) fn none(quota: &'a ResourceQuota) -> Self {
+        let names = hard(quota).into_keys();
+        Self {
+            quota,
+            tree: serde_json::to_value(quota).unwrap_or_default(),
+            used: names.map(|name| (name, Quantity::ZERO)).collect(),
+        }
+    }
+
+    pub(super) fn add_object(&mut self, resource: &GroupResource, object: &Value, now: i64) {
+        if quota::covers(&self.tree, resource, object) {
+            self.add(quota::usage(resource, object, now));
+        }
+    }
+
+    /// Adds so many objects of which nothing but their number matters.
+    pub(super) fn add_count(&mut self, resource: &GroupResource, count: usize) {
+        if !quota::covers(&self.tree, resource, &Value::Null) {
+            return;
+        }
+        let count = Quantity::new(i64::try_from(count).unwrap_or(i64::MAX), Format::DecimalSi);
+        let usage = quota::usage(resource, &Value::Null, 0);
+        self.add(usage.into_keys().map(|name| (name, count)).collect());
+    }
+
+    fn add(&mut self, usage: Amounts) {
+        for (name, amount) in usage {
+            if let Some(sum) = self.used.get_mut(&name) {
+                *sum += amount;
+            }
+        }
+    }
+
+    /// The status; none if it says so already.
+    pub(super) fn status(self) -> Option<ResourceQuotaStatus> {
+        let hard = hard(self.quota);
+        let old = self.quota.status.clone().unwrap_or_default();
+        let same_hard = old.hard.as_ref().unwrap_or(&BTreeMap::new()) == &hard;
+        let old_used: Amounts = old
+            .used
+            .iter()
+            .flatten()
+            .filter_map(|(name, text)| Some((name.clone(), text.0.parse().ok()?)))
+            .collect();
+        if same_hard && old_used == self.used && old.used.is_some() {
+            return None;
+        }
+        let used = self.used.into_iter();
+        Some(ResourceQuotaStatus {
+            hard: Some(hard),
+            used: Some(
+                used.map(|(name, amount)| (name, Text(amount.to_string())))
+                    .collect(),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn quota(hard: Value, scopes: Value, status: Value) -> ResourceQuota {
+        serde_json::from_value(json!({ "spec": { "hard": hard, "scopes": scopes }, "status": status }))
+            .unwrap()
+    }
+
+    fn resource(name: &'static str) -> GroupResource {
+        GroupResource::new("", name)
+    }
+
+    fn used(status: Option<ResourceQuotaStatus>) -> Value {
+        serde_json::to_value(status.unwrap().used).unwrap()
+    }
+
+    #[test]
+    fn objects_and_numbers_are_added_up() {
+        let quota = quota(
+            json!({ "pods": "5", "requests.memory": "1Gi", "configmaps": "3" }),
+            json!([]),
+            Value::Null,
+        );
+        let names: Vec<_> = resources(&quota).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["configmaps", "pods"]);
+        let mut sum = Used::none(&quota);
+        let container = json!({ "resources": { "requests": { "memory": "128Mi" } } });
+        let pod = json!({ "spec": { "containers": [container] } });
+        sum.add_object(&resource("pods"), &pod, 0);
+        sum.add_object(&resource("pods"), &pod, 0);
+        sum.add_count(&resource("configmaps"), 2);
+        let expected = json!({ "pods": "2", "requests.memory": "256Mi", "configmaps": "2" });
+        assert_eq!(used(sum.status()), expected);
+    }
+
+    #[test]
+    fn what_is_out_of_scope_does_not_count() {
+        let quota = quota(json!({ "pods": "5" }), json!(["Terminating"]), Value::Null);
+        let mut sum = Used::none(&quota);
+        sum.add_object(&resource("pods"), &json!({ "spec": { "containers": [] } }), 0);
+        assert_eq!(used(sum.status()), json!({ "pods": "0" }));
+    }
+
+    #[test]
+    fn a_status_that_says_so_already_is_not_written_again() {
+        let status = json!({ "hard": { "cpu": "1" }, "used": { "cpu": "0" } });
+        let quota = quota(json!({ "cpu": "1" }), json!([]), status);
+        assert_eq!(Used::none(&quota).status(), None);
+    }
+}

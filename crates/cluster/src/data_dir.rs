@@ -5,7 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-const LOCK: &str = "lock";
+/// The file in it that is locked.
+pub const LOCK: &str = "lock";
 
 /// A data directory that this process holds. Dropping it lets it go; so does the end of the process, however it ends.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! [`observed`] looks, [`plan`] decides, [`execute`] acts.
 
 mod execute;
+mod network;
 mod observed;
 mod plan;
 mod server;
@@ -14,6 +15,7 @@ use clap::Args;
 use kubelet::containerd::ContainerdLayout;
 
 use crate::commands::containerd_layout;
+use crate::holder::holder;
 use observed::Observed;
 use plan::{Plan, plan};
 
@@ -81,6 +83,20 @@ impl Place {
     }
 }
 
+/// The processes in containers of a data directory's own containerd, and their command lines.
+pub fn processes_in_containers(data_dir: &Path) -> std::io::Result<Vec<(u32, Vec<String>)>> {
+    // Without any, the folder is not even there.
+    let real = std::fs::canonicalize(data_dir)?;
+    let place = Place::of(data_dir, &real);
+    let observed = Observed::look(&place)?;
+    let ids = plan(&observed, &place, std::process::id()).containers;
+    let processes = observed
+        .processes
+        .into_iter()
+        .filter(|process| ids.contains(&process.id));
+    Ok(processes.map(|process| (process.id, process.words)).collect())
+}
+
 impl KillallCommand {
     /// Does it.
     pub fn run(self) -> Result<(), KillallError> {
@@ -94,7 +110,7 @@ impl KillallCommand {
         let look = || Observed::look(&place).map_err(KillallError::Look);
         let own_process = std::process::id();
         if self.dry_run {
-            if let Some(process) = server::holder(&data_dir) {
+            for process in holders(&data_dir, &place).filter_map(holder) {
                 println!("end the server or agent (process {process})");
             }
             print!("{}", describe(&plan(&look()?, &place, own_process)));
@@ -107,10 +123,13 @@ impl KillallCommand {
         runtime.block_on(async {
             let mut left = Vec::new();
             // What it would start again must not be looked at before it has ended.
-            left.extend(server::end(&data_dir).await.err());
+            for held in holders(&data_dir, &place) {
+                left.extend(server::end(held).await.err());
+            }
             left.extend(execute::end(&plan(&look()?, &place, own_process).runtime).await);
             let plan = plan(&look()?, &place, own_process);
             left.extend(execute::execute(&plan).await);
+            left.extend(network::remove(&place).await);
             print!("{}", summary(&plan));
             if left.is_empty() {
                 Ok(())
@@ -119,6 +138,11 @@ impl KillallCommand {
             }
         })
     }
+}
+
+/// What may be held: by the process that keeps the node, and by the one that has the store.
+fn holders<'a>(data_dir: &'a Path, place: &'a Place) -> impl Iterator<Item = &'a Path> {
+    [place.agent.as_path(), data_dir].into_iter()
 }
 
 fn describe(plan: &Plan) -> String {

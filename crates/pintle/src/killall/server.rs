@@ -3,26 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cluster::{DataDir, DataDirError};
 use kubelet::containerd::Process;
+
+use crate::holder::holder;
 
 /// How long it may take to end when asked to.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// The process that holds the data directory, if there is one and it has said its number.
-pub(super) fn holder(data_dir: &Path) -> Option<u32> {
-    match DataDir::open(data_dir) {
-        Err(DataDirError::InUse { process, .. }) => process.parse().ok(),
-        _ => None,
-    }
-}
-
-/// Ends it, and waits until it has. An error says why it is still there.
+/// Ends the process that holds the data directory, if there is one, and waits until it has ended. An error says why it is
+/// still there.
 pub(super) async fn end(data_dir: &Path) -> Result<(), String> {
     let Some(id) = holder(data_dir) else {
         return Ok(());
     };
-    let still_there = |error: std::io::Error| format!("process {id} holds the data directory: {error}");
+    let still_there = |error: std::io::Error| format!("process {id} holds {}: {error}", data_dir.display());
     let Ok(mut process) = Process::open(id) else {
         return Ok(());
     };

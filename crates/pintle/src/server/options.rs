@@ -129,7 +129,7 @@ impl ServerOptions {
 
     /// Gives flags of upstream's components their effect, and says which have none.
     pub fn apply_upstream_arguments(&mut self) -> Result<Vec<String>, FlagError> {
-        let given = std::mem::take(&mut self.upstream);
+        let given = self.upstream.clone();
         let mut warnings = pass(&flags::apiserver::TREATMENTS, given.kube_apiserver_arg, self)?;
         warnings.extend(pass(
             &flags::controller_manager::TREATMENTS,

@@ -66,6 +66,24 @@ pub struct ApiFiles {
     pub static_tokens: Option<PathBuf>,
 }
 
+impl ApiFiles {
+    /// All that are named.
+    pub fn paths(&self) -> Vec<&PathBuf> {
+        let single = [
+            &self.serving_certificate,
+            &self.serving_key,
+            &self.client_authority,
+            &self.front_proxy_authority,
+            &self.kubelet_authority,
+            &self.kubelet_client_certificate,
+            &self.kubelet_client_key,
+            &self.token_signing_key,
+            &self.static_tokens,
+        ];
+        single.into_iter().flatten().chain(&self.token_keys).collect()
+    }
+}
+
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {

@@ -145,3 +145,45 @@ fn a_server_that_holds_the_data_directory_ends_first() {
         assert!(data_dir.join("store").exists(), "what is on the disk stays");
     });
 }
+
+/// A command of the machine's tools.
+fn tool(line: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .output()
+        .expect("a shell is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{line}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+#[test]
+fn the_pods_network_goes_if_the_data_directory_had_one() {
+    Machine::run(|machine| {
+        tool("ip link add pintle0 type bridge && ip link add other0 type bridge");
+        tool("ip link add pv0123456789ab type veth peer name eth9");
+        tool("nft add table ip pintle-network && nft add table ip other");
+        let data_dir = machine.folder().join("d");
+        std::fs::create_dir_all(&data_dir).expect("made");
+        call(&data_dir, &[]);
+        assert!(
+            tool("ip -o link").contains("pintle0"),
+            "another data directory's network stays"
+        );
+
+        std::fs::create_dir_all(data_dir.join("agent/network")).expect("made");
+        call(&data_dir, &[]);
+        let links = tool("ip -o link");
+        assert!(
+            !links.contains("pintle0") && !links.contains("pv0123456789ab"),
+            "{links}"
+        );
+        assert!(links.contains("other0"), "{links}");
+        let tables = tool("nft list tables");
+        assert!(!tables.contains("pintle") && tables.contains("other"), "{tables}");
+    });
+}

@@ -1,0 +1,149 @@
+//! The command lines of the components in their containers.
+
+use std::path::Path;
+
+use super::FOLDER;
+use super::image::PROGRAM;
+use crate::flags::Component;
+use crate::server::ServerOptions;
+
+/// Options that are the host's business, or are said anew; each with a value.
+const NOT_PASSED: [&str; 4] = ["config", "write-kubeconfig", "data-dir", "https-listen-port"];
+/// Those without a value.
+const NOT_PASSED_FLAGS: [&str; 1] = ["self-hosted"];
+
+/// The API server with its store: this server's own options, and nothing but the API.
+pub(super) fn api_server(options: &ServerOptions, given: &[String]) -> Vec<String> {
+    let mut line = vec![format!("{FOLDER}/{PROGRAM}"), String::from("server")];
+    line.extend(passed(given));
+    line.push(format!("--data-dir={}", options.data_dir.display()));
+    line.push(format!("--https-listen-port={}", options.https_listen_port));
+    let disabled = [
+        "--disable-agent",
+        "--disable-controller-manager",
+        "--disable-scheduler",
+    ];
+    line.extend(disabled.map(str::to_owned));
+    line
+}
+
+/// What was given, without what is not the API server's.
+fn passed(given: &[String]) -> Vec<String> {
+    let mut passed = Vec::new();
+    let mut rest = given.iter();
+    while let Some(argument) = rest.next() {
+        let option = argument.strip_prefix("--").unwrap_or_default();
+        let name = option.split('=').next().unwrap_or_default();
+        if NOT_PASSED_FLAGS.contains(&name) {
+            continue;
+        }
+        if NOT_PASSED.contains(&name) {
+            if !option.contains('=') {
+                rest.next();
+            }
+            continue;
+        }
+        passed.push(argument.clone());
+    }
+    passed
+}
+
+/// The controllers, over the kubeconfig that the data directory has for them.
+pub(super) fn controller_manager(options: &ServerOptions) -> Vec<String> {
+    let data_dir = &options.data_dir;
+    let file = |path: &str| data_dir.join(path).display().to_string();
+    let mut line = component(Component::ControllerManager, data_dir, "controller-manager.conf");
+    line.extend([
+        String::from("--use-service-account-credentials=true"),
+        format!("--cluster-cidr={}", options.cluster_cidr),
+        format!("--root-ca-file={}", file("pki/ca.crt")),
+        format!("--cluster-signing-cert-file={}", file("pki/ca.crt")),
+        format!("--cluster-signing-key-file={}", file("pki/ca.key")),
+    ]);
+    line.extend(flags(&options.upstream.kube_controller_manager_arg));
+    line
+}
+
+/// The scheduler, over the kubeconfig that the data directory has for it.
+pub(super) fn scheduler(options: &ServerOptions) -> Vec<String> {
+    let mut line = component(Component::Scheduler, &options.data_dir, "scheduler.conf");
+    line.extend(flags(&options.upstream.kube_scheduler_arg));
+    line
+}
+
+fn component(component: Component, data_dir: &Path, kubeconfig: &str) -> Vec<String> {
+    vec![
+        format!("{FOLDER}/{}", component.name()),
+        format!("--kubeconfig={}", data_dir.join(kubeconfig).display()),
+        // There is one of each: an election would only make the next wait for the time of the last.
+        String::from("--leader-elect=false"),
+    ]
+}
+
+fn flags(arguments: &[String]) -> impl Iterator<Item = String> {
+    arguments.iter().map(|argument| format!("--{argument}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_server_is_told_what_the_server_was() {
+        let mut options = ServerOptions::unset().expect("the defaults are good");
+        options.data_dir = "/d".into();
+        options.https_listen_port = 7443;
+        let given = [
+            "--self-hosted",
+            "--data-dir",
+            "d",
+            "--write-kubeconfig=x",
+            "--config",
+            "c",
+            "--tls-san",
+            "a",
+            "-v",
+            "--kube-apiserver-arg=v=4",
+        ];
+        assert_eq!(
+            api_server(&options, &given.map(str::to_owned)),
+            [
+                "/usr/lib/pintle-image/pintle",
+                "server",
+                "--tls-san",
+                "a",
+                "-v",
+                "--kube-apiserver-arg=v=4",
+                "--data-dir=/d",
+                "--https-listen-port=7443",
+                "--disable-agent",
+                "--disable-controller-manager",
+                "--disable-scheduler",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_components_use_what_lies_in_the_data_directory() {
+        let mut options = ServerOptions::unset().expect("the defaults are good");
+        options.data_dir = "/d".into();
+        options.upstream.kube_scheduler_arg = vec![String::from("v=4")];
+        let line = scheduler(&options);
+        assert_eq!(line[0], "/usr/lib/pintle-image/kube-scheduler");
+        assert_eq!(line[1], "--kubeconfig=/d/scheduler.conf");
+        assert_eq!(line.last().map(String::as_str), Some("--v=4"));
+        let line = controller_manager(&options);
+        assert!(
+            line.contains(&String::from("--cluster-signing-key-file=/d/pki/ca.key")),
+            "{line:?}"
+        );
+        // What is built here must be a command line that is understood.
+        for (component, line) in [
+            (Component::ControllerManager, line),
+            (Component::Scheduler, scheduler(&options)),
+        ] {
+            let given = crate::flags::parse(component, line.into_iter().skip(1)).expect("parsed");
+            crate::component::Run::from_flags(component, &given).expect("understood");
+        }
+    }
+}

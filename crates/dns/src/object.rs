@@ -11,6 +11,7 @@ pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Service {
+    #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) spec: ServiceSpec,
@@ -46,6 +47,7 @@ pub(crate) struct ServicePort {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EndpointSlice {
+    #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) endpoints: Vec<Endpoint>,
@@ -86,6 +88,15 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// What is kept of an object's metadata. The record of who wrote which field, and annotations, may be larger than all the
+/// rest.
+fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let mut metadata = ObjectMeta::deserialize(deserializer)?;
+    metadata.managed_fields = None;
+    metadata.annotations = None;
+    Ok(metadata)
 }
 
 macro_rules! kind {

@@ -200,3 +200,100 @@ fn of_others(request: &Request, path: Vec<Record>, found: Message) -> Message {
     message.add_additionals(found.additionals);
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hickory_proto::op::{MessageType, OpCode};
+    use hickory_proto::rr::RecordType;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::request::{Received, read};
+    use crate::resolv_conf::ResolvConf;
+    use crate::testing::{service, slice};
+
+    fn resolver() -> Resolver {
+        let forwarder = Forwarder::new(ResolvConf::fixed(Vec::new()));
+        let networks = vec!["10.0.0.0/8".parse().unwrap()];
+        let resolver = Resolver::new(
+            "cluster.local.".parse().unwrap(),
+            30,
+            networks,
+            Vec::new(),
+            forwarder,
+        );
+        resolver.change(|zone| {
+            zone.change_service(None, Some(&service("web", "10.43.0.1")));
+            zone.change_service(None, Some(&service("db", "None")));
+            let endpoints = [("10.42.0.2", "db-0"), ("10.42.0.3", "")];
+            zone.change_slice(None, Some(&Arc::new(slice("db-x", "db", &endpoints))));
+        });
+        resolver.set_ready();
+        resolver
+    }
+
+    fn label() -> impl Strategy<Value = Vec<u8>> {
+        let known = [
+            "web",
+            "db",
+            "db-0",
+            "a",
+            "svc",
+            "pod",
+            "dns",
+            "ns",
+            "_main",
+            "_tcp",
+            "10-1-2-3",
+            "-",
+            "_",
+            "2",
+            "0",
+            "42",
+            "10",
+            "in-addr",
+            "ip6",
+            "arpa",
+            "dns-version",
+        ];
+        prop_oneof![
+            4 => proptest::sample::select(known.map(|text| text.as_bytes().to_vec()).to_vec()),
+            1 => proptest::collection::vec(any::<u8>(), 1..20),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn any_name_of_the_cluster_has_an_answer(
+            labels in proptest::collection::vec(label(), 0..7),
+            is_ours: bool,
+            record_type in 0u16..300,
+        ) {
+            let mut name = Name::from_labels(labels.iter().map(Vec::as_slice)).unwrap();
+            if is_ours {
+                name = name.append_domain(&"Cluster.Local.".parse().unwrap()).unwrap();
+            }
+            name.set_fqdn(true);
+            let mut query = Message::new(7, MessageType::Query, OpCode::Query);
+            query.add_query(Query::query(name, RecordType::from(record_type)));
+            let Received::Request(request) = read(&query.to_vec().unwrap()) else {
+                return Ok(());
+            };
+            if let AtOnce::Answer(message) = resolver().at_once(&request) {
+                let bytes = response::encode(message, response::limit(&request));
+                let answer = Message::from_vec(&bytes).unwrap();
+                prop_assert!(bytes.len() <= response::limit(&request));
+                prop_assert_eq!(answer.metadata.id, 7);
+                prop_assert_eq!(&answer.queries, &query.queries);
+                let code = answer.metadata.response_code;
+                prop_assert!(matches!(code, ResponseCode::NoError | ResponseCode::NXDomain), "{:?}", code);
+                prop_assert!(!answer.answers.is_empty() || answer.authorities.len() == 1);
+            } else {
+                prop_assert!(!is_ours);
+            }
+        }
+    }
+}

@@ -20,6 +20,7 @@ pub(crate) const NOT_OURS: [&str; 2] = [
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Service {
+    #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) spec: ServiceSpec,
@@ -107,6 +108,7 @@ pub(crate) struct LoadBalancerIngress {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct EndpointSlice {
+    #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) address_type: String,
@@ -164,6 +166,7 @@ pub(crate) struct SlicePort {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Node {
+    #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
 }
 
@@ -175,6 +178,15 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// What is kept of an object's metadata. The record of who wrote which field, and annotations, may be larger than all the
+/// rest.
+fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let mut metadata = ObjectMeta::deserialize(deserializer)?;
+    metadata.managed_fields = None;
+    metadata.annotations = None;
+    Ok(metadata)
 }
 
 macro_rules! kind {
@@ -310,5 +322,15 @@ mod tests {
         )
         .unwrap();
         assert_eq!(service.spec.ports[0].port, 80);
+    }
+
+    #[test]
+    fn metadata_is_kept_lean() {
+        let node: Node = serde_json::from_str(
+            r#"{"metadata":{"name":"a","annotations":{"b":"c"},"managedFields":[{"manager":"d"}]}}"#,
+        )
+        .unwrap();
+        assert_eq!(node.metadata.name.as_deref(), Some("a"));
+        assert!(node.metadata.managed_fields.is_none() && node.metadata.annotations.is_none());
     }
 }

@@ -49,7 +49,7 @@ impl Machine {
             "tests with real rules need root"
         );
         let output = Command::new("timeout")
-            .args(["120", "unshare", "--net", "--mount", "--uts", "--pid", "--fork"])
+            .args(["300", "unshare", "--net", "--mount", "--uts", "--pid", "--fork"])
             .args(["--kill-child", "--mount-proc", "--"])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", name, "--nocapture", "--test-threads=1"])

@@ -6,7 +6,7 @@ mod status;
 use std::sync::Arc;
 
 use client::controller::Outcome;
-use client::k8s_openapi::api::core::v1::Namespace;
+use client::k8s_openapi::api::core::v1::{Namespace, Pod};
 use client::{Client, Informer, Kind, WorkQueue, run_workers};
 use http::Method;
 
@@ -26,6 +26,7 @@ pub async fn run(context: Context) {
     });
     let queue = WorkQueue::new();
     queue_namespaces(&controller.namespaces, &queue);
+    queue_when_pods_go(&context.informers().of::<Pod>(), &queue);
     controller.namespaces.synced().await;
     run_workers(NAME, queue, WORKERS, context.shutdown(), move |name| {
         controller.clone().reconcile(name)
@@ -43,6 +44,17 @@ pub(crate) fn queue_namespaces(namespaces: &Informer<Namespace>, queue: &WorkQue
             .and_then(|namespace| namespace.metadata.name.clone())
         {
             queue.add(name);
+        }
+    });
+}
+
+/// Queues the namespace of each pod that goes: pods are what takes its time to end, and what a namespace waits for.
+fn queue_when_pods_go(pods: &Informer<Pod>, queue: &WorkQueue<String>) {
+    let queue = queue.clone();
+    pods.on_change(move |change| {
+        let gone = change.old.as_ref().filter(|_| change.new.is_none());
+        if let Some(namespace) = gone.and_then(|pod| pod.metadata.namespace.clone()) {
+            queue.add(namespace);
         }
     });
 }

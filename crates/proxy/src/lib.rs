@@ -14,6 +14,7 @@ mod family;
 mod health;
 mod netlink;
 mod nft;
+mod node;
 mod object;
 mod plan;
 mod run;
@@ -25,4 +26,5 @@ mod testing;
 
 pub use config::Config;
 pub use nft::NftError;
+pub use node::node_ips;
 pub use run::{StartError, cleanup, run};

@@ -162,12 +162,30 @@ pub(crate) struct SlicePort {
     pub(crate) port: Option<u16>,
 }
 
-/// A node: only its labels matter.
+/// A node.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Node {
     #[serde(deserialize_with = "lean_metadata")]
     pub(crate) metadata: ObjectMeta,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(crate) status: NodeStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeStatus {
+    #[serde(deserialize_with = "null_is_default")]
+    pub(crate) addresses: Vec<NodeAddress>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeAddress {
+    #[serde(rename = "type", deserialize_with = "null_is_default")]
+    pub(crate) address_type: String,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(crate) address: String,
 }
 
 /// A list without anything is null in some places, and a client may write null anywhere: one strange object must not keep

@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::family::{Family, TABLE};
 use crate::health::{Health, HealthChecks, serve_healthz};
 use crate::nft::{Nft, NftError};
-use crate::object::{EndpointSlice, NOT_OURS, Node, Service, ZONE};
+use crate::node;
+use crate::object::{EndpointSlice, NOT_OURS, Service};
 use crate::plan::base;
 use crate::sync::{Followed, Syncer};
 use crate::table_watch::TableWatch;
@@ -108,13 +109,12 @@ impl Proxy {
         let ours = ListOptions::labels(NOT_OURS.map(|label| format!("!{label}")).join(","));
         let services = Informer::<Service>::start(client.clone(), "", ours.clone(), shutdown.clone());
         let slices = Informer::<EndpointSlice>::start(client.clone(), "", ours, shutdown.clone());
-        let this_node = ListOptions::fields(format!("metadata.name={}", config.node_name));
-        let node = Informer::<Node>::start(client, "", this_node, shutdown.clone());
+        let node = node::follow(client, &config.node_name, shutdown);
         let changes = Changes::follow(&services, &slices);
         let is_ipv4 = config.families().next() == Some(Family::V4);
         Self {
             syncer: Syncer::new(config.clone(), HealthChecks::new(health.clone(), is_ipv4)),
-            zone: follow_zone(&node),
+            zone: node::zone(&node),
             tables: TableWatch::open()
                 .inspect_err(|error| tracing::warn!(%error, "rules that others delete will not be noticed"))
                 .ok(),
@@ -196,20 +196,4 @@ async fn deleted(tables: &mut Option<TableWatch>) {
         *tables = None;
     }
     std::future::pending().await
-}
-
-/// The zone of the node, as its label says.
-fn follow_zone(node: &Informer<Node>) -> Arc<watch::Sender<Option<String>>> {
-    let zone = Arc::new(watch::Sender::new(None));
-    let to = zone.clone();
-    node.on_change(move |change| {
-        let labels = change.new.as_ref().and_then(|node| node.metadata.labels.as_ref());
-        let new = labels.and_then(|labels| labels.get(ZONE)).cloned();
-        to.send_if_modified(|old| {
-            let is_other = *old != new;
-            *old = new;
-            is_other
-        });
-    });
-    zone
 }

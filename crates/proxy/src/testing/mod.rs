@@ -6,3 +6,5 @@ mod machine;
 mod proxy;
 mod sequence;
 mod whole;
+
+pub(crate) use api::FakeApi;

@@ -40,7 +40,22 @@ pub enum ComponentError {
     /// Another copy leads now. What was begun is left to it.
     #[error("leadership was lost; start again to stand for it")]
     LeadershipLost,
-    /// It runs only as a part of a node yet.
-    #[error("{0} does not run alone yet; `pintle server` and `pintle agent` run it")]
-    NotAlone(&'static str),
+    /// A certificate that cannot be served.
+    #[error("the serving certificate cannot be used")]
+    Serving(#[from] crate::node::CertificateError),
+    /// A certificate or key that cannot be read or made.
+    #[error("the serving certificate cannot be read or made")]
+    Certificate(#[from] pki::PkiError),
+    /// The certificate is named without its key, or the key without the certificate.
+    #[error("--tls-cert-file and --tls-private-key-file are given together or not at all")]
+    HalfCertificate,
+    /// A label or taint is none.
+    #[error(transparent)]
+    Node(#[from] crate::node::NodeError),
+    /// The kubelet.
+    #[error(transparent)]
+    Kubelet(#[from] kubelet::StartError),
+    /// The service proxy.
+    #[error(transparent)]
+    Proxy(#[from] proxy::StartError),
 }

@@ -4,8 +4,10 @@ mod connection;
 mod controller_manager;
 mod error;
 mod leading;
+mod node_agent;
 mod own_account;
 mod scheduler;
+mod service_proxy;
 
 pub use error::ComponentError;
 
@@ -96,8 +98,12 @@ impl Run {
             Self::Scheduler(settings) => {
                 until_signal(async |shutdown| scheduler::run(*settings, shutdown).await)
             }
-            Self::Kubelet(_) => Err(ComponentError::NotAlone(Component::Kubelet.name()).into()),
-            Self::Proxy(_) => Err(ComponentError::NotAlone(Component::Proxy.name()).into()),
+            Self::Kubelet(options) => {
+                until_signal(async |shutdown| node_agent::run(&options, shutdown).await)
+            }
+            Self::Proxy(settings) => {
+                until_signal(async |shutdown| service_proxy::run(&settings, shutdown).await)
+            }
         }
     }
 }

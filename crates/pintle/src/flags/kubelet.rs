@@ -59,6 +59,11 @@ pub static TREATMENTS: Treatments<NodeOptions> = Treatments {
 
 const SERVED: &[Served<NodeOptions>] = &[
     ("kubeconfig", |o, v| path(&mut o.kubelet.kubeconfig, v)),
+    ("client-ca-file", |o, v| path(&mut o.kubelet.client_authority, v)),
+    ("tls-cert-file", |o, v| {
+        path(&mut o.kubelet.serving.certificate, v)
+    }),
+    ("tls-private-key-file", |o, v| path(&mut o.kubelet.serving.key, v)),
     ("root-dir", |o, v| path(&mut o.kubelet.root_dir, v)),
     ("hostname-override", |o, v| some(&mut o.node_name, v)),
     ("node-ip", |o, v| some(&mut o.node_ip, v)),

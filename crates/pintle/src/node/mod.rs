@@ -3,6 +3,7 @@
 
 mod error;
 mod failure;
+pub mod kubelet_config;
 mod late_certificate;
 pub mod machine;
 mod name_service;
@@ -13,7 +14,7 @@ mod start;
 
 pub use error::NodeError;
 pub use failure::Failure;
-pub use late_certificate::LateCertificate;
+pub use late_certificate::{CertificateError, LateCertificate};
 pub use options::NodeOptions;
 pub use publish::publish_name_service;
 pub use settings::NodeSettings;

@@ -5,11 +5,17 @@ use std::path::PathBuf;
 
 use kubelet::EvictionSettings;
 
+use super::SigningFiles;
+
 /// Settings of the kubelet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KubeletSettings {
     /// How the API is reached, for a kubelet in a process of its own.
     pub kubeconfig: Option<PathBuf>,
+    /// The authorities that clients of the kubelet's server are known by.
+    pub client_authority: Option<PathBuf>,
+    /// The certificate of the kubelet's server, and its key; one is made if none is given.
+    pub serving: SigningFiles,
     /// Where the kubelet keeps pods' folders.
     pub root_dir: Option<PathBuf>,
     /// Where the kubelet's server listens.

@@ -3,11 +3,13 @@
 //! Everything acts on the network namespace of the thread that asks, unless a [`Namespace`] is named. Nothing here knows
 //! what it is used for.
 
+mod conntrack;
 mod namespace;
 pub mod netlink;
 pub mod nft;
 mod sysctl;
 
+pub use conntrack::{Conntrack, ConntrackError, Flow};
 pub use namespace::{Namespace, NamespaceError};
 pub use netlink::{Netlink, NetlinkError};
 pub use nft::{Nft, NftError};

@@ -44,3 +44,9 @@ fn inside(test: impl AsyncFnOnce()) {
         .unwrap()
         .block_on(test());
 }
+
+pub async fn loopback_up() {
+    let netlink = crate::Netlink::open().unwrap();
+    let loopback = netlink.link("lo").await.unwrap().unwrap();
+    netlink.set_up(loopback.index).await.unwrap();
+}

@@ -31,7 +31,7 @@ impl Changes {
             rtnetlink::new_multicast_connection(&GROUPS).map_err(NetlinkError::Open)?;
         Ok(Self {
             messages,
-            _connection: Connection(tokio::spawn(connection).abort_handle()),
+            _connection: Connection::start(connection),
         })
     }
 

@@ -35,7 +35,13 @@ pub struct Netlink {
 
 /// The task that moves messages; it ends with the last user.
 #[derive(Debug)]
-struct Connection(AbortHandle);
+pub(crate) struct Connection(AbortHandle);
+
+impl Connection {
+    pub(crate) fn start(connection: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(connection).abort_handle())
+    }
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -97,7 +103,7 @@ impl Netlink {
         let (connection, handle, _) = rtnetlink::new_connection().map_err(NetlinkError::Open)?;
         Ok(Self {
             handle,
-            _connection: Arc::new(Connection(tokio::spawn(connection).abort_handle())),
+            _connection: Arc::new(Connection::start(connection)),
         })
     }
 

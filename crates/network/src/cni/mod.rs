@@ -6,6 +6,7 @@
 mod check;
 mod connect;
 mod error;
+mod flows;
 mod install;
 mod loopback;
 mod network;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::check;
 use super::connect::{Cable, connect};
 use super::error::{CniError, Code};
+use super::flows;
 use super::request::{Command, Container, Request};
 use super::result::Connected;
 use super::version::SpecVersion;
@@ -162,11 +163,9 @@ impl Network {
         let mut ledger = Ledger::open(&self.config.state_dir)?;
         let dead = self.forget_the_dead(&mut ledger, Some(&container.key)).await?;
         let attachment = self.enter(&mut ledger, container, host_ports)?;
-        let ports_change = dead.iter().chain([&attachment]).any(has_host_ports);
+        let changed: Vec<&Attachment> = dead.iter().chain([&attachment]).collect();
         let connected = async {
-            if ports_change {
-                self.load_host_ports(&ledger).await?;
-            }
+            self.load_host_ports(&ledger, &changed).await?;
             self.connect(&attachment, &bridge, container, &namespace).await
         };
         match connected.await {
@@ -246,9 +245,14 @@ impl Network {
         })
     }
 
-    async fn load_host_ports(&self, ledger: &Ledger) -> Result<(), CniError> {
+    /// Makes host ports as the ledger has them, if those of pods that came or went had any.
+    async fn load_host_ports(&self, ledger: &Ledger, changed: &[&Attachment]) -> Result<(), CniError> {
+        if changed.iter().all(|attachment| attachment.host_ports.is_empty()) {
+            return Ok(());
+        }
         let table = host_ports::table(ledger, &self.config.bridge);
-        Ok(self.nft.load(&table.to_string()).await?)
+        self.nft.load(&table.to_string()).await?;
+        flows::clear(&self.netlink, ledger, changed).await
     }
 
     async fn del(&self, key: &AttachmentKey) -> Result<(), CniError> {
@@ -263,10 +267,7 @@ impl Network {
             return Ok(());
         };
         ledger.save()?;
-        if has_host_ports(&gone) {
-            self.load_host_ports(ledger).await?;
-        }
-        Ok(())
+        self.load_host_ports(ledger, &[&gone]).await
     }
 
     async fn unplug(&self, key: &AttachmentKey) -> Result<(), CniError> {
@@ -304,11 +305,9 @@ impl Network {
         for attachment in &gone {
             self.unplug(&attachment.key).await?;
         }
-        if !gone.is_empty() {
-            ledger.save()?;
-            self.load_host_ports(&ledger).await?;
-        }
-        Ok(())
+        ledger.save()?;
+        let gone: Vec<&Attachment> = gone.iter().collect();
+        self.load_host_ports(&ledger, &gone).await
     }
 
     async fn status(&self) -> Result<(), CniError> {
@@ -320,8 +319,4 @@ impl Network {
         }
         Ok(())
     }
-}
-
-fn has_host_ports(attachment: &Attachment) -> bool {
-    !attachment.host_ports.is_empty()
 }

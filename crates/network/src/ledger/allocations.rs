@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -181,6 +181,11 @@ fn bounds(range: Ipv4Net) -> (u32, u32) {
 }
 
 impl HostPort {
+    /// Whether it is at that address of the node.
+    pub fn is_at(&self, ip: IpAddr) -> bool {
+        self.host_ip.is_none_or(|own| ip == own)
+    }
+
     fn clashes(&self, other: &Self) -> bool {
         let same_place = match (self.host_ip, other.host_ip) {
             (Some(a), Some(b)) => a == b,

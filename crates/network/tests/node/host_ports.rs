@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use linux::Namespace;
 use serde_json::json;
 
-use crate::traffic::{ask, ask_udp, serve, serve_udp};
-use crate::world::{Node, OUTSIDE, World, isolated};
+use crate::traffic::{Sender, ask, ask_udp, serve, serve_name, serve_udp};
+use crate::world::{Node, OUTSIDE, World, eventually, isolated};
 
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -66,7 +66,26 @@ fn a_host_port_is_one_pods() {
         assert_eq!(error["msg"], "the host port 8080/tcp is taken by pod test/one");
         // The dead hold no ports.
         crate::world::ip("netns delete one");
-        crate::world::eventually("the port", || a.add("two", two.clone(), ports.clone()).ok());
+        eventually("the port", || a.add("two", two.clone(), ports.clone()).ok());
+    });
+}
+
+#[test]
+fn datagrams_follow_a_port_to_its_next_pod() {
+    isolated("host_ports::datagrams_follow_a_port_to_its_next_pod", || {
+        let (world, a, _b) = World::two_nodes();
+        let ports = json!([{"hostPort": 5000, "containerPort": 50, "protocol": "UDP"}]);
+        // A sender that begins too early, and never stops.
+        let sender = Sender::new(&world.outside, (a.ip, 5000));
+        sender.ask();
+        for name in ["one", "two"] {
+            let pod = a.pod_with(name, ports.clone());
+            serve_name(&pod.namespace, 50, name);
+            eventually("an answer", || {
+                (sender.ask().as_deref() == Some(name)).then_some(())
+            });
+            a.del(name);
+        }
     });
 }
 

@@ -71,3 +71,45 @@ pub fn ask_udp(namespace: &Namespace, to: impl Into<SocketAddr>) -> io::Result<I
         })
         .unwrap()
 }
+
+/// A server that answers datagrams with a name.
+pub fn serve_name(namespace: &Namespace, port: u16, name: &'static str) {
+    let socket = namespace
+        .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)))
+        .unwrap()
+        .unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            let _ = socket.send_to(name.as_bytes(), from);
+        }
+    });
+}
+
+/// Sends datagrams from one port.
+pub struct Sender {
+    socket: UdpSocket,
+    to: SocketAddr,
+}
+
+impl Sender {
+    pub fn new(namespace: &Namespace, to: impl Into<SocketAddr>) -> Self {
+        let socket = namespace
+            .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .unwrap();
+        let socket = socket.unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        Self {
+            socket,
+            to: to.into(),
+        }
+    }
+
+    /// What is answered, if anything soon is.
+    pub fn ask(&self) -> Option<String> {
+        self.socket.send_to(b"?", self.to).unwrap();
+        let mut buffer = [0; 64];
+        let (length, _) = self.socket.recv_from(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    }
+}

@@ -23,5 +23,5 @@ mod testing;
 mod zone;
 
 pub use config::Config;
-pub use publish::{Publication, publish};
+pub use publish::{Publication, Server, publish, publish_all};
 pub use run::{Dns, StartError, run};

@@ -12,12 +12,13 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::FakeApi;
 use crate::config::Config;
 use crate::forward::Forwarder;
-use crate::publish::{Publication, publish};
+use crate::publish::{Publication, Server as NodeServer, publish, publish_all};
 use crate::resolv_conf::ResolvConf;
 use crate::run::Dns;
 
@@ -378,4 +379,36 @@ async fn another_dns_is_left_alone() {
     );
     shutdown.cancel();
     tokio::time::timeout(PATIENCE, publishing).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn one_publishes_for_all_nodes() {
+    let api = FakeApi::new();
+    let node = |name: &str| NodeServer {
+        node_name: name.to_owned(),
+        node_uid: Some("u".to_owned()),
+        listeners: vec!["10.42.0.1:53".parse().unwrap()],
+    };
+    let (servers, changes) = watch::channel(vec![node("n1"), node("n2")]);
+    let shutdown = CancellationToken::new();
+    let addresses = vec!["10.43.0.10".parse().unwrap()];
+    let publishing = tokio::spawn(publish_all(api.client(), addresses, changes, shutdown.clone()));
+    let until = |expected: &'static [&str]| {
+        let has = move |api: &FakeApi| {
+            let slices = api.held("endpointslices", "kube-system");
+            let names: Vec<_> = slices
+                .iter()
+                .filter_map(|slice| slice["metadata"]["name"].as_str())
+                .collect();
+            (names == expected).then_some(())
+        };
+        let api = api.clone();
+        async move { api.until(has).await }
+    };
+    until(&["kube-dns-n1-4", "kube-dns-n2-4"]).await;
+    servers.send_replace(vec![node("n2"), node("n3")]);
+    until(&["kube-dns-n2-4", "kube-dns-n3-4"]).await;
+    shutdown.cancel();
+    tokio::time::timeout(PATIENCE, publishing).await.unwrap().unwrap();
+    until(&["kube-dns-n2-4", "kube-dns-n3-4"]).await;
 }

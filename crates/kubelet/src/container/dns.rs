@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 
 use crate::cri::message::DnsConfig;
 use crate::pod::PodToRun;
@@ -13,14 +14,33 @@ const MAX_SERVERS: usize = 3;
 const MAX_SEARCHES: usize = 32;
 const MAX_SEARCH_CHARACTERS: usize = 2048;
 
+/// Where systemd's resolver writes down whom it asks itself.
+const SYSTEMD_RESOLV_CONF: &str = "/run/systemd/resolve/resolv.conf";
+
 /// What the node's resolver is told.
 pub fn read_host(node: &NodeSettings) -> io::Result<DnsConfig> {
-    match std::fs::read_to_string(&node.resolv_conf) {
+    let config = read(&node.resolv_conf)?;
+    if !is_local(&config) {
+        return Ok(config);
+    }
+    // A server on the node's loopback is none for pods; it may have written down whom it asks.
+    let behind = read(Path::new(SYSTEMD_RESOLV_CONF))?;
+    Ok(if behind.servers.is_empty() { config } else { behind })
+}
+
+fn read(path: &Path) -> io::Result<DnsConfig> {
+    match std::fs::read_to_string(path) {
         Ok(text) => Ok(parse(&text)),
         // An empty path is upstream's way to say that there is none.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DnsConfig::default()),
         Err(error) => Err(error),
     }
+}
+
+/// Whether all servers are on the node's loopback.
+fn is_local(config: &DnsConfig) -> bool {
+    let is_loopback = |server: &String| server.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    !config.servers.is_empty() && config.servers.iter().all(is_loopback)
 }
 
 /// Reads a resolver configuration.
@@ -177,6 +197,18 @@ mod tests {
             &["ndots:5"],
         );
         check(json!({ "dnsPolicy": "None" }), &[], &[], &[]);
+    }
+
+    #[test]
+    fn servers_of_the_loopback_are_known() {
+        for (text, local) in [
+            ("nameserver 127.0.0.53", true),
+            ("nameserver 127.0.0.1\nnameserver ::1", true),
+            ("nameserver 127.0.0.1\nnameserver 9.9.9.9", false),
+            ("search lan", false),
+        ] {
+            assert_eq!(is_local(&parse(text)), local, "{text}");
+        }
     }
 
     #[test]

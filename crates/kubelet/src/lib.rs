@@ -1,10 +1,13 @@
 //! The node agent: pod workers, probes, volumes, status, container runtime, streaming server.
-#![allow(dead_code, unused_imports, reason = "rooms are furnished one by one")]
 
 mod admission;
 mod config;
 mod container;
 pub mod containerd;
+#[allow(
+    dead_code,
+    reason = "the rest of the interface is for what the server will show"
+)]
 mod cri;
 mod hooks;
 pub mod image;
@@ -15,6 +18,7 @@ mod plan;
 mod pod;
 mod probes;
 mod publish;
+#[allow(dead_code, reason = "its rooms are furnished one by one")]
 mod server;
 mod source;
 mod start;

@@ -42,7 +42,6 @@ impl Machine {
     async fn start(node: &Node) -> Self {
         let settings = Arc::new(NodeSettings {
             node_name: "here".to_owned(),
-            hostname: "machine".to_owned(),
             node_ips: vec!["10.9.9.9".parse().unwrap()],
             root_dir: node.path("kubelet"),
             pod_logs_dir: node.path("logs"),

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct NodeSettings {
     pub node_name: String,
-    /// The machine's own name: the hostname of pods in the node's network.
-    pub hostname: String,
     /// The node's addresses, the primary one first.
     pub node_ips: Vec<IpAddr>,
     /// Upstream's `--root-dir`.
@@ -50,7 +48,6 @@ impl Default for NodeSettings {
     fn default() -> Self {
         Self {
             node_name: String::new(),
-            hostname: String::new(),
             node_ips: Vec::new(),
             root_dir: "/var/lib/kubelet".into(),
             pod_logs_dir: "/var/log/pods".into(),

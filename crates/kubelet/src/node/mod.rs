@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Taint;
 
 pub use eviction::{EvictionSettings, Pressure};
 pub use lease::renew_lease;
-pub use machine::{FileSystem, MachineFacts};
+pub use machine::FileSystem;
 pub use watcher::{NodeShared, NodeWatcher, Readiness, Relief};
 
 use crate::pod::resources::ResourceList;
@@ -23,6 +23,8 @@ use crate::pod::resources::ResourceList;
 #[derive(Clone, Debug, Default)]
 pub struct NodeIdentity {
     pub name: String,
+    /// The machine's name.
+    pub hostname: String,
     /// The first of each family counts.
     pub ips: Vec<IpAddr>,
     pub labels: BTreeMap<String, String>,

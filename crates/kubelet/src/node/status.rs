@@ -47,7 +47,7 @@ pub fn default_labels(identity: &NodeIdentity, machine: &MachineFacts) -> BTreeM
         ("beta.kubernetes.io/os", "linux"),
         ("kubernetes.io/arch", machine.architecture.as_str()),
         ("kubernetes.io/os", "linux"),
-        ("kubernetes.io/hostname", identity.name.as_str()),
+        ("kubernetes.io/hostname", identity.hostname.as_str()),
     ];
     own.into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -107,7 +107,7 @@ fn addresses(identity: &NodeIdentity) -> Vec<NodeAddress> {
         .iter()
         .map(|ip| address("InternalIP", ip.to_string()))
         .collect();
-    addresses.push(address("Hostname", identity.name.clone()));
+    addresses.push(address("Hostname", identity.hostname.clone()));
     addresses
 }
 
@@ -369,6 +369,7 @@ mod tests {
         fn status(&self) -> NodeStatus {
             let identity = NodeIdentity {
                 name: "a".to_owned(),
+                hostname: "h".to_owned(),
                 ips: vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
                 port: 10250,
                 version: "v1.36.2".to_owned(),
@@ -440,7 +441,7 @@ mod tests {
         let expected = json!([
             { "type": "InternalIP", "address": "10.0.0.1" },
             { "type": "InternalIP", "address": "fd00::1" },
-            { "type": "Hostname", "address": "a" },
+            { "type": "Hostname", "address": "h" },
         ]);
         assert_eq!(addresses, expected);
     }

@@ -23,6 +23,8 @@ struct NoRelief {
 
 #[async_trait::async_trait]
 impl Relief for NoRelief {
+    async fn check_limits(&self) {}
+
     async fn relieve(&self, shortage: &Shortage) {
         self.asked.lock().push(shortage.threshold.signal);
     }
@@ -56,6 +58,7 @@ impl Case {
     fn start(&self, eviction: &str) {
         let identity = NodeIdentity {
             name: "a".to_owned(),
+            hostname: "h".to_owned(),
             ips: vec!["10.0.0.1".parse().unwrap()],
             labels: BTreeMap::from([("zone".to_owned(), "z".to_owned())]),
             port: 10250,
@@ -99,7 +102,7 @@ async fn a_node_registers_and_is_ready() {
     let node = case
         .until("/status/nodeInfo/containerRuntimeVersion", json!("fake://1.0"))
         .await;
-    assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "a");
+    assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "h");
     assert_eq!(node["metadata"]["labels"]["zone"], "z");
     assert_eq!(Case::condition(&node, "Ready"), "True");
     assert_eq!(node["status"]["images"][0]["names"][1], "localhost/a:1");

@@ -25,6 +25,8 @@ use crate::publish::patch::status_patch;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How often it looks while the node is not ready: what is missing may be there any moment.
 const INTERVAL_UNREADY: Duration = Duration::from_millis(500);
+/// How often it tries to say what the API could not be told.
+const INTERVAL_UNREPORTED: Duration = Duration::from_secs(1);
 /// How often the status is said although nothing changed.
 const REPORT_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -93,6 +95,8 @@ fn describe(condition: &RuntimeCondition) -> String {
 /// Who ends a pod when the node runs short.
 #[async_trait::async_trait]
 pub trait Relief: Send + Sync {
+    /// Looks after what has limits of its own; called at each look.
+    async fn check_limits(&self);
     /// Makes room; called at each look while something is short.
     async fn relieve(&self, shortage: &Shortage);
 }
@@ -116,7 +120,6 @@ pub struct NodeShared {
     pub machine: MachineFacts,
     /// The object as it was last written or read.
     node: RwLock<Option<Arc<Node>>>,
-    readiness: watch::Sender<Readiness>,
     pressure: watch::Sender<Pressure>,
     poke: Notify,
 }
@@ -126,7 +129,6 @@ impl Default for NodeShared {
         Self {
             machine: MachineFacts::read(),
             node: RwLock::default(),
-            readiness: watch::Sender::new(Readiness::unknown()),
             pressure: watch::Sender::default(),
             poke: Notify::new(),
         }
@@ -153,11 +155,6 @@ impl NodeShared {
     /// What the node is short of.
     pub fn pressure(&self) -> Pressure {
         *self.pressure.borrow()
-    }
-
-    /// Whether pods can run here.
-    pub fn readiness(&self) -> watch::Receiver<Readiness> {
-        self.readiness.subscribe()
     }
 
     /// Something changed that the status tells of: looks now.
@@ -214,11 +211,7 @@ impl Reporter {
         let readiness = self.look_at_runtime().await;
         let shortages = self.measure();
         let is_ready = readiness.problems().is_empty();
-        self.watcher.shared.readiness.send_if_modified(|known| {
-            let changed = *known != readiness;
-            known.clone_from(&readiness);
-            changed
-        });
+        self.watcher.relief.check_limits().await;
         if let Some(shortage) = shortages.first() {
             self.watcher.relief.relieve(shortage).await;
         }
@@ -229,10 +222,10 @@ impl Reporter {
                 false
             }
         };
-        if is_ready && reported {
-            INTERVAL
-        } else {
-            INTERVAL_UNREADY
+        match (is_ready, reported) {
+            (false, _) => INTERVAL_UNREADY,
+            (true, false) => INTERVAL_UNREPORTED,
+            (true, true) => INTERVAL,
         }
     }
 

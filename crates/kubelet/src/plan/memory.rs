@@ -43,12 +43,6 @@ pub struct Busy {
     pub removing: BTreeSet<String>,
 }
 
-impl Busy {
-    pub fn is_idle(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// A container that could not be started, and when to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartFailure {

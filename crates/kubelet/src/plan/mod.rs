@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use crate::pod::PodToRun;
 
-pub use action::{Action, Plan, StopReason, Waiting};
+pub use action::{Action, Plan, StopReason};
 pub use backoff::{Backoff, BackoffRule, QUICK, SLOW, later};
 pub use memory::{Busy, Health, Memory, StartFailure, Verdict};
 pub use observed::{Exit, Instance, InstanceState, InstanceUser, Observed, Sandbox};

@@ -101,9 +101,4 @@ impl PodToRun {
     pub fn is_static(&self) -> bool {
         matches!(self.annotation(annotation::CONFIG_SOURCE), Some(source) if source != "api")
     }
-
-    /// Whether it only shows in the API that a pod came from a file on this node.
-    pub fn is_mirror(&self) -> bool {
-        self.annotation(annotation::CONFIG_MIRROR).is_some()
-    }
 }

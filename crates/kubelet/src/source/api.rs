@@ -15,9 +15,16 @@ pub fn pods_of_node(client: Client, node_name: &str, shutdown: CancellationToken
     Informer::start(client, "", options, shutdown)
 }
 
-/// Passes the pods on. Mirror pods are not passed on as pods: what they show runs already.
-pub fn follow_api(informer: &Informer<Pod>, sink: Arc<dyn PodSink>) {
-    informer.on_change(move |change| pass_on(change, &*sink));
+/// Passes the pods on, as long as there is someone to take them. Mirror pods are not passed on as pods: what they show
+/// runs already.
+pub fn follow_api<S: PodSink>(informer: &Informer<Pod>, sink: &Arc<S>) {
+    // Who takes the pods may hold the informer.
+    let sink = Arc::downgrade(sink);
+    informer.on_change(move |change| {
+        if let Some(sink) = sink.upgrade() {
+            pass_on(change, &*sink);
+        }
+    });
 }
 
 fn pass_on(change: &Change<Pod>, sink: &dyn PodSink) {

@@ -289,7 +289,7 @@ impl Kubelet {
                 .clone()
                 .map(|mirrors| tokio::spawn(mirrors.run(stop)));
             if let Some(pods) = &pods {
-                follow_api(pods, sink);
+                follow_api(pods, &sink);
                 pods.synced().await;
             }
             manager.complete();
@@ -297,6 +297,7 @@ impl Kubelet {
                 // Ends with the token; a panic in it was reported.
                 let _ = mirrors.await;
             }
+            drop(sink);
         };
         let shutdown = shutdown.clone();
         tasks.spawn(async move { shutdown.run_until_cancelled(rest).await.unwrap_or_default() });
@@ -306,6 +307,7 @@ impl Kubelet {
 fn identity(config: &Config, listening: Option<&Listening>) -> NodeIdentity {
     NodeIdentity {
         name: config.node_name.clone(),
+        hostname: config.hostname.clone(),
         ips: config.node_ips.clone(),
         labels: config.node_labels.clone(),
         taints: config.node_taints.clone(),
@@ -342,7 +344,6 @@ fn node_settings(config: &Config, node: &NodeShared, expected: &Node) -> NodeSet
     let allocatable = |resource: &str| amount(allocatable, resource);
     NodeSettings {
         node_name: config.node_name.clone(),
-        hostname: config.hostname.clone(),
         node_ips: config.node_ips.clone(),
         root_dir: config.root_dir.clone(),
         pod_logs_dir: config.pod_logs_dir.clone(),

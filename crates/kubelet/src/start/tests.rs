@@ -1,7 +1,5 @@
 //! Kubelets over a real containerd.
 
-use std::sync::Arc;
-
 use client::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{self, Exit, Health, Input, Instance, InstanceState, Intent, Sandbox, Verdict};
+use crate::plan::{self, Exit, Input, Instance, InstanceState, Intent, Sandbox, Verdict};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -31,7 +31,7 @@ use setup::Setup;
 use system::Mounter;
 use token::Tokens;
 
-pub use mounted::{MountedVolume, MountedVolumes};
+pub use mounted::MountedVolumes;
 
 /// Why a volume is not there. The text is that of the Event (a warning, reason `FailedMount`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -53,7 +53,7 @@ impl Task {
                 deadline,
                 why,
             } => self.stop(name, id, deadline, why, observed),
-            Action::RemoveContainer { id } => self.remove(id),
+            Action::RemoveContainer { id } => self.remove(id, observed),
         }
     }
 
@@ -167,12 +167,16 @@ impl Task {
         });
     }
 
-    fn remove(&mut self, id: String) {
+    fn remove(&mut self, id: String, observed: &Observed) {
         self.memory.busy.removing.insert(id.clone());
+        let instance = observed.containers.iter().find(|instance| instance.id == id);
+        let log = instance
+            .map(|instance| instance.log_path.clone())
+            .unwrap_or_default();
         let tools = self.tools.clone();
         self.work.spawn(async move {
-            if let Err(error) = tools.runtime.remove_container(&id).await {
-                tracing::warn!(id, %error, "container not removed");
+            if let Err(error) = tools.remove_container(&id, &log).await {
+                tracing::warn!(id, error, "container not removed");
                 tokio::time::sleep(RUNTIME_RETRY).await;
             }
             Done::Removed { id }

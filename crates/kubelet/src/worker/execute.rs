@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::tools::Tools;
 use super::voice::Voice;
-use crate::container::{ContainerRequest, sandbox_config};
+use crate::container::{ContainerRequest, logs, sandbox_config};
 use crate::cri::RuntimeError;
 use crate::hooks::{self, HookRequest};
 use crate::images::{ImageError, ImageEvent};
@@ -279,6 +279,18 @@ impl Tools {
             self.voice
                 .warn_of(&stop.pod, member, "FailedPreStopHook", error.to_string());
         }
+    }
+
+    /// Removes a container, and then its log.
+    pub async fn remove_container(&self, id: &str, log: &str) -> Result<(), String> {
+        self.runtime
+            .remove_container(id)
+            .await
+            .map_err(|error| error.to_string())?;
+        if log.is_empty() {
+            return Ok(());
+        }
+        logs::remove(log.as_ref()).map_err(|error| error.to_string())
     }
 
     /// Takes a sandbox's network and processes away.

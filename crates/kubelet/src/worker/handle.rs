@@ -35,6 +35,13 @@ impl Wish {
     }
 }
 
+impl Wish {
+    /// Whether the node must have room for it.
+    pub fn takes_room(&self) -> bool {
+        self.refused.is_none() && !self.removed
+    }
+}
+
 /// A pod's worker, as others see it.
 pub struct Handle {
     pub wish: watch::Sender<Wish>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Volume};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use super::task::Task;
 use super::tools::Tools;
 use super::watch::RuntimeListener;
 use crate::admission::{AdmissionInput, refusal};
+use crate::container::logs;
 use crate::cri::ContainerRuntime;
 use crate::node::NodeShared;
 use crate::pod::{PodLabels, PodToRun};
@@ -71,8 +72,37 @@ impl Manager {
             pods.complete = true;
             std::mem::take(&mut pods.present)
         };
-        let on_disk = leftovers::on_disk(&self.tools.node);
-        self.end_strangers(present.into_iter().chain(on_disk));
+        // Before the leftovers have workers: those know of their logs only what the runtime knows of them.
+        let is_known = |uid: &str| self.handle(uid).is_some() || present.iter().any(|pod| pod.uid == uid);
+        if let Err(error) = logs::sweep(&self.tools.node, is_known) {
+            tracing::warn!(%error, "logs of pods that are no more are left");
+        }
+        let on_machine = leftovers::on_machine(&self.tools);
+        self.end_strangers(present.into_iter().chain(on_machine));
+    }
+
+    /// Ends pods whose folders hold more than they may.
+    pub async fn check_folders(&self) {
+        for object in self.active_pods() {
+            let volumes = object.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+            let is_limited = |volume: &Volume| {
+                volume
+                    .empty_dir
+                    .as_ref()
+                    .is_some_and(|dir| dir.size_limit.is_some())
+            };
+            if !volumes.into_iter().any(is_limited) {
+                continue;
+            }
+            let pod = PodToRun::new(object);
+            if let Some(message) = self.tools.volumes.exceeded(&pod).await {
+                let verdict = PodVerdict {
+                    reason: "Evicted".to_owned(),
+                    message,
+                };
+                self.evict(pod.uid(), verdict);
+            }
+        }
     }
 
     /// Takes what probes find, until the token fires.
@@ -97,7 +127,7 @@ impl Manager {
         if let (Some(message), Some(member)) = (&finding.message, pod.member(&finding.container)) {
             self.tools
                 .voice
-                .warn_of(&pod, member, "Unhealthy", message.clone());
+                .warn_of(&pod, member, finding.reason(), message.clone());
         }
         if let Some(verdict) = finding.verdict {
             handle.found(&finding.instance_id, finding.kind, verdict);
@@ -128,12 +158,12 @@ impl Manager {
         }
     }
 
-    /// The pods that take up room: those that are let in and not over.
+    /// The pods that take up room: those that are let in, still wanted, and not over.
     pub fn active_pods(&self) -> Vec<Arc<Pod>> {
         let handles: Vec<Arc<Handle>> = self.pods.lock().workers.values().cloned().collect();
         let admitted = handles
             .iter()
-            .filter(|handle| handle.wish.borrow().refused.is_none())
+            .filter(|handle| handle.wish.borrow().takes_room())
             .map(|handle| handle.pod());
         let known = admitted.filter(|pod| pod.object().spec.is_some());
         known
@@ -144,7 +174,12 @@ impl Manager {
 
     /// Ends a pod for a reason of the node's.
     pub fn evict(&self, uid: &str, verdict: PodVerdict) {
-        let Some(handle) = self.handle(uid) else { return };
+        let Some(handle) = self
+            .handle(uid)
+            .filter(|handle| handle.wish.borrow().ended.is_none())
+        else {
+            return;
+        };
         self.tools
             .voice
             .warn(&handle.pod(), &verdict.reason, verdict.message.clone());
@@ -202,8 +237,9 @@ impl Manager {
     /// Why a new pod is not let in; none if it is.
     fn refusal(&self, pod: &PodToRun) -> Option<PodVerdict> {
         let status = pod.object().status.clone().unwrap_or_default();
-        // An earlier kubelet has let it in.
-        if status.start_time.is_some() || is_last_phase(status.phase.as_deref()) {
+        let is_ending = pod.object().metadata.deletion_timestamp.is_some();
+        // An earlier kubelet has let it in, or it will never start.
+        if status.start_time.is_some() || is_last_phase(status.phase.as_deref()) || is_ending {
             return None;
         }
         let node = self.node.node();

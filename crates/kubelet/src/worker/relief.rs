@@ -75,6 +75,10 @@ fn is_used(image: &Image, used: &BTreeSet<String>) -> bool {
 
 #[async_trait]
 impl Relief for PodRelief {
+    async fn check_limits(&self) {
+        self.manager.check_folders().await;
+    }
+
     async fn relieve(&self, shortage: &Shortage) {
         if self.last.lock().is_some_and(|last| last.elapsed() < PAUSE) {
             return;

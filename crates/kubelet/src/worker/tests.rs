@@ -40,6 +40,7 @@ struct Kubelet {
     manager: Arc<Manager>,
     findings: mpsc::UnboundedSender<Finding>,
     pods: Informer<Pod>,
+    objects: Arc<FakeObjects>,
     shutdown: CancellationToken,
 }
 
@@ -101,7 +102,7 @@ impl Machine {
             owners: Arc::default(),
             client: Some(client),
             node: settings,
-            objects,
+            objects: objects.clone(),
             runtime: runtime.clone(),
         });
         let manager = Manager::new(tools.clone(), node, self.node(), shutdown.clone());
@@ -114,13 +115,14 @@ impl Machine {
             sink.clone(),
             shutdown.clone(),
         ));
-        follow_api(&pods, sink);
+        follow_api(&pods, &sink);
         pods.synced().await;
         manager.complete();
         Kubelet {
             manager,
             findings,
             pods,
+            objects,
             shutdown,
         }
     }
@@ -250,10 +252,12 @@ async fn a_marked_pod_ends_and_goes_with_all_its_traces() {
     let kubelet = machine.start().await;
     machine.put("web", one());
     machine.until_running("web").await;
+    assert_eq!(kubelet.objects.followed(), ["uid-web"]);
     machine.mark("web", 30);
     machine.until_gone("web").await;
     machine.until_event("Killing", "Stopping container c").await;
     eventually("nothing", || kubelet.manager.pods().is_empty().then_some(())).await;
+    assert!(kubelet.objects.followed().is_empty());
     assert_eq!(machine.sandboxes().await, 0);
     assert!(machine.containers().await.is_empty());
     let left = |folder: &str| {
@@ -608,6 +612,41 @@ async fn an_evicted_pod_fails_with_its_reason() {
         (&json!("Evicted"), &json!("too much"))
     );
     assert_eq!(machine.containers().await[0].state(), ContainerState::Exited);
+}
+
+#[tokio::test]
+async fn a_folder_that_holds_too_much_ends_its_pod() {
+    let machine = Machine::new();
+    let kubelet = machine.start().await;
+    let mut spec = one();
+    spec["volumes"] = json!([{ "name": "v", "emptyDir": { "sizeLimit": "64Ki" } }]);
+    machine.put("web", spec);
+    machine.until_running("web").await;
+    kubelet.manager.check_folders().await;
+    let volume = machine
+        .folder
+        .path()
+        .join("kubelet/pods/uid-web/volumes/kubernetes.io~empty-dir/v");
+    std::fs::write(volume.join("file"), vec![1; 100 * 1024]).unwrap();
+    kubelet.manager.check_folders().await;
+    let status = machine.until("web", "/reason", json!("Evicted")).await;
+    assert_eq!(
+        status["message"],
+        "Usage of EmptyDir volume \"v\" exceeds the limit \"64Ki\". "
+    );
+    machine.until("web", "/phase", json!("Failed")).await;
+}
+
+#[tokio::test]
+async fn what_pods_of_the_past_left_on_the_disk_goes() {
+    let machine = Machine::new();
+    let path = |name: &str| machine.folder.path().join(name);
+    for folder in ["kubelet/pods/uid-old/volumes", "logs/default_old_uid-old/c"] {
+        std::fs::create_dir_all(path(folder)).unwrap();
+    }
+    let _kubelet = machine.start().await;
+    let (pod, logs) = (path("kubelet/pods/uid-old"), path("logs/default_old_uid-old"));
+    eventually("nothing", || (!pod.exists() && !logs.exists()).then_some(())).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,6 @@ use crate::pod::{Member, PodToRun};
 use crate::volumes::MountedVolumes;
 
 use super::error::ConfigError;
-use super::settings::NodeSettings;
 use expand::expand;
 use fields::{FieldContext, pod_field};
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::container::NodeSettings;
 use crate::objects::fake::FakeObjects;
 
 fn objects() -> FakeObjects {

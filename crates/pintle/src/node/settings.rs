@@ -7,6 +7,9 @@ use cluster::shared::Shared;
 
 use super::options::NodeOptions;
 
+/// Where upstream's proxy tells of its health.
+const PROXY_HEALTH_PORT: u16 = 10256;
+
 /// What the parts of a node are told.
 #[derive(Clone, Debug)]
 pub struct NodeSettings {
@@ -70,6 +73,7 @@ impl NodeSettings {
         proxy::Config {
             cluster_cidr: vec![self.shared.cluster_cidr.into()],
             service_cidr: vec![self.shared.service_cidr.into()],
+            healthz: Some((self.ip, PROXY_HEALTH_PORT).into()),
             ..proxy::Config::new(self.name.clone(), vec![self.ip])
         }
     }

@@ -206,4 +206,6 @@ pub fn container_port(port: &IntOrString, container: &Container) -> Result<u16, 
 }
 
 #[cfg(test)]
+mod secure_tests;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,9 @@
+//! WebSockets of clients: what they may carry, and taking them.
+
+mod channel;
+mod end;
+mod handshake;
+
+pub use channel::{Channel, ChannelProtocol, ClientMessage, MalformedMessage};
+pub(crate) use end::{linger, say_goodbye};
+pub use handshake::{HandshakeError, accept, is_websocket, offered_protocols, speak};

@@ -1,5 +1,6 @@
 //! Requests answered.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::AuthenticationError;
@@ -12,16 +13,22 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::container::{has_container, logged_container, pod_of};
 use super::log::{self, BadOptions, LogOptions, LogSource};
+use super::pods;
 use super::query::Query;
 use super::reply::{self, Reply, text};
 use super::route::{Route, Target};
+use super::run_command::run_command;
 use super::settings::Settings;
+use super::stats::{self, Reading};
+use super::streams::{StreamKind, stream};
 use super::view::NodeView;
 
 /// Answers requests.
 pub struct Handler {
     access: Access,
     view: Arc<dyn NodeView>,
+    node_name: String,
+    root_directory: PathBuf,
     /// Ends what would go on for ever.
     stop: CancellationToken,
 }
@@ -31,6 +38,8 @@ impl Handler {
         Ok(Self {
             access: Access::new(&settings)?,
             view,
+            node_name: settings.node_name,
+            root_directory: settings.root_directory,
             stop: CancellationToken::new(),
         })
     }
@@ -59,8 +68,37 @@ impl Handler {
 
     async fn dispatch(&self, method: &Method, route: Route, request: Request<Incoming>) -> Reply {
         let query = Query::parse(request.uri().query());
+        let view = &*self.view;
         match (method, route) {
             (&Method::GET, Route::ContainerLogs(target)) => self.container_logs(&target, &query).await,
+            (&Method::GET | &Method::POST, Route::Exec(target)) => {
+                self.stream(StreamKind::Exec, &target, request).await
+            }
+            (&Method::GET | &Method::POST, Route::Attach(target)) => {
+                self.stream(StreamKind::Attach, &target, request).await
+            }
+            (&Method::GET | &Method::POST, Route::PortForward(target)) => {
+                self.stream(StreamKind::PortForward, &target, request).await
+            }
+            (&Method::POST, Route::Run(target)) => run_command(view, &target, &query).await,
+            (&Method::GET, Route::Pods) => reply::json(&pods::wanted(view)),
+            (&Method::GET, Route::RunningPods) => match pods::running(view).await {
+                Ok(list) => reply::json(&list),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            },
+            (&Method::GET, Route::StatsSummary) => {
+                self.reading(|reading| reply::json(&stats::summary(reading, &self.node_name)))
+                    .await
+            }
+            (&Method::GET, Route::MetricsResource) => {
+                self.reading(|reading| reply::metrics(stats::resource(reading)))
+                    .await
+            }
+            (&Method::GET, Route::MetricsCadvisor) => {
+                self.reading(|reading| reply::metrics(stats::cadvisor(reading)))
+                    .await
+            }
+            (&Method::GET, Route::Metrics) => self.own_metrics().await,
             (&Method::GET, Route::Healthz) => text(StatusCode::OK, "ok"),
             (_, Route::NodeLogs) => text(StatusCode::METHOD_NOT_ALLOWED, "logs endpoint is disabled."),
             (_, Route::Checkpoint) => {
@@ -68,6 +106,28 @@ impl Handler {
             }
             (_, Route::Unknown) => text(StatusCode::NOT_FOUND, "404 page not found\n"),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed"),
+        }
+    }
+
+    async fn stream(&self, kind: StreamKind, target: &Target, request: Request<Incoming>) -> Reply {
+        stream(&*self.view, kind, target, request, self.stop.child_token()).await
+    }
+
+    async fn reading(&self, show: impl FnOnce(&Reading) -> Reply) -> Reply {
+        let folder = self.root_directory.clone();
+        match Reading::take(self.view.runtime(), self.view.pods(), folder).await {
+            Ok(reading) => show(&reading),
+            Err(error) => {
+                let message = client::controller::Chain(&error).to_string();
+                text(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+        }
+    }
+
+    async fn own_metrics(&self) -> Reply {
+        match pods::count_running(&*self.view).await {
+            Ok((pods, containers)) => reply::metrics(stats::own(&self.node_name, pods, containers)),
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 

@@ -5,14 +5,22 @@
 //! server of the container runtime byte for byte.
 
 mod access;
+mod address;
 mod container;
 mod handle;
 mod listen;
 mod log;
+mod pods;
+mod proxy;
 mod query;
 mod reply;
 mod route;
+mod run_command;
 mod settings;
+mod stats;
+mod streams;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use listen::{Server, ServerError};

@@ -25,6 +25,11 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
         .boxed_unsync()
 }
 
+/// A body without content.
+pub fn empty() -> Body {
+    full(Bytes::new())
+}
+
 /// A text for people.
 pub fn text(code: StatusCode, text: impl Into<String>) -> Reply {
     reply(

@@ -1,8 +1,8 @@
 //! What the server is told at its start.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use client::Client;
 use rustls::crypto::aws_lc_rs;
@@ -23,8 +23,8 @@ pub struct Settings {
     pub client: Client,
     /// Whether requests without credentials are taken (`--anonymous-auth`); they still must be authorized.
     pub anonymous: bool,
-    /// How long streams may stand still (`--streaming-connection-idle-timeout`); zero for ever.
-    pub stream_idle_timeout: Duration,
+    /// The kubelet's folder: the file system that pods write to.
+    pub root_directory: PathBuf,
 }
 
 /// One certificate and its key, for good.

@@ -4,13 +4,15 @@ use http::{Request, StatusCode, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use meta::{Reason, Status};
+use streaming::upgrade::asks_upgrade;
 use tracing::debug;
 
 use crate::body::{Body, IncomingBody};
 use crate::call::{Call, Response};
 use crate::connect::connectors::Connection;
 use crate::connect::forwarding::{request_headers, rewrite_location, strip};
-use crate::connect::tunnel::{asks_upgrade, tunnel};
+use crate::connect::tunnel::tunnel;
+use crate::metrics::Entered;
 
 /// Hands the call on to `path_and_query` at the other end and streams the answer. If the other end changes protocols, the
 /// connections are joined and only bytes flow from then on.
@@ -19,6 +21,7 @@ pub async fn exchange(
     connection: Connection,
     path_and_query: &str,
     proxied: bool,
+    counted: Entered,
 ) -> Result<Response, Status> {
     let upgrade = asks_upgrade(&call.head.headers);
     let Connection {
@@ -43,7 +46,7 @@ pub async fn exchange(
                 "the backend changed protocols unasked",
             ));
         }
-        tunnel(call, &mut response);
+        tunnel(call, &mut response, counted);
         let (head, _) = response.into_parts();
         return Ok(Response::from_parts(head, Body::Empty));
     }

@@ -5,12 +5,14 @@ mod exchange;
 mod forwarding;
 mod log;
 mod tunnel;
+mod websocket;
 
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
 use meta::{Status, quote};
 use registry::GetOptions;
 use resource::{ConnectRequest, ConnectTarget, ProxyName, SubresourceKind};
+use streaming::upgrade::asks_upgrade;
 
 use crate::api::Api;
 use crate::body::Body;
@@ -39,7 +41,7 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         .await?;
     if proxied
         && call.info.rest().is_empty()
-        && !tunnel::asks_upgrade(&call.head.headers)
+        && !asks_upgrade(&call.head.headers)
         && let Some(redirect) = redirect_to_directory(call)
     {
         return Ok(redirect);
@@ -50,7 +52,17 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         path: call.info.rest(),
         query: call.query.pairs(),
     })?;
-    let _counted = api.metrics.longrunning(call.metric_labels()).enter();
+    let counted = api.metrics.longrunning(call.metric_labels()).enter();
+    if let ConnectTarget::Kubelet { node, path_and_query } = &target
+        && let Some(carried) = websocket::carried(call, route.subresource_name())
+    {
+        let to = websocket::Backend {
+            connectors: api.connectors.clone(),
+            node: node.clone(),
+            path_and_query: path_and_query.clone(),
+        };
+        return websocket::take(call, carried, to, counted).await;
+    }
     let (connection, path_and_query) = match target {
         ConnectTarget::Nothing => return Ok(plain_text(StatusCode::OK, "")),
         ConnectTarget::Kubelet { node, path_and_query } => (
@@ -77,7 +89,7 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
             (connected.map_err(|e| e.to_service())?, path_and_query)
         }
     };
-    let response = exchange::exchange(call, connection, &path_and_query, proxied).await?;
+    let response = exchange::exchange(call, connection, &path_and_query, proxied, counted).await?;
     if route.subresource_name() == "log" {
         log::checked(response, route).await
     } else {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use client::Client;
 use client::controller::Chain;
@@ -13,9 +12,6 @@ use super::StartError;
 use crate::config::{Config, ServerConfig};
 use crate::server::{Server, Settings};
 use crate::worker::Manager;
-
-/// Upstream's `--streaming-connection-idle-timeout`.
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// An address that is taken, and what is to be served there.
 pub struct Listening {
@@ -60,7 +56,7 @@ impl Listening {
             client_authorities: self.config.client_authorities,
             client,
             anonymous: self.config.anonymous,
-            stream_idle_timeout: STREAM_IDLE_TIMEOUT,
+            root_directory: config.root_dir.clone(),
         };
         let server = Server::new(settings, manager)?;
         Ok(async move {

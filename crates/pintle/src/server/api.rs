@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::actions;
 use super::clients::Clients;
 use super::documents::{self, BuiltInOpenApi};
+use super::endpoints::Endpoints;
 use super::error::StartError;
 use super::followers;
 use super::hooks;
@@ -92,12 +93,12 @@ pub(super) async fn assemble(
     };
     server.connectors = Connectors {
         nodes: Some(Arc::new(Kubelets::new(
-            registry,
+            registry.clone(),
             trust,
             &options.api.kubelet_address_types,
         )?)),
-        network: Some(Arc::new(Addresses)),
-        services: None,
+        network: Some(Arc::new(Addresses::new()?)),
+        services: Some(Arc::new(Endpoints(registry))),
     };
     server.flow_control.read_only = options.api.max_requests_inflight;
     server.flow_control.mutating = options.api.max_mutating_requests_inflight;

@@ -1,11 +1,13 @@
 //! `pintle server`: puts a master node together and runs it.
 
 mod actions;
+mod any_server;
 mod api;
 mod certificates;
 mod clients;
 mod components;
 mod documents;
+mod endpoints;
 mod error;
 mod followers;
 mod hooks;

@@ -37,7 +37,7 @@ pub enum RuntimeConfig {
 pub struct Config {
     /// The name of the Node object, and of the credentials of its client: `system:node:NAME`.
     pub node_name: String,
-    /// The machine's own name, as the Node object tells it; the node's name if that is how the node is to be called.
+    /// The machine's own name: one of the node's addresses.
     pub hostname: String,
     /// The node's addresses, the primary one first, one per family.
     pub node_ips: Vec<IpAddr>,

@@ -3,7 +3,7 @@
 //! CRI has no call for it, and containerd's own import is a choreography of half a dozen services, so the `ctr` command
 //! that comes with every containerd does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -162,6 +162,14 @@ fn archives(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
         .collect();
     archives.sort();
     Ok(archives)
+}
+
+/// The names of the images that were imported so far.
+pub fn imported(record: &Path) -> BTreeSet<String> {
+    read_record(record)
+        .into_values()
+        .flat_map(|imported| imported.images)
+        .collect()
 }
 
 /// What was imported so far; nothing if the record is missing or unreadable, which only costs time.

@@ -23,7 +23,7 @@ use crate::pod::resources::ResourceList;
 #[derive(Clone, Debug, Default)]
 pub struct NodeIdentity {
     pub name: String,
-    /// The machine's name.
+    /// The machine's own name: one of its addresses.
     pub hostname: String,
     /// The first of each family counts.
     pub ips: Vec<IpAddr>,

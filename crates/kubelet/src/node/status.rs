@@ -40,14 +40,15 @@ pub struct NodeStatusInput<'a> {
     pub now: Timestamp,
 }
 
-/// Labels the kubelet puts on its node.
+/// Labels the kubelet puts on its node. What spreads pods by hostname must tell nodes apart even if they share a machine,
+/// so that label has the node's name, as it has in upstream where the two are made the same.
 pub fn default_labels(identity: &NodeIdentity, machine: &MachineFacts) -> BTreeMap<String, String> {
     let own = [
         ("beta.kubernetes.io/arch", machine.architecture.as_str()),
         ("beta.kubernetes.io/os", "linux"),
         ("kubernetes.io/arch", machine.architecture.as_str()),
         ("kubernetes.io/os", "linux"),
-        ("kubernetes.io/hostname", identity.hostname.as_str()),
+        ("kubernetes.io/hostname", identity.name.as_str()),
     ];
     own.into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

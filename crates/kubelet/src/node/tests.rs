@@ -102,7 +102,7 @@ async fn a_node_registers_and_is_ready() {
     let node = case
         .until("/status/nodeInfo/containerRuntimeVersion", json!("fake://1.0"))
         .await;
-    assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "h");
+    assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "a");
     assert_eq!(node["metadata"]["labels"]["zone"], "z");
     assert_eq!(Case::condition(&node, "Ready"), "True");
     assert_eq!(node["status"]["images"][0]["names"][1], "localhost/a:1");

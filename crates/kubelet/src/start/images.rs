@@ -19,6 +19,11 @@ use crate::node::NodeShared;
 /// The pause before a folder that vanished is followed anew.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Where it is noted what was imported.
+pub fn import_record(root_dir: &Path) -> PathBuf {
+    root_dir.join("imported-images.json")
+}
+
 pub struct ImageFolder {
     pub importer: ImageImporter,
     pub runtime: Arc<dyn ContainerRuntime>,
@@ -39,7 +44,7 @@ impl ImageFolder {
 
     async fn import_folder(&self) {
         let Some(folder) = &self.folder else { return };
-        let record = self.root_dir.join("imported-images.json");
+        let record = import_record(&self.root_dir);
         let present = self.present().await;
         let imported = self
             .importer

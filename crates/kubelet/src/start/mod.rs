@@ -146,7 +146,11 @@ impl Kubelet {
             None => Arc::new(NoObjects::default()),
         };
         let (sink, findings) = mpsc::unbounded_channel();
-        let volumes = Volumes::new(settings.clone(), objects.clone());
+        let images = Images::new(runtime.cri.clone(), objects.clone());
+        let volumes = match runtime.image_folders(images.clone()) {
+            Some(folders) => Volumes::with_images(settings.clone(), objects.clone(), folders),
+            None => Volumes::new(settings.clone(), objects.clone()),
+        };
         volumes.prepare_root().map_err(file_error(&config.root_dir))?;
         let cgroups = Cgroups::detect(&settings);
         if let Err(error) = cgroups.prepare_node(&settings) {
@@ -165,7 +169,7 @@ impl Kubelet {
                 runtime: runtime.name.clone(),
             },
             builder: Builder::new(settings.clone(), objects.clone()),
-            images: Images::new(cri.clone(), objects.clone()),
+            images,
             probes: Probes::new(cri.clone(), sink),
             logs: LogKeeper::new(cri.clone()),
             publisher: Publisher::new(api),
@@ -239,7 +243,11 @@ impl Kubelet {
             client: self.client.clone(),
             eviction: self.config.eviction.clone(),
             node_folder: self.config.root_dir.clone(),
-            relief: Arc::new(PodRelief::new(self.manager.clone(), self.runtime.cri.clone())),
+            relief: Arc::new(PodRelief::new(
+                self.manager.clone(),
+                self.runtime.cri.clone(),
+                images::import_record(&self.config.root_dir),
+            )),
             shared: self.node.clone(),
         }
     }

@@ -13,6 +13,7 @@ use crate::config::{Config, RuntimeConfig};
 use crate::containerd::{Containerd, ContainerdError, Machine};
 use crate::cri::{ContainerRuntime, CriClient};
 use crate::image::import::ImageImporter;
+use crate::images::{ImageFolders, Images};
 use crate::node::NodeShared;
 
 /// How long a runtime that someone else looks after may take to answer.
@@ -75,6 +76,17 @@ impl Runtime {
                 reason,
             }),
         }
+    }
+
+    /// Images as volumes; none if the runtime has no way to mount them.
+    pub fn image_folders(&self, images: Images) -> Option<ImageFolders> {
+        let importer = self.importer.as_ref()?;
+        Some(ImageFolders {
+            images,
+            ctr: importer.ctr.clone(),
+            socket: importer.socket.clone(),
+            snapshotter: importer.snapshotter.clone()?,
+        })
     }
 
     /// The images that are brought from files; none if nothing can be brought.

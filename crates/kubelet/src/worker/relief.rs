@@ -1,6 +1,7 @@
 //! Makes room when the node is short of something: images nobody uses first, then a pod.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use super::manager::Manager;
 use crate::cri::message::{ContainerFilter, ContainerStats, Image};
 use crate::cri::{ContainerRuntime, RuntimeError};
+use crate::image::import::imported;
 use crate::node::Relief;
 use crate::node::eviction::{Candidate, Shortage, choose, verdict};
 use crate::pod::label;
@@ -18,19 +20,28 @@ use crate::pod::label;
 /// After a pod was ended, nobody else has to go before that could show.
 const PAUSE: Duration = Duration::from_secs(20);
 
+/// How long an image must have been unused before it is removed; upstream's `imageMinimumGCAge`.
+const MIN_UNUSED: Duration = Duration::from_secs(120);
+
 /// Makes room on the node.
 pub struct PodRelief {
     manager: Arc<Manager>,
     runtime: Arc<dyn ContainerRuntime>,
+    /// Where it is noted which images came from files: those nobody could fetch again.
+    import_record: PathBuf,
     last: Mutex<Option<Instant>>,
+    /// Since when images are unused, by id.
+    unused_since: Mutex<HashMap<String, Instant>>,
 }
 
 impl PodRelief {
-    pub fn new(manager: Arc<Manager>, runtime: Arc<dyn ContainerRuntime>) -> Self {
+    pub fn new(manager: Arc<Manager>, runtime: Arc<dyn ContainerRuntime>, import_record: PathBuf) -> Self {
         Self {
             manager,
             runtime,
+            import_record,
             last: Mutex::default(),
+            unused_since: Mutex::default(),
         }
     }
 
@@ -46,29 +57,42 @@ impl PodRelief {
         Ok(())
     }
 
-    /// Removes images no container was made from; whether there were any.
+    /// Removes images no container was made from, and that nobody has just brought to use; whether there were any.
     async fn remove_images(&self) -> Result<bool, RuntimeError> {
         let images = self.runtime.list_images().await?;
         let containers = self.runtime.list_containers(ContainerFilter::default()).await?;
         let used: BTreeSet<String> = containers
-            .iter()
-            .map(|container| container.image_ref.clone())
+            .into_iter()
+            .map(|container| container.image_ref)
+            .collect();
+        let kept = imported(&self.import_record);
+        let unused: Vec<Image> = images
+            .into_iter()
+            .filter(|image| !is_needed(image, &used, &kept))
             .collect();
         let mut removed = false;
-        for image in images.iter().filter(|image| !is_used(image, &used)) {
+        for image in self.unused_long_enough(unused) {
             tracing::info!(image = image.id, tags = ?image.repo_tags, "removing an unused image");
             self.runtime.remove_image(&image.id).await?;
             removed = true;
         }
         Ok(removed)
     }
+
+    fn unused_long_enough(&self, unused: Vec<Image>) -> Vec<Image> {
+        let now = Instant::now();
+        let mut since = self.unused_since.lock();
+        since.retain(|id, _| unused.iter().any(|image| image.id == *id));
+        let is_old = |image: &Image| *since.entry(image.id.clone()).or_insert(now) + MIN_UNUSED <= now;
+        unused.into_iter().filter(is_old).collect()
+    }
 }
 
-/// The image of sandboxes is nobody's, but always needed.
-fn is_used(image: &Image, used: &BTreeSet<String>) -> bool {
-    let is_pause = image.repo_tags.iter().any(|tag| tag == crate::image::PAUSE_IMAGE);
+/// Whether an image must stay. That of sandboxes is nobody's, but always needed.
+fn is_needed(image: &Image, used: &BTreeSet<String>, kept: &BTreeSet<String>) -> bool {
+    let is_kept = |tag: &String| tag == crate::image::PAUSE_IMAGE || kept.contains(tag);
     image.pinned
-        || is_pause
+        || image.repo_tags.iter().any(is_kept)
         || used.contains(&image.id)
         || image.repo_digests.iter().any(|name| used.contains(name))
 }
@@ -130,4 +154,31 @@ fn candidates(manager: &Manager, stats: &[ContainerStats]) -> Vec<Candidate> {
         .filter(|pod| pod.metadata.deletion_timestamp.is_none())
         .map(candidate)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_or_cannot_be_fetched_again_stays() {
+        let image = |id: &str, tag: &str| Image {
+            id: id.to_owned(),
+            repo_tags: vec![tag.to_owned()],
+            repo_digests: vec![format!("{tag}@sha256:0")],
+            ..Image::default()
+        };
+        let names =
+            |names: &[&str]| -> BTreeSet<String> { names.iter().map(|&name| name.to_owned()).collect() };
+        let needed = |image: &Image| is_needed(image, &names(&["1", "c@sha256:0"]), &names(&["kept"]));
+        assert!(needed(&image("1", "a")));
+        assert!(needed(&image("2", "c")));
+        assert!(needed(&image("3", "kept")));
+        assert!(needed(&image("4", crate::image::PAUSE_IMAGE)));
+        assert!(needed(&Image {
+            pinned: true,
+            ..image("5", "d")
+        }));
+        assert!(!needed(&image("6", "e")));
+    }
 }

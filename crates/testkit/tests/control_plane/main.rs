@@ -7,6 +7,7 @@ mod controllers;
 mod fake_kubelet;
 mod objects;
 mod ownership;
+mod placement;
 mod start;
 mod streams;
 mod workloads;

@@ -68,6 +68,20 @@ fn a_deployment_made_with_kubectl_runs_and_is_rolled_out_and_back() {
         eventually("only old pods", SOON, || {
             (images() == "localhost/web:1 localhost/web:1 localhost/web:1").then_some(())
         });
+        // A pause holds changes back until they are wanted.
+        kubectl.run(&["rollout", "pause", "deployment/web"]);
+        kubectl.run(&["set", "image", "deployment/web", "web=localhost/web:2"]);
+        kubectl.run(&["scale", "deployment/web", "--replicas=2"]);
+        eventually("two old pods", SOON, || {
+            (images() == "localhost/web:1 localhost/web:1").then_some(())
+        });
+        kubectl.run(&["rollout", "resume", "deployment/web"]);
+        kubectl.run(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+        eventually("two new pods", SOON, || {
+            (images() == "localhost/web:2 localhost/web:2").then_some(())
+        });
+        let history = kubectl.run(&["rollout", "history", "deployment/web"]);
+        assert!(history.contains('4'), "{history}");
         let events = kubectl.run(&["get", "events"]);
         for reason in ["Scheduled", "Pulled", "Created", "Started", "Killing"] {
             assert!(events.contains(reason), "{reason} in\n{events}");
@@ -124,9 +138,9 @@ fn a_rolling_update_loses_no_request() {
             "of {}",
             served.load(Ordering::Relaxed)
         );
-        assert_eq!(
-            node.get(&format!("{ip}:80")).expect("served"),
-            "localhost/web:2\n"
-        );
+        eventually("only the new version", SOON, || {
+            let mut answers = (0..20).filter_map(|_| node.get(&format!("{ip}:80")).ok());
+            answers.all(|page| page == "localhost/web:2\n").then_some(())
+        });
     });
 }

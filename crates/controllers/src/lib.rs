@@ -18,6 +18,7 @@ mod pod;
 mod pod_control;
 
 pub mod bootstrap_tokens;
+pub mod certificate_cleaner;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
@@ -36,6 +37,7 @@ pub mod replication_controller;
 pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
+pub mod service_cidrs;
 pub mod service_endpoints;
 pub mod stateful_set;
 pub mod ttl_after_finished;
@@ -69,6 +71,7 @@ async fn run_each(context: Context, settings: Settings) {
     tokio::join!(
         bootstrap_tokens::run_cleaner(context.clone()),
         bootstrap_tokens::run_signer(context.clone()),
+        certificate_cleaner::run(context.clone()),
         cluster_role_aggregation::run(context.clone()),
         cron_job::run(context.clone()),
         daemon_set::run(context.clone()),
@@ -90,6 +93,7 @@ async fn run_each(context: Context, settings: Settings) {
         resource_quota::run(context.clone()),
         root_ca::run(context.clone(), settings.root_certificate_authority),
         service_account::run(context.clone()),
+        service_cidrs::run(context.clone()),
         service_endpoints::run_endpoints(context.clone()),
         service_endpoints::run_slices(context.clone()),
         stateful_set::run(context.clone()),

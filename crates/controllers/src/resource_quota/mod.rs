@@ -77,9 +77,26 @@ impl Controller {
                 to.add(Key::of(&quota.metadata));
             }
         });
-        self.follow(&self.pods, queue);
+        self.follow_pods(queue);
         self.follow(&self.services, queue);
         self.follow(&self.claims, queue);
+    }
+
+    /// Pods report all the time; few of the reports give anything back.
+    fn follow_pods(&self, queue: &WorkQueue<Key>) {
+        let (to, quotas) = (queue.clone(), self.quotas.clone());
+        self.pods.on_change(move |change| {
+            let delay = match (&change.old, &change.new) {
+                (None, Some(_)) => AFTER_COMING,
+                (Some(old), Some(new)) => match plan::may_give_back(old, new, Timestamp::now()) {
+                    Some(delay) => delay,
+                    None => return,
+                },
+                (_, None) => Duration::ZERO,
+            };
+            let namespace = change.object().and_then(|pod| pod.metadata.namespace.as_deref());
+            queue_quotas(&quotas, &to, namespace.unwrap_or(""), delay);
+        });
     }
 
     fn follow<K: Kind>(&self, objects: &Informer<K>, queue: &WorkQueue<Key>) {

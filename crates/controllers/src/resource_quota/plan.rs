@@ -1,13 +1,17 @@
 //! Adding up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
+use client::k8s_openapi::api::core::v1::{Pod, ResourceQuota, ResourceQuotaStatus};
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
+use jiff::Timestamp;
 use kinds::quota::{self, Amounts};
 use meta::quantity::Format;
 use meta::{GroupResource, Quantity};
 use serde_json::Value;
+
+use crate::pod;
 
 fn hard(quota: &ResourceQuota) -> BTreeMap<String, Text> {
     let hard = quota.spec.as_ref().and_then(|spec| spec.hard.clone());
@@ -17,6 +21,17 @@ fn hard(quota: &ResourceQuota) -> BTreeMap<String, Text> {
 /// The resources whose objects a quota counts.
 pub(super) fn resources(quota: &ResourceQuota) -> BTreeSet<GroupResource> {
     hard(quota).keys().map(|name| quota::counted(name)).collect()
+}
+
+/// When a change of a pod may make it count for less; none if it does not. A pod that is deleted counts until its grace is
+/// over.
+pub(super) fn may_give_back(old: &Pod, new: &Pod, now: Timestamp) -> Option<Duration> {
+    if pod::is_finished(old) != pod::is_finished(new) || old.spec != new.spec {
+        return Some(Duration::ZERO);
+    }
+    let end = new.metadata.deletion_timestamp.as_ref()?.0;
+    let is_new = old.metadata.deletion_timestamp != new.metadata.deletion_timestamp;
+    is_new.then(|| pod::elapsed(now, end) + Duration::from_secs(1))
 }
 
 /// What is used of what a quota limits.
@@ -130,6 +145,20 @@ mod tests {
         let mut sum = Used::none(&quota);
         sum.add_object(&resource("pods"), &json!({ "spec": { "containers": [] } }), 0);
         assert_eq!(used(sum.status()), json!({ "pods": "0" }));
+    }
+
+    #[test]
+    fn pods_give_back_when_they_end_or_their_grace_is_over() {
+        use crate::pod::testing::{deleting, on, pod, ready};
+        let running = || pod("a", "Running");
+        let check = |new: Pod, expected: Option<u64>| {
+            let delay = may_give_back(&running(), &new, Timestamp::UNIX_EPOCH);
+            assert_eq!(delay, expected.map(Duration::from_secs), "{new:?}");
+        };
+        check(ready(running()), None);
+        check(pod("a", "Succeeded"), Some(0));
+        check(on(running(), "m"), Some(0));
+        check(deleting(running()), Some(1));
     }
 
     #[test]

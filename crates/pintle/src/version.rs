@@ -12,6 +12,11 @@ pub fn git_version() -> String {
     format!("v1.{KUBERNETES_MINOR}.2+pintle{}", env!("CARGO_PKG_VERSION"))
 }
 
+/// As documents about the API write it: they change with the minor version only.
+pub fn api_version() -> String {
+    format!("1.{KUBERNETES_MINOR}")
+}
+
 /// What the server answers at `/version`.
 pub fn info() -> VersionInfo {
     VersionInfo {

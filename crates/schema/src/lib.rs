@@ -9,6 +9,7 @@ mod forms;
 mod generated;
 pub mod kinds;
 pub mod openapi;
+pub mod ordered;
 pub mod protobuf;
 pub mod reference;
 pub mod served;
@@ -21,6 +22,7 @@ pub use decode::{
     DecodeError, FieldValidation, StrictReport, TypeMeta, decode_json, decode_tree, decode_value, type_meta,
 };
 pub use kinds::builtin;
+pub use ordered::Ordered;
 pub use protobuf::{decode_protobuf, encode_protobuf};
 pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
 pub use served::{group_versions, resources};

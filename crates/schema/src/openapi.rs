@@ -6,6 +6,7 @@
 mod component;
 mod components;
 mod document;
+mod gnostic;
 mod names;
 mod operation;
 mod parameter;
@@ -101,6 +102,23 @@ pub fn write_v2(info: Info<'_>, out: &mut impl io::Write) -> io::Result<()> {
         fields.value("securityDefinitions", &security_schemes())?;
         fields.value("security", &json!([{ "BearerToken": [] }]))
     })
+}
+
+/// The version 3 document of that name in gnostic's protobuf; none if there is no such document.
+pub fn v3_protobuf(name: &str, info: Info<'_>) -> Option<Vec<u8>> {
+    let mut json = Vec::new();
+    // Writing into memory cannot fail.
+    let found = write_v3(name, info, &mut json).unwrap_or(false);
+    let json: Value = serde_json::from_slice(&json).ok().filter(|_| found)?;
+    Some(gnostic::v3_document(&json))
+}
+
+/// The version 2 document in gnostic's protobuf.
+pub fn v2_protobuf(info: Info<'_>) -> Option<Vec<u8>> {
+    let mut json = Vec::new();
+    write_v2(info, &mut json).ok()?;
+    let json: Value = serde_json::from_slice(&json).ok()?;
+    Some(gnostic::v2_document(&json))
 }
 
 fn info_value(info: Info<'_>) -> Value {

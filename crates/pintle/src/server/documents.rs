@@ -14,7 +14,7 @@ pub(super) struct BuiltInOpenApi {
 impl BuiltInOpenApi {
     pub(super) fn new() -> Self {
         Self {
-            version: crate::version::git_version(),
+            version: crate::version::api_version(),
         }
     }
 
@@ -47,6 +47,14 @@ impl OpenApiSource for BuiltInOpenApi {
         // Writing into memory cannot fail.
         let _ = openapi::write_v2(self.info(), &mut document);
         document
+    }
+
+    fn v2_protobuf(&self) -> Option<Vec<u8>> {
+        openapi::v2_protobuf(self.info())
+    }
+
+    fn v3_protobuf(&self, path: &str) -> Option<Vec<u8>> {
+        openapi::v3_protobuf(path, self.info())
     }
 }
 

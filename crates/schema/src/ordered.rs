@@ -1,0 +1,102 @@
+//! JSON with its fields in the order of their declaration, as Go writes it.
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::{Map, Value};
+
+use crate::reference::{SchemaRef, Shape};
+
+/// A value that is written with its fields in the order of their declaration; fields the type does not have come last, by
+/// name. Without a type every field comes by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered<'v> {
+    value: &'v Value,
+    schema: Option<SchemaRef<'static>>,
+}
+
+impl<'v> Ordered<'v> {
+    /// A value of that type.
+    pub fn new(value: &'v Value, schema: Option<SchemaRef<'static>>) -> Self {
+        Self { value, schema }
+    }
+
+    fn element(self, value: &'v Value) -> Self {
+        Self::new(value, self.schema.and_then(SchemaRef::element))
+    }
+}
+
+/// The fields of an object in the order of their declaration, each with its type.
+pub fn in_order<'v>(
+    fields: &'v Map<String, Value>,
+    schema: Option<SchemaRef<'static>>,
+) -> impl Iterator<Item = (&'v String, Ordered<'v>)> {
+    let declared = schema.into_iter().flat_map(SchemaRef::fields);
+    let known = declared.filter_map(|(name, schema)| {
+        let (name, value) = fields.get_key_value(name)?;
+        Some((name, Ordered::new(value, Some(schema))))
+    });
+    let unknown = fields
+        .iter()
+        .filter(move |(name, _)| schema.is_none_or(|schema| schema.field(name).is_none()));
+    known.chain(unknown.map(|(name, value)| (name, Ordered::new(value, None))))
+}
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.value, self.schema.map(SchemaRef::shape)) {
+            (Value::Object(fields), Some(Shape::Object)) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (name, value) in in_order(fields, self.schema) {
+                    map.serialize_entry(name, &value)?;
+                }
+                map.end()
+            }
+            (Value::Object(fields), Some(Shape::Map)) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (key, value) in fields {
+                    map.serialize_entry(key, &self.element(value))?;
+                }
+                map.end()
+            }
+            (Value::Array(items), Some(Shape::List)) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(&self.element(item))?;
+                }
+                list.end()
+            }
+            (value, _) => value.serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use meta::GroupVersionKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_come_as_they_are_declared() {
+        let pod = json!({
+            "spec": {
+                "containers": [{"name": "c", "image": "i", "env": [{"value": "1", "name": "A"}]}],
+                "nodeSelector": {"b": "2", "a": "1"}, "volumes": [], "unheard": {"b": 1, "a": 2}, "hostPID": true,
+            },
+            "metadata": {"labels": {"l": "m"}, "name": "p"}, "apiVersion": "v1", "kind": "Pod",
+        });
+        let schema = crate::builtin(&GroupVersionKind::new("", "v1", "Pod"));
+        assert_eq!(
+            serde_json::to_string(&Ordered::new(&pod, schema)).expect("JSON"),
+            concat!(
+                r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","labels":{"l":"m"}},"spec":{"volumes":[],"#,
+                r#""containers":[{"name":"c","image":"i","env":[{"name":"A","value":"1"}]}],"#,
+                r#""nodeSelector":{"a":"1","b":"2"},"hostPID":true,"unheard":{"a":2,"b":1}}}"#
+            )
+        );
+        assert_eq!(
+            serde_json::to_string(&Ordered::new(&pod["spec"], None)).expect("JSON"),
+            pod["spec"].to_string()
+        );
+    }
+}

@@ -37,6 +37,10 @@ pub struct IssueToken {
 
 #[async_trait]
 impl Action for IssueToken {
+    fn default(&self, body: &mut Value) {
+        fill_in(body);
+    }
+
     async fn run(&self, request: ActionRequest<'_>, registry: &Registry) -> Result<Value, Status> {
         let account = find(registry, "serviceaccounts", request.namespace, request.name).await?;
         let mut answer = request.body.clone();
@@ -75,6 +79,14 @@ impl Action for IssueToken {
         let expires = now + SignedDuration::from_secs(asked);
         answer["status"] = json!({ "token": token, "expirationTimestamp": seconds(expires) });
         Ok(answer)
+    }
+}
+
+fn fill_in(body: &mut Value) {
+    let Some(body) = body.as_object_mut() else { return };
+    let spec = body.entry("spec").or_insert_with(|| json!({}));
+    if let Some(spec) = spec.as_object_mut() {
+        spec.entry("expirationSeconds").or_insert(DEFAULT.into());
     }
 }
 
@@ -209,6 +221,16 @@ async fn node_of(registry: &Registry, pod: &Value) -> Option<Reference> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_lives_an_hour_if_nothing_is_said() {
+        let issue = |mut body: Value| {
+            fill_in(&mut body);
+            body["spec"]["expirationSeconds"].clone()
+        };
+        assert_eq!(issue(json!({})), DEFAULT);
+        assert_eq!(issue(json!({"spec": {"expirationSeconds": 900}})), 900);
+    }
 
     #[test]
     fn lives_have_limits() {

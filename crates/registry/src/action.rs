@@ -23,6 +23,9 @@ pub struct ActionRequest<'a> {
 /// An action: `pods/binding`, `pods/eviction`, `serviceaccounts/token`, the review resources.
 #[async_trait]
 pub trait Action: Send + Sync {
+    /// Fills in what the client left out of the body.
+    fn default(&self, _body: &mut Value) {}
+
     /// Does it; gives the body of the answer.
     async fn run(&self, request: ActionRequest<'_>, registry: &Registry) -> Result<Value, Status>;
 }

@@ -167,9 +167,6 @@ fn refuse(kind: &dyn Kind, object: &Value, errors: &ErrorList) -> Result<(), Sta
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Status::invalid(
-        &kind.descriptor().kind,
-        meta::object::name(object),
-        errors,
-    ))
+    let named = kind.named_in_refusals().unwrap_or(&kind.descriptor().kind);
+    Err(Status::invalid(named, meta::object::name(object), errors))
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use meta::{ResourceVersion, Status};
+use meta::{GroupVersion, ResourceVersion, Status};
 use resource::Kind;
+use schema::SchemaRef;
+use schema::ordered::{Ordered, in_order};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::index::{Head, Index, undecodable};
+use crate::metadata;
 use crate::object::Object;
 
 /// What Kubernetes protobuf begins with.
@@ -39,17 +42,16 @@ impl Draft {
     }
 
     /// A draft of an object of `kind`.
-    pub(crate) fn of_kind(kind: &dyn Kind, tree: Value) -> Self {
+    pub(crate) fn of_kind(kind: &dyn Kind, mut tree: Value) -> Self {
+        // A link to itself, which objects once had, is not kept.
+        metadata::remove(&mut tree, "selfLink");
         let fields = kind.selectable_fields(&tree);
         Self::of_tree(tree, fields)
     }
 
-    /// A draft of any object. A version in it is dropped, and a link to itself, which objects once had.
+    /// A draft of any object. A version in it is dropped.
     pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>) -> Self {
-        if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("resourceVersion");
-            metadata.remove("selfLink");
-        }
+        metadata::remove(&mut tree, "resourceVersion");
         let index = Arc::new(Index::of_tree(&tree, fields));
         let (value, places) = tree.as_object().map(encode).unwrap_or_default();
         Self::new(index, value, places)
@@ -99,11 +101,17 @@ impl Draft {
     }
 }
 
-/// The JSON of an object: `kind`, `apiVersion` and `metadata` first, as upstream's encoder writes them.
+/// The JSON of an object: `kind`, `apiVersion` and `metadata` first, and everything in the order of its declaration, as
+/// upstream's encoder writes it.
 fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
     const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
-    let first = FIRST.iter().filter_map(|name| tree.get_key_value(*name));
-    let rest = tree.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
+    let schema = schema_of(tree);
+    let first = FIRST.iter().filter_map(|name| {
+        let (name, value) = tree.get_key_value(*name)?;
+        let schema = schema.and_then(|schema| schema.field(name));
+        Some((name, Ordered::new(value, schema)))
+    });
+    let rest = in_order(tree, schema).filter(|(name, _)| !FIRST.contains(&name.as_str()));
     let mut json = Vec::with_capacity(1024);
     let mut places = Places { body: 1, version: 1 };
     json.push(b'{');
@@ -120,10 +128,16 @@ fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
                 version: json.len() + 1,
             };
         }
-        append(&mut json, member);
+        append(&mut json, &member);
     }
     json.push(b'}');
     (json.into(), places)
+}
+
+/// The type an object says it is of; none for what the table does not know.
+fn schema_of(tree: &Map<String, Value>) -> Option<SchemaRef<'static>> {
+    let version = GroupVersion::parse(tree.get("apiVersion")?.as_str()?)?;
+    schema::builtin(&version.kind(tree.get("kind")?.as_str()?.to_owned()))
 }
 
 fn append(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {

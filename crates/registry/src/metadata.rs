@@ -44,6 +44,20 @@ pub(crate) fn ensure_name(tree: &Value, name: &str) -> Result<(), Status> {
     Ok(())
 }
 
+/// What a client may not say of an object that it creates is taken away, before anyone owns it or sees it.
+pub(crate) fn forget_system_fields(tree: &mut Value) {
+    const SYSTEM: [&str; 5] = [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+    ];
+    for field in SYSTEM {
+        remove(tree, field);
+    }
+}
+
 /// What a new object gets whether or not the client gave it.
 pub(crate) fn begin(tree: &mut Value, uid: &str, now: Timestamp) {
     let Some(metadata) = metadata_mut(tree) else {
@@ -155,6 +169,19 @@ mod tests {
             let ensured = ensure_namespace(&mut tree, namespace).map_err(|status| status.code);
             assert_eq!(ensured.map(|()| tree["metadata"].clone()), expected);
         }
+    }
+
+    #[test]
+    fn a_client_says_nothing_of_birth_and_death() {
+        let mut tree = json!({"metadata": {
+            "name": "n", "uid": "u", "creationTimestamp": "c", "deletionTimestamp": "d", "deletionGracePeriodSeconds": 5,
+            "selfLink": "/x", "labels": {"a": "b"},
+        }});
+        forget_system_fields(&mut tree);
+        assert_eq!(tree, json!({"metadata": {"name": "n", "labels": {"a": "b"}}}));
+        let mut bare = json!({"spec": {}});
+        forget_system_fields(&mut bare);
+        assert_eq!(bare, json!({"spec": {}}));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meta::field::Path;
-use meta::{ErrorList, Status};
+use meta::{ErrorList, GroupVersionKind, Status};
 use serde_json::Value;
 
 use crate::descriptor::Descriptor;
@@ -71,6 +71,11 @@ pub trait Strategy: Send + Sync {
     /// Whether a client may create an object with its status already filled in, as a kubelet does with its node.
     fn keeps_status_on_create(&self) -> bool {
         false
+    }
+
+    /// The kind that is named when an object is refused, where it is not its own: upstream names the one it was checked as.
+    fn named_in_refusals(&self) -> Option<&'static GroupVersionKind> {
+        None
     }
 
     /// Everything wrong with a new object, metadata aside.

@@ -11,7 +11,7 @@ use store::KeyValue;
 use super::commit::Put;
 use super::target::Target;
 use super::{Resource, Written};
-use crate::action::ActionRequest;
+use crate::action::{Action, ActionRequest};
 use crate::admission::Operation;
 use crate::checks;
 use crate::context::RequestContext;
@@ -42,6 +42,7 @@ impl Resource {
         mut body: Value,
     ) -> Result<Written, Status> {
         metadata::ensure_namespace(&mut body, namespace)?;
+        metadata::forget_system_fields(&mut body);
         self.kind.default(&mut body);
         owner_references::fold(&mut body, &context.warnings, Found::InRequest);
         let own_name = name(&body).to_owned();
@@ -157,17 +158,28 @@ impl Resource {
         namespace: &str,
         name: &str,
         subresource: &str,
-        body: Value,
+        mut body: Value,
     ) -> Result<Value, Status> {
         let target = Target {
             namespace,
             name,
             subresource,
         };
+        metadata::ensure_namespace(&mut body, namespace)?;
+        if let Some(action) = self.action(&target)? {
+            action.default(&mut body);
+        }
+        self.track_action(context, &target, &mut body);
         let body = self
             .mutate(context, target, Operation::Create, body, None)
             .await?;
         self.run_action(context, target, body).await
+    }
+
+    /// What answers a POST to a target that is not stored.
+    fn action(&self, target: &Target<'_>) -> Result<Option<Arc<dyn Action>>, Status> {
+        let name = (self.group_resource.clone(), target.subresource.to_owned());
+        Ok(self.shared.plugins()?.actions.get(&name).cloned())
     }
 
     async fn run_action(
@@ -179,8 +191,7 @@ impl Resource {
         let body = self
             .validate(context, target, Operation::Create, body, None)
             .await?;
-        let name = (self.group_resource.clone(), target.subresource.to_owned());
-        let action = self.shared.plugins()?.actions.get(&name).cloned();
+        let action = self.action(&target)?;
         let action = action.ok_or_else(|| Status::method_not_supported(&self.group_resource, "create"))?;
         let request = ActionRequest {
             context,

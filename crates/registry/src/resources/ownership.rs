@@ -28,6 +28,26 @@ impl Resource {
         self.with_write(context, subresource, &time, |write| track_update(write, old, new));
     }
 
+    /// The same for the body of an action, which is an object of its own kind that comes from nothing. Bodies without a type
+    /// of their own have no fields to own.
+    pub(super) fn track_action(&self, context: &RequestContext, target: &Target<'_>, body: &mut Value) {
+        let kind = self.kind_of(target);
+        let Some(schema) = schema::builtin(kind) else {
+            return;
+        };
+        let time = metadata::seconds(context.now);
+        let write = Write {
+            manager: &context.field_manager,
+            api_version: &kind.api_version(),
+            subresource: target.subresource,
+            time: &time,
+            schema,
+            reset_fields: &[],
+            convert: None,
+        };
+        track_update(&write, None, body);
+    }
+
     /// The same for a write through a projection, which upstream notes without a time.
     pub(super) fn track_projection(
         &self,

@@ -216,6 +216,16 @@ impl Resource {
         Err(self.uid_conflict(target, wanted, found))
     }
 
+    /// 409 for an action that means another object of the same name.
+    pub fn other_object(&self, namespace: &str, name: &str, wanted: &str, found: &str) -> Status {
+        let target = Target {
+            namespace,
+            name,
+            subresource: "",
+        };
+        self.uid_conflict(&target, wanted, found)
+    }
+
     /// 409 for a write to another object of the same name, with the words of upstream's storage layer.
     pub(super) fn uid_conflict(&self, target: &Target<'_>, wanted: &str, found: &str) -> Status {
         let problem =
@@ -240,11 +250,10 @@ impl Resource {
             if !self.kind.allows_unconditional_update() {
                 let path = Path::new("metadata.resourceVersion");
                 let error = FieldError::invalid(&path, 0, "must be specified for an update");
-                return Err(Status::invalid(
-                    &self.kind.descriptor().kind,
-                    target.name,
-                    &[error],
-                ));
+                // Upstream's storage knows the name of the resource only.
+                let resource = &self.name;
+                let named = resource.group_version().kind(resource.resource.clone());
+                return Err(Status::invalid(&named, target.name, &[error]));
             }
             metadata::set(new, "resourceVersion", found.to_string().into());
         } else if wanted != found {

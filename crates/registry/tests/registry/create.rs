@@ -25,6 +25,8 @@ async fn a_new_object_gets_what_the_server_adds() {
         cluster.revision().to_string()
     );
     assert!(tree["metadata"].get("deletionTimestamp").is_none());
+    let owned = tree["metadata"]["managedFields"].to_string();
+    assert!(!owned.contains("deletionTimestamp"), "{owned}");
     assert_eq!(tree["spec"]["unhealthyPodEvictionPolicy"], "IfHealthyBudget");
     assert_eq!(tree["status"]["currentHealthy"], 0);
     assert_eq!(cluster.read("a").await.unwrap(), tree);

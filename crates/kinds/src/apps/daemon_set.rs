@@ -39,6 +39,10 @@ impl Strategy for DaemonSet {
         }
         when_missing(spec, "revisionHistoryLimit", 10);
         defaults::template(spec);
+        // The count is no field any more, and so it stands in its annotation even where it is nought.
+        if text(object, &["metadata", "annotations", TEMPLATE_GENERATION]).is_empty() {
+            set_template_generation(object, 0);
+        }
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
@@ -207,10 +211,16 @@ mod tests {
     fn templates_are_counted() {
         let room = room("apps", "daemonsets");
         let mut old = defaulted("apps", "daemonsets", json!({"metadata": {}, "spec": small()}));
+        assert_eq!(
+            old["metadata"]["annotations"]["deprecated.daemonset.template.generation"],
+            "0"
+        );
         room.prepare_for_create(&mut old);
         let generation =
             |set: &Value| set["metadata"]["annotations"]["deprecated.daemonset.template.generation"].clone();
         assert_eq!(generation(&old), "1");
+        let again = defaulted("apps", "daemonsets", old.clone());
+        assert_eq!(generation(&again), "1");
         let mut new = old.clone();
         room.prepare_for_update(&mut new, &old);
         assert_eq!(generation(&new), "1");

@@ -1,3 +1,4 @@
 //! The group of certificates.
 
+mod pem;
 pub mod signing_request;

@@ -7,6 +7,7 @@ use meta::age::human_duration;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
+use super::pem::certificates_complaint;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, or_none, text};
 use crate::toolkit::defaults::restore;
@@ -80,6 +81,11 @@ impl Strategy for CertificateSigningRequest {
             if subresource == "status" {
                 let certificate = status.child("certificate");
                 let old = old["status"].get("certificate").filter(|old| **old != "");
+                if !same(certificate.value(), old)
+                    && let Some(complaint) = complaint(certificate.text())
+                {
+                    certificate.invalid_as("<certificate data>", &complaint);
+                }
                 if old.is_some() && !same(certificate.value(), old) {
                     certificate.forbidden("updates may not set certificate content if existing certificate content is not empty");
                 }
@@ -193,6 +199,12 @@ fn is_request(base64: &str) -> bool {
         block.starts_with("-----BEGIN CERTIFICATE REQUEST-----")
             && block.contains("-----END CERTIFICATE REQUEST-----")
     })
+}
+
+/// What is wrong with the certificate that was issued.
+fn complaint(base64: &str) -> Option<String> {
+    let bytes = STANDARD.decode(base64).unwrap_or_default();
+    certificates_complaint(&String::from_utf8_lossy(&bytes))
 }
 
 /// `example.com/signer-name`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meta::ErrorList;
+use meta::{ErrorList, GroupVersionKind};
 use resource::{Column, DefaultPropagation, Row, Strategy};
 use serde_json::{Value, json};
 
@@ -70,6 +70,11 @@ impl Strategy for Event {
 
     fn convert_from_stored(&self, object: &mut Value) {
         from_core(object);
+    }
+
+    fn named_in_refusals(&self) -> Option<&'static GroupVersionKind> {
+        static CORE: GroupVersionKind = GroupVersionKind::new("", "v1", "Event");
+        Some(&CORE)
     }
 
     fn validate(&self, object: &Value) -> ErrorList {

@@ -40,6 +40,10 @@ macro_rules! binding {
                 })
             }
 
+            fn allows_create_on_update(&self) -> bool {
+                true
+            }
+
             fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
                 name_complaints(name, prefix)
             }

@@ -27,6 +27,10 @@ impl Strategy for Role {
         })
     }
 
+    fn allows_create_on_update(&self) -> bool {
+        true
+    }
+
     fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
         name_complaints(name, prefix)
     }
@@ -40,6 +44,10 @@ impl Strategy for ClusterRole {
             }
             aggregation(&role.child("aggregationRule"));
         })
+    }
+
+    fn allows_create_on_update(&self) -> bool {
+        true
     }
 
     fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Priority classes.
 
-use meta::ErrorList;
+use meta::{ErrorList, Status};
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
@@ -64,6 +64,15 @@ impl Strategy for PriorityClass {
         })
     }
 
+    fn validate_delete(&self, object: &Value) -> Result<(), Status> {
+        let name = meta::object::name(object);
+        if KNOWN.iter().any(|(known, _)| *known == name) {
+            let why = "this is a system priority class and cannot be deleted";
+            return Err(Status::forbidden(&self.0.group_resource(), name, why));
+        }
+        Ok(())
+    }
+
     /// Nothing that counts ever changes.
     fn generation_image<'a>(&self, _object: &'a Value) -> Option<Vec<&'a Value>> {
         Some(Vec::new())
@@ -122,6 +131,20 @@ mod tests {
     fn check(name: &str, value: i64, expected: &[&str]) {
         let class = json!({"metadata": {"name": name}, "value": value});
         assert_eq!(create_errors(GROUP, "priorityclasses", class), expected);
+    }
+
+    #[test]
+    fn the_systems_classes_stay() {
+        let delete = |name: &str| {
+            let class = json!({"metadata": {"name": name}});
+            crate::testing::room(GROUP, "priorityclasses")
+                .validate_delete(&class)
+                .map_err(|status| (status.code, status.message))
+        };
+        let refused = "priorityclasses.scheduling.k8s.io \"system-node-critical\" is forbidden: \
+                       this is a system priority class and cannot be deleted";
+        assert_eq!(delete("system-node-critical"), Err((403, refused.to_owned())));
+        assert_eq!(delete("mine"), Ok(()));
     }
 
     #[test]

@@ -41,10 +41,12 @@ pub fn generate(job: &mut Value) {
         Value::from(meta::object::uid(job)),
         Value::from(meta::object::name(job)),
     );
-    // Labels that came from the template follow it.
+    // Labels that came from the template follow it. Where it had none, upstream's job has them only once it is stored, so
+    // that what is wrong with them is named once.
     let own =
         at(job, &["metadata", "labels"]).filter(|labels| labels.as_object().is_some_and(|l| !l.is_empty()));
-    let follows = own.is_none() || own == template_labels(job);
+    let is_label = meta::name::label_value(meta::object::name(job)).is_empty();
+    let follows = own.map_or(is_label, |own| Some(own) == template_labels(job));
     if let Some(labels) = object_at(job, &["spec", "template", "metadata", "labels"]) {
         for (key, value) in [(UID, &uid), (NAME, &name), (OLD[0], &uid), (OLD[1], &name)] {
             labels.insert(key.to_owned(), value.clone());

@@ -169,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_no_label_is_complained_of_once() {
+        let labels = |template: Value| {
+            let mut object = job("suspend", json!(true));
+            object["metadata"]["name"] = "j".repeat(64).into();
+            object["spec"]["template"]["metadata"] = template;
+            let mut object = defaulted("batch", "jobs", object);
+            room("batch", "jobs").prepare_for_create(&mut object);
+            object["metadata"]
+                .get("labels")
+                .is_some_and(|labels| labels.get("job-name").is_some())
+        };
+        assert!(!labels(json!({})));
+        assert!(labels(json!({"labels": {"a": "b"}})));
+    }
+
+    #[test]
     fn wrong_jobs_are_refused() {
         check("parallelism", json!(2), &[]);
         check(

@@ -5,15 +5,29 @@ use serde_json::Value;
 use crate::toolkit::Field;
 
 /// A pod's spec, seen from one of its parts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PodContext<'v> {
     spec: Option<&'v Value>,
+    /// Places of volumes that do not count.
+    wrong_volumes: Vec<usize>,
 }
 
 impl<'v> PodContext<'v> {
     /// The context of everything below `spec`.
     pub fn new(spec: &Field<'_, 'v>) -> Self {
-        Self { spec: spec.value() }
+        Self {
+            spec: spec.value(),
+            wrong_volumes: Vec::new(),
+        }
+    }
+
+    /// The same without the volumes at these places.
+    #[must_use]
+    pub fn without_volumes(self, wrong_volumes: Vec<usize>) -> Self {
+        Self {
+            wrong_volumes,
+            ..self
+        }
     }
 
     fn field(&self, name: &str) -> Option<&'v Value> {
@@ -30,7 +44,9 @@ impl<'v> PodContext<'v> {
 
     /// The volume of that name.
     pub fn volume(&self, name: &str) -> Option<&'v Value> {
-        self.list("volumes").find(|volume| name_of(volume) == name)
+        let mut volumes = self.list("volumes").enumerate();
+        let found = volumes.find(|(at, volume)| name_of(volume) == name && !self.wrong_volumes.contains(at));
+        found.map(|(_, volume)| volume)
     }
 
     /// Names of the containers proper.

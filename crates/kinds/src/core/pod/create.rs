@@ -16,6 +16,7 @@ const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 pub fn prepare(pod: &mut Value) {
     repair_grace_period(pod);
     labels::merge(pod);
+    profiles_of_annotations(pod);
     let mut status = json!({"phase": "Pending", "qosClass": qos::class(pod)});
     if !list(pod, &["spec", "schedulingGates"]).is_empty() {
         status["conditions"] = json!([{
@@ -28,6 +29,47 @@ pub fn prepare(pod: &mut Value) {
         }]);
     }
     pod["status"] = status;
+}
+
+/// AppArmor profiles, which once stood in annotations, become fields, unless the pod says the same for all its containers.
+fn profiles_of_annotations(pod: &mut Value) {
+    if text(pod, &["spec", "os", "name"]) == "windows" {
+        return;
+    }
+    let of_pod = pod.pointer("/spec/securityContext/appArmorProfile").cloned();
+    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    let profiles: Vec<(String, Value)> = annotations
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, name)| Some((key.strip_prefix(APP_ARMOR)?.to_owned(), profile(name.as_str()?)?)))
+        .filter(|(_, profile)| Some(profile) != of_pod.as_ref())
+        .collect();
+    for list in ["containers", "initContainers"] {
+        let containers = pod["spec"].get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let wanted = profiles
+                .iter()
+                .find(|(name, _)| text(container, &["name"]) == name);
+            let Some((_, profile)) = wanted else { continue };
+            if container["securityContext"]["appArmorProfile"].is_null() {
+                container["securityContext"]["appArmorProfile"] = profile.clone();
+            }
+        }
+    }
+}
+
+/// The field for what an annotation names; none if it names nothing that is known.
+pub fn profile(name: &str) -> Option<Value> {
+    match name {
+        "unconfined" => Some(json!({"type": "Unconfined"})),
+        "runtime/default" => Some(json!({"type": "RuntimeDefault"})),
+        _ => {
+            let file = name
+                .strip_prefix("localhost/")
+                .filter(|file| !file.trim().is_empty())?;
+            Some(json!({"type": "Localhost", "localhostProfile": file}))
+        }
+    }
 }
 
 /// A negative grace period, from times when it was not refused, is the shortest one.
@@ -122,6 +164,32 @@ fn app_armor(spec: &Field, annotation: &Field, container: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn profiles_move_from_annotations_to_fields() {
+        let mut pod = json!({
+            "metadata": {"annotations": {
+                "container.apparmor.security.beta.kubernetes.io/a": "unconfined",
+                "container.apparmor.security.beta.kubernetes.io/b": "localhost/p",
+                "container.apparmor.security.beta.kubernetes.io/c": "runtime/default",
+                "container.apparmor.security.beta.kubernetes.io/d": "strange",
+            }},
+            "spec": {
+                "securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}},
+                "containers": [{"name": "a"}, {"name": "c"}, {"name": "d"}],
+                "initContainers": [{"name": "b", "securityContext": {"runAsUser": 1}}],
+            },
+        });
+        profiles_of_annotations(&mut pod);
+        assert_eq!(
+            pod["spec"]["containers"],
+            json!([{"name": "a", "securityContext": {"appArmorProfile": {"type": "Unconfined"}}}, {"name": "c"}, {"name": "d"}])
+        );
+        assert_eq!(
+            pod["spec"]["initContainers"][0]["securityContext"],
+            json!({"runAsUser": 1, "appArmorProfile": {"type": "Localhost", "localhostProfile": "p"}})
+        );
+    }
 
     #[test]
     fn pods_begin_pending() {

@@ -190,7 +190,7 @@ impl Warnings {
                 ),
                 _ => {
                     if let Some(container) = key.strip_prefix(super::create::APP_ARMOR)
-                        && names_unprofiled(spec, container)
+                        && stands_for_field(spec, container, annotation.text())
                     {
                         self.say(
                             &annotation,
@@ -243,14 +243,14 @@ impl Warnings {
     }
 }
 
-fn names_unprofiled(spec: &Field, name: &str) -> bool {
+/// Whether there is a container of that name that has its profile from the annotation, or from nowhere.
+fn stands_for_field(spec: &Field, name: &str, annotated: &str) -> bool {
     ["containers", "initContainers"].iter().any(|list| {
         spec.child(list).items().any(|container| {
+            let context = container.child("securityContext");
+            let profile = context.child("appArmorProfile");
             container.text_of("name") == name
-                && !container
-                    .child("securityContext")
-                    .child("appArmorProfile")
-                    .is_set()
+                && (!profile.is_set() || profile.value() == super::create::profile(annotated).as_ref())
         })
     })
 }

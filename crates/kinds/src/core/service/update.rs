@@ -60,7 +60,7 @@ fn keep(spec: &mut Value, old: &Value) {
     }
 }
 
-/// A port keeps the node's port it had.
+/// A port keeps the node's port that the one of its name had, whatever else has changed of it.
 fn keep_node_ports(spec: &mut Value, old: &Value) {
     let mut taken: Vec<i64> = list(spec, &["ports"])
         .iter()
@@ -72,7 +72,7 @@ fn keep_node_ports(spec: &mut Value, old: &Value) {
         }
         let had = list(old, &["ports"])
             .iter()
-            .find(|old| same_field(old, port, "protocol") && same_field(old, port, "port"))
+            .rfind(|old| text(old, &["name"]) == text(port, &["name"]))
             .map_or(0, |old| number(old, &["nodePort"]));
         if had != 0 && !taken.contains(&had) {
             port["nodePort"] = had.into();
@@ -182,6 +182,24 @@ mod tests {
 
     fn service(spec: Value) -> Value {
         defaulted("", "services", json!({"spec": spec}))
+    }
+
+    #[test]
+    fn a_port_keeps_the_node_port_of_its_name() {
+        let old = service(json!({"type": "NodePort", "ports": [
+            {"name": "h", "port": 80, "nodePort": 30001}, {"name": "g", "port": 81, "nodePort": 30002},
+        ]}));
+        let new = json!({"type": "NodePort", "ports": [
+            {"name": "g", "port": 81, "nodePort": 30002}, {"name": "h", "port": 90}, {"name": "i", "port": 80},
+        ]});
+        let ports = prepared(new, &old)["ports"].clone();
+        let node_ports: Vec<&Value> = ports
+            .as_array()
+            .expect("ports")
+            .iter()
+            .map(|port| &port["nodePort"])
+            .collect();
+        assert_eq!(node_ports, [&json!(30002), &json!(30001), &Value::Null]);
     }
 
     fn prepared(new: Value, old: &Value) -> Value {

@@ -25,8 +25,8 @@ const MAX_HOSTNAME_OVERRIDE: usize = 64;
 
 /// Everything a pod and a template have in common. `pod_name` is empty in a template.
 pub fn spec(spec: &Field, pod_name: &str) {
-    let pod = &PodContext::new(spec);
-    volumes::volumes(&spec.child("volumes"), pod_name);
+    let wrong_volumes = volumes::volumes(&spec.child("volumes"), pod_name);
+    let pod = &PodContext::new(spec).without_volumes(wrong_volumes);
     resource_claims(&spec.child("resourceClaims"));
     containers::regular(&spec.child("containers"), pod);
     containers::init(&spec.child("initContainers"), pod);

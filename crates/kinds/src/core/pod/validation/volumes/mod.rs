@@ -7,10 +7,13 @@ use crate::core::pod::validation::container::PULL_POLICIES;
 use crate::toolkit::quantity;
 use crate::toolkit::{Field, Seen};
 
-/// All volumes of a pod; its name is empty in a template.
-pub fn volumes(volumes: &Field, pod_name: &str) {
+/// All volumes of a pod; its name is empty in a template. Gives the places of those with which something is wrong: who mounts
+/// one of them mounts nothing.
+pub fn volumes(volumes: &Field, pod_name: &str) -> Vec<usize> {
     let mut names = Seen::new();
-    for volume in volumes.items() {
+    let mut wrong = Vec::new();
+    for (index, volume) in volumes.items().enumerate() {
+        let before = volume.report().count();
         source(&volume, POD_SOURCES, "may not specify more than 1 volume type");
         let name = volume.child("name");
         if name.is_empty() {
@@ -24,7 +27,11 @@ pub fn volumes(volumes: &Field, pod_name: &str) {
         if !pod_name.is_empty() && volume.child("ephemeral").is_set() {
             claim_name(&name, pod_name);
         }
+        if volume.report().count() > before {
+            wrong.push(index);
+        }
     }
+    wrong
 }
 
 /// An ephemeral volume's claim is named after pod and volume.

@@ -215,7 +215,11 @@ impl Reader<'_> {
     fn type_meta(&self) -> Result<TypeMeta, String> {
         match self.encoding {
             Encoding::Json => type_meta(self.body).map_err(|error| error.to_string()),
-            Encoding::Yaml => YamlDocument::parse(self.body).map(|document| TypeMeta::of(document.value())),
+            Encoding::Yaml => match YamlDocument::parse(self.body)?.value() {
+                object @ (Value::Object(_) | Value::Null) => Ok(TypeMeta::of(object)),
+                // Upstream reads it as JSON, and so do the words with which it is refused.
+                other => type_meta(other.to_string().as_bytes()).map_err(|error| error.to_string()),
+            },
             Encoding::Protobuf => Envelope::parse(self.body)
                 .map(|envelope| envelope.type_meta)
                 .map_err(|error| error.to_string()),

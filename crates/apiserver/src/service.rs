@@ -6,11 +6,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::Request;
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request, Version};
+use http_body::Body as _;
 use meta::User;
 use tokio_util::sync::CancellationToken;
 
-use crate::body::{BoxError, IncomingBody};
+use crate::body::{BoxError, IncomingBody, drain};
 use crate::call::{Call, Response};
 use crate::handler::{AnyHandler, Handler};
 use crate::metrics::Metrics;
@@ -55,7 +57,16 @@ impl ApiService {
     /// Answers a request. `peer` is the other end of the connection it came from.
     pub async fn answer(&self, request: Request<IncomingBody>, peer: Option<Arc<Peer>>) -> Response {
         let mut call = Call::new(request, peer);
-        self.0.chain.handle_any(&mut call).await
+        let mut response = self.0.chain.handle_any(&mut call).await;
+        // A client that waits to be asked for its body will not send it now.
+        let waits = call.head.headers.contains_key(EXPECT);
+        let is_used_again = call.body.is_end_stream() || (!waits && drain(&mut call.body).await);
+        if !is_used_again && call.head.version < Version::HTTP_2 {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     /// What the server counts.

@@ -1,8 +1,8 @@
-//! `pods/binding` and `bindings`: gives a pod its node, once.
+//! `pods/binding` and `bindings`: gives a pod its node, once, and with it what the binding carries.
 
 use async_trait::async_trait;
 use meta::field::{FieldError, Path};
-use meta::{GroupResource, GroupVersionKind, GroupVersionResource, Status, quote};
+use meta::{ErrorList, GroupResource, GroupVersionResource, Reason, Status, quote};
 use registry::{Action, ActionRequest, Registry};
 use serde_json::{Value, json};
 
@@ -22,12 +22,21 @@ impl Action for BindPod {
             "" => meta::object::name(binding),
             name => name,
         };
-        let node = target(binding, name)?;
+        if name != meta::object::name(binding) {
+            return Err(Status::bad_request(
+                "name in URL does not match name in Binding object",
+            ));
+        }
+        let node = target(binding)?;
         let pods = registry
             .resource(&PODS)
             .ok_or_else(|| Status::internal("pods are not served"))?;
         let now = seconds(request.context.now);
         pods.amend(request.context, request.namespace, name, |pod| {
+            let (wanted, found) = (meta::object::uid(binding), meta::object::uid(pod));
+            if !wanted.is_empty() && wanted != found {
+                return Err(pods.other_object(request.namespace, name, wanted, found));
+            }
             bind(pod, binding, node, &now)
         })
         .await?;
@@ -35,9 +44,9 @@ impl Action for BindPod {
     }
 }
 
-/// The node a binding names.
-fn target<'a>(binding: &'a Value, name: &str) -> Result<&'a str, Status> {
-    let mut errors = Vec::new();
+/// The node a binding names. Upstream says what is wrong without saying that it is the client's fault.
+fn target(binding: &Value) -> Result<&str, Status> {
+    let mut errors = ErrorList::new();
     let kind = text(binding, "/target/kind");
     if !matches!(kind, "" | "Node") {
         errors.push(FieldError::not_supported(
@@ -53,23 +62,18 @@ fn target<'a>(binding: &'a Value, name: &str) -> Result<&'a str, Status> {
     if errors.is_empty() {
         return Ok(node);
     }
-    Err(Status::invalid(
-        &GroupVersionKind::new("", "v1", "Binding"),
-        name,
-        &errors,
-    ))
+    let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let message = match all.as_slice() {
+        [only] => only.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    Err(Status::failure(500, Reason::UNKNOWN, message))
 }
 
 /// What a binding makes of a pod.
 fn bind(pod: &mut Value, binding: &Value, node: &str, now: &str) -> Result<(), Status> {
     let name = meta::object::name(pod).to_owned();
     let refused = |why: String| Status::conflict(&GroupResource::new("", "pods/binding"), &name, &why);
-    let wanted = meta::object::uid(binding);
-    if !wanted.is_empty() && wanted != meta::object::uid(pod) {
-        let found = meta::object::uid(pod);
-        let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
-        return Err(refused(why));
-    }
     if !meta::object::metadata_str(pod, "deletionTimestamp").is_empty() {
         return Err(refused(format!(
             "pod {name} is being deleted, cannot be assigned to a host"
@@ -90,19 +94,28 @@ fn bind(pod: &mut Value, binding: &Value, node: &str, now: &str) -> Result<(), S
         return Err(refused(format!("pod {name} has non-empty .spec.schedulingGates")));
     }
     pod["spec"]["nodeName"] = node.into();
-    if let Some(annotations) = binding
-        .pointer("/metadata/annotations")
-        .and_then(Value::as_object)
-    {
-        let metadata =
-            meta::object::metadata_mut(pod).ok_or_else(|| Status::internal("a pod without metadata"))?;
-        let all = metadata.entry("annotations").or_insert_with(|| json!({}));
-        if let Some(all) = all.as_object_mut() {
-            all.extend(annotations.clone());
-        }
+    for field in ["labels", "annotations"] {
+        hand_on(pod, binding, field)?;
     }
-    let scheduled = json!({ "type": "PodScheduled", "status": "True", "lastTransitionTime": now });
+    let scheduled = json!({
+        "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+    });
     set_condition(pod, scheduled)
+}
+
+/// Labels or annotations of a binding become the pod's.
+fn hand_on(pod: &mut Value, binding: &Value, field: &str) -> Result<(), Status> {
+    let given = meta::object::metadata(binding).and_then(|metadata| metadata.get(field)?.as_object());
+    let Some(given) = given.filter(|given| !given.is_empty()) else {
+        return Ok(());
+    };
+    let metadata =
+        meta::object::metadata_mut(pod).ok_or_else(|| Status::internal("a pod without metadata"))?;
+    let all = metadata.entry(field).or_insert_with(|| json!({}));
+    if let Some(all) = all.as_object_mut() {
+        all.extend(given.clone());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -123,8 +136,11 @@ mod tests {
     #[test]
     fn a_bound_pod_has_its_node_and_says_so() {
         let mut bound = pod();
-        bind(&mut bound, &json!({}), "n", "now").unwrap();
+        let binding = json!({"metadata": {"labels": {"zone": "a"}, "annotations": {"k": "v"}}});
+        bind(&mut bound, &binding, "n", "now").unwrap();
         assert_eq!(bound["spec"]["nodeName"], "n");
+        assert_eq!(bound["metadata"]["labels"], json!({"zone": "a"}));
+        assert_eq!(bound["metadata"]["annotations"], json!({"k": "v"}));
         assert_eq!(bound["status"]["conditions"][0]["type"], "PodScheduled");
     }
 
@@ -133,7 +149,6 @@ mod tests {
         let mut taken = pod();
         taken["spec"]["nodeName"] = "other".into();
         assert!(refusal(taken, json!({})).ends_with("pod p is already assigned to node \"other\""));
-        assert!(refusal(pod(), json!({ "metadata": { "uid": "x" } })).contains("UID in precondition: x"));
         let mut gated = pod();
         gated["spec"]["schedulingGates"] = json!([{ "name": "g" }]);
         assert!(refusal(gated, json!({})).contains("non-empty .spec.schedulingGates"));
@@ -141,14 +156,20 @@ mod tests {
 
     #[test]
     fn a_binding_must_name_a_node() {
+        let refused = target(&json!({ "target": {} })).unwrap_err();
+        assert_eq!(
+            (refused.code, refused.message.as_str()),
+            (500, "target.name: Required value")
+        );
+        let both = target(&json!({ "target": { "kind": "Pod" } }))
+            .unwrap_err()
+            .message;
         assert!(
-            target(&json!({ "target": {} }), "p")
-                .unwrap_err()
-                .message
-                .contains("target.name: Required value")
+            both.starts_with("[target.kind: Unsupported value")
+                && both.ends_with("target.name: Required value]")
         );
         assert_eq!(
-            target(&json!({ "target": { "kind": "Node", "name": "n" } }), "p"),
+            target(&json!({ "target": { "kind": "Node", "name": "n" } })),
             Ok("n")
         );
     }

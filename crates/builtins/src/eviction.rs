@@ -207,6 +207,7 @@ async fn mark(pods: &Resource, request: &ActionRequest<'_>) -> Result<(), Status
         "status": "True",
         "reason": "EvictionByEvictionAPI",
         "message": "Eviction API: evicting",
+        "lastProbeTime": null,
         "lastTransitionTime": seconds(request.context.now),
     });
     let marked = pods.amend(request.context, request.namespace, request.name, |pod| {

@@ -4,6 +4,7 @@
 
 mod binding;
 mod eviction;
+mod flow;
 mod json;
 mod rbac;
 mod requester;
@@ -13,6 +14,7 @@ mod token;
 
 pub use binding::BindPod;
 pub use eviction::EvictPod;
+pub use flow::{Flow, FlowIndex};
 pub use rbac::GrantCheck;
 pub use requester::StampRequester;
 pub use reviews::{ReviewAccess, ReviewRules, ReviewSelf, ReviewToken, WhoseAccess};

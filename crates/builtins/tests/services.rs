@@ -227,6 +227,41 @@ async fn a_balancer_gets_a_port_for_health_checks() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_in_itself_is_left_to_validation() {
+    let cluster = Cluster::start().await;
+    let two = json!({"clusterIP": "10.43.0.5", "clusterIPs": ["1.2.3.4"], "ports": ports()});
+    let refused = cluster.create("s", two).await.unwrap_err();
+    assert!(
+        refused.ends_with("first value must match `clusterIP`"),
+        "{refused}"
+    );
+    cluster.create("s", json!({"ports": ports()})).await.unwrap();
+    let moved = cluster
+        .update("s", |spec| {
+            spec["clusterIP"] = "1.2.3.4".into();
+            spec["clusterIPs"] = json!(["1.2.3.4"]);
+        })
+        .await
+        .unwrap_err();
+    assert!(moved.contains("may not change once set"), "{moved}");
+}
+
+#[tokio::test]
+async fn a_dry_run_is_given_what_nobody_can_have() {
+    let cluster = Cluster::start().await;
+    let spec = json!({"type": "NodePort", "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]});
+    for _ in 0..2 {
+        let tried = cluster
+            .create_in(&cluster.dry(), "s", spec.clone())
+            .await
+            .unwrap();
+        assert_eq!(tried["spec"]["clusterIP"], "10.43.0.0");
+        assert_eq!(tried["spec"]["ports"][0]["nodePort"], 32768);
+        assert_eq!(tried["spec"]["ports"][1]["nodePort"], 32769);
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_takes_nothing() {
     let cluster = Cluster::start().await;
     for _ in 0..20 {

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
@@ -15,6 +16,11 @@ use crate::body::BoxError;
 
 /// Bytes a body may have at most, as upstream limits them.
 pub const MAX_BODY_BYTES: usize = 3 << 20;
+
+/// Bytes of an unwanted body that are read for the sake of its connection.
+const MAX_DRAINED_BYTES: usize = 256 << 10;
+/// How long they may take.
+const DRAIN_WITHIN: Duration = Duration::from_millis(500);
 
 /// The body of a request.
 #[derive(Debug, Default)]
@@ -75,9 +81,25 @@ impl http_body::Body for IncomingBody {
     }
 }
 
+/// Reads what is left of a body that nobody wanted, so that the connection can be used again: a client may still be writing
+/// it when it is answered. Says whether the end was reached: a client that sends much, or slowly, has to connect anew.
+pub async fn drain(body: &mut IncomingBody) -> bool {
+    let all = async {
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.ok()?.data_ref().map_or(0, Bytes::len);
+            if bytes > MAX_DRAINED_BYTES {
+                return None;
+            }
+        }
+        Some(())
+    };
+    matches!(tokio::time::timeout(DRAIN_WITHIN, all).await, Ok(Some(())))
+}
+
 /// Reads a body to its end; 413 if it has more than `limit` bytes. A body that comes in one piece is not copied.
-pub async fn read_all(mut body: IncomingBody, limit: usize) -> Result<Bytes, Status> {
-    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+pub async fn read_all(body: &mut IncomingBody, limit: usize) -> Result<Bytes, Status> {
+    if http_body::Body::size_hint(&*body).lower() > limit as u64 {
         return Err(too_large(limit));
     }
     let mut first = Bytes::new();
@@ -123,17 +145,35 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_are_read_up_to_the_limit() {
-        assert_eq!(read_all(IncomingBody::Empty, 3).await.expect("a body"), "");
+        assert_eq!(read_all(&mut IncomingBody::Empty, 3).await.expect("a body"), "");
         assert_eq!(
-            read_all(chunks(&["a", "b", "c"]), 3).await.expect("a body"),
+            read_all(&mut chunks(&["a", "b", "c"]), 3).await.expect("a body"),
             "abc"
         );
-        let error = read_all(chunks(&["ab", "cd"]), 3).await.expect_err("too large");
+        let error = read_all(&mut chunks(&["ab", "cd"]), 3)
+            .await
+            .expect_err("too large");
         assert_eq!(
             (error.code, error.message.as_str()),
             (413, "Request entity too large: limit is 3")
         );
-        let whole = IncomingBody::local(Full::new(Bytes::from_static(b"abcd")));
-        assert_eq!(read_all(whole, 3).await.expect_err("too large").code, 413);
+        let mut whole = IncomingBody::local(Full::new(Bytes::from_static(b"abcd")));
+        assert_eq!(read_all(&mut whole, 3).await.expect_err("too large").code, 413);
+    }
+
+    #[tokio::test]
+    async fn unwanted_bodies_are_read_within_limits() {
+        assert!(drain(&mut IncomingBody::Empty).await);
+        let mut small = chunks(&["a", "b"]);
+        assert!(drain(&mut small).await);
+        assert!(small.frame().await.is_none());
+        let mut large = IncomingBody::local(Full::new(Bytes::from(vec![0; MAX_DRAINED_BYTES + 1])));
+        assert!(!drain(&mut large).await);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let pending = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, BoxError>>());
+        assert!(!drain(&mut IncomingBody::local(pending)).await);
     }
 }

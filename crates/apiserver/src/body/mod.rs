@@ -7,7 +7,7 @@ mod pieces;
 mod watch;
 
 pub use gzip::Gzip;
-pub use incoming::{IncomingBody, MAX_BODY_BYTES, read_all};
+pub use incoming::{IncomingBody, MAX_BODY_BYTES, drain, read_all};
 pub use outgoing::Body;
 pub use pieces::Pieces;
 pub use watch::{EncodeEvent, watch_body};

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Attributes;
 use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, StatusCode};
-use meta::User;
 use meta::identity::GROUP_MASTERS;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::call::{Call, Response};
+use crate::filters::authorization::{Selection, attributes};
 use crate::handler::{Filter, Handler};
 use crate::metrics::{Gauge, Metrics};
 use crate::respond::plain_text;
@@ -47,8 +48,8 @@ impl Default for FlowControlLimits {
 
 /// Names the flow schema and priority level a request falls under, for the headers of its answer.
 pub trait FlowSchemas: Send + Sync {
-    /// UIDs of flow schema and priority level for requests of `user`; none if the objects are not known (yet).
-    fn classify(&self, user: &User, exempt: bool) -> Option<(HeaderValue, HeaderValue)>;
+    /// UIDs of flow schema and priority level of a request; none if the objects are not known (yet).
+    fn classify(&self, request: &Attributes<'_>) -> Option<(HeaderValue, HeaderValue)>;
 }
 
 /// Holds requests back.
@@ -129,7 +130,11 @@ impl Filter for FlowControl {
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         let exempt = call.user.in_group(GROUP_MASTERS) || PROBES.contains(&call.info.path());
-        let uids = self.schemas.as_ref().and_then(|s| s.classify(&call.user, exempt));
+        let uids = self.schemas.as_ref().and_then(|schemas| {
+            // Selectors do not count here.
+            let selection = Selection::default();
+            schemas.classify(&attributes(call, &selection))
+        });
         let mut response = self.admit(call, exempt, next).await;
         if let Some((schema, level)) = uids {
             let headers = response.headers_mut();

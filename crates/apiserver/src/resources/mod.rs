@@ -25,6 +25,9 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     };
     call.labels.verb = route.action.metric_verb(call);
     call.labels.served = true;
+    if let Some(deprecation) = route.resource.kind().deprecation() {
+        call.warnings.add(deprecation);
+    }
     let answered = match route.action {
         Action::Get => get::get(call, &route).await,
         Action::List => list::list(call, &route).await,

@@ -28,7 +28,7 @@ pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
 
 /// The body, whole.
 pub async fn body(call: &mut Call) -> Result<Bytes, Status> {
-    read_all(std::mem::take(&mut call.body), MAX_BODY_BYTES).await
+    read_all(&mut call.body, MAX_BODY_BYTES).await
 }
 
 /// The body as a tree of the kind that the route wants, with defaults filled in.

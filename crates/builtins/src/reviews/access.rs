@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth::Authorizer;
-use meta::field::{FieldError, Path};
+use meta::field::{FieldError, FieldErrorKind, Path};
 use meta::{ErrorList, GroupVersionKind, Status, User};
 use registry::{Action, ActionRequest, Registry};
+use schema::Ordered;
 use serde_json::{Map, Value};
 
 use super::attributes::{self, Question};
@@ -33,6 +34,7 @@ pub struct ReviewAccess {
 }
 
 /// Upstream refuses reviews in the name of no kind at all.
+const KIND: GroupVersionKind = GroupVersionKind::new("authorization.k8s.io", "v1", "SubjectAccessReview");
 const NO_KIND: GroupVersionKind = GroupVersionKind::new("authorization.k8s.io", "v1", "");
 
 impl ReviewAccess {
@@ -63,11 +65,14 @@ fn metadata(metadata: &Value) -> ErrorList {
     if odd.next().is_none() {
         return ErrorList::new();
     }
-    vec![FieldError::invalid(
-        &Path::new("metadata"),
-        metadata.clone(),
-        "must be empty",
-    )]
+    // As Go prints it: in the order of its fields.
+    let schema = schema::builtin(&KIND).and_then(|review| review.field("metadata"));
+    let printed = serde_json::to_string(&Ordered::new(metadata, schema)).unwrap_or_default();
+    vec![FieldError {
+        kind: FieldErrorKind::Invalid,
+        path: Path::new("metadata"),
+        message: format!("Invalid value: {printed}: must be empty"),
+    }]
 }
 
 /// What is asked must be about the namespace of the request.

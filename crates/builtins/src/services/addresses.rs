@@ -124,6 +124,11 @@ impl AddressRange {
         }
     }
 
+    /// The network's own address, which is not among those that are given.
+    pub(super) fn network_address(&self) -> IpAddr {
+        self.address(self.first - 1)
+    }
+
     fn address(&self, number: u128) -> IpAddr {
         match self.family {
             Family::IPv4 => IpAddr::from((number as u32).to_be_bytes()),

@@ -64,17 +64,21 @@ impl ServiceAllocation {
         let held = old.map(Held::by).unwrap_or_default();
         let old_spec = old.map(|old| &old["spec"]);
         let spec = &mut new["spec"];
+        // Validation will say what is wrong.
+        if names_two_addresses(spec) {
+            return Ok(());
+        }
         if has_address(spec) {
             let old_spec = old_spec.filter(|old| has_address(old));
+            let kept = old_spec.map_or(0, address_count);
             match settle(spec, old_spec, self.ledger.families()).map_err(|errors| invalid(&errors))? {
                 Some(families) if !families.is_empty() => {
-                    let addresses = Addresses { taking, held: &held };
+                    let addresses = Addresses { taking, kept };
                     addresses
                         .take(spec, &families)
                         .map_err(|error| error.into_status(&invalid))?;
                 }
                 Some(_) => spec["clusterIP"] = "None".into(),
-                // Validation will say what is wrong.
                 None => return Ok(()),
             }
         }
@@ -114,7 +118,8 @@ impl TakeError {
 
 struct Addresses<'a> {
     taking: &'a mut Taking,
-    held: &'a Held,
+    /// How many the Service has already. Those can only be changed to something invalid.
+    kept: usize,
 }
 
 impl Addresses<'_> {
@@ -122,15 +127,13 @@ impl Addresses<'_> {
     fn take(self, spec: &mut Value, families: &[super::Family]) -> Result<(), TakeError> {
         let written = spec["clusterIPs"].clone();
         let mut addresses: Vec<Value> = written.as_array().cloned().unwrap_or_default();
-        for address in &addresses {
+        for address in addresses.iter().skip(self.kept) {
             let Some(ip) = address.as_str().and_then(|text| text.parse().ok()) else {
                 continue;
             };
-            if !self.held.addresses.contains(&ip) {
-                self.taking
-                    .address(ip)
-                    .map_err(|error| refused(&written, ip, error))?;
-            }
+            self.taking
+                .address(ip)
+                .map_err(|error| refused(&written, ip, error))?;
         }
         for family in families.iter().skip(addresses.len()) {
             let address = self.taking.any_address(*family);
@@ -142,6 +145,19 @@ impl Addresses<'_> {
         spec["clusterIPs"] = addresses.into();
         Ok(())
     }
+}
+
+/// How many addresses are written; a Service without any on purpose has none.
+fn address_count(spec: &Value) -> usize {
+    let written = spec["clusterIPs"].as_array().into_iter().flatten();
+    written.filter(|ip| ip.as_str() != Some("None")).count()
+}
+
+/// Whether the two fields for the first address disagree.
+fn names_two_addresses(spec: &Value) -> bool {
+    let first = spec["clusterIP"].as_str().unwrap_or_default();
+    let of_list = spec["clusterIPs"][0].as_str().unwrap_or_default();
+    !first.is_empty() && !of_list.is_empty() && first != of_list
 }
 
 fn refused(written: &Value, ip: std::net::IpAddr, error: AddressError) -> TakeError {

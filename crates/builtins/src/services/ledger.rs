@@ -68,6 +68,7 @@ impl Ledger {
             ledger: Arc::clone(self),
             dry_run,
             taken: Held::default(),
+            invented: BTreeSet::new(),
             released: Held::default(),
         }
     }
@@ -149,8 +150,13 @@ pub(super) struct Taking {
     ledger: Arc<Ledger>,
     dry_run: bool,
     taken: Held,
+    /// Ports among the taken ones that a dry run made up.
+    invented: BTreeSet<u16>,
     released: Held,
 }
+
+/// What upstream's dry runs count on from.
+const LAST_OF_ANY_RANGE: u16 = 32_767;
 
 impl Taking {
     /// Takes an address. A dry run only looks whether it is in range.
@@ -164,11 +170,15 @@ impl Taking {
         Ok(())
     }
 
-    /// Takes some address of a family.
+    /// Takes some address of a family. A dry run is given the network's own, which nobody gets.
     pub fn any_address(&mut self, family: Family) -> Result<IpAddr, AddressError> {
         let mut state = self.ledger.state.lock();
         let range = state.ranges.iter_mut().find(|range| range.family() == family);
-        let address = range.ok_or(AddressError::OtherRange)?.take_any(random())?;
+        let range = range.ok_or(AddressError::OtherRange)?;
+        if self.dry_run {
+            return Ok(range.network_address());
+        }
+        let address = range.take_any(random())?;
         self.taken.addresses.insert(address);
         Ok(address)
     }
@@ -183,8 +193,15 @@ impl Taking {
         Ok(())
     }
 
-    /// Takes some port.
+    /// Takes some port. A dry run is given one past all ranges, or past those it was given before.
     pub fn any_port(&mut self) -> Result<u16, PortError> {
+        if self.dry_run {
+            let last = self.taken.ports.last().copied().unwrap_or(LAST_OF_ANY_RANGE);
+            let invented = last.checked_add(1).ok_or(PortError::Full)?;
+            self.invented.insert(invented);
+            self.taken.ports.insert(invented);
+            return Ok(invented);
+        }
         let port = self.ledger.state.lock().ports.take_any(random())?;
         self.taken.ports.insert(port);
         Ok(port)
@@ -205,6 +222,8 @@ impl Pending for Taking {
 
 impl Drop for Taking {
     fn drop(&mut self) {
+        // What was made up may be somebody else's.
+        self.taken.ports.retain(|port| !self.invented.contains(port));
         self.ledger.release(&self.taken);
     }
 }

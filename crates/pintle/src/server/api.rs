@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use admission::default_plugins;
-use apiserver::{ApiServer, ApiService, Connectors};
+use apiserver::{ApiServer, ApiService, Connectors, Hook};
 use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
+use auth::bearer::BearerAuthenticator;
 use auth::bootstrap_token::BootstrapTokenAuthenticator;
 use auth::in_process::InProcess;
 use auth::node::{NodeAuthorizer, NodeGraph};
@@ -15,6 +16,7 @@ use auth::service_account::{Keyring, ServiceAccountAuthenticator};
 use auth::static_token::StaticTokenAuthenticator;
 use auth::x509::{ChainVerifier, X509Authenticator};
 use auth::{AuthenticationError, Authenticator, Authorizer, FirstAuthenticator, FirstAuthorizer};
+use builtins::FlowIndex;
 use client::controller::Chain;
 use cluster::bootstrap::Settings;
 use cluster::token::BootstrapToken;
@@ -29,7 +31,9 @@ use super::clients::Clients;
 use super::documents::{self, BuiltInOpenApi};
 use super::endpoints::Endpoints;
 use super::error::StartError;
+use super::flow_schemas::Flows;
 use super::followers;
+use super::health;
 use super::hooks;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
@@ -40,6 +44,8 @@ use crate::settings::AuthorizationMode;
 /// The API, complete.
 pub(super) struct Assembled {
     pub(super) api: ApiService,
+    /// Done when the objects of every cluster are there.
+    started: Hook,
 }
 
 /// Puts the API over a store together.
@@ -49,7 +55,9 @@ pub(super) async fn assemble(
     store: Arc<dyn StateStore>,
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
-    let registry = Registry::start(store, kinds::all()).await.map_err(bootstrap)?;
+    let registry = Registry::start(store.clone(), kinds::all())
+        .await
+        .map_err(bootstrap)?;
     let keys = Arc::new(Keyring::new(
         trust.token_key.clone(),
         trust.other_token_keys.clone(),
@@ -77,6 +85,11 @@ pub(super) async fn assemble(
             .map_err(bootstrap)?,
         actions: actions::all(options, trust, &authenticator, &authorizer),
     });
+    let flows = Arc::new(FlowIndex::default());
+    followers::feed(&registry, flows.clone(), &shutdown)
+        .await
+        .map_err(bootstrap)?;
+    let started = Hook::default();
     let mut server = ApiServer::new(
         registry.clone(),
         authenticator,
@@ -91,6 +104,8 @@ pub(super) async fn assemble(
         }
         None => None,
     };
+    server.health = health::checks(store, &registry, &started, &shutdown);
+    server.flow_schemas = Some(Arc::new(Flows(flows)));
     server.connectors = Connectors {
         nodes: Some(Arc::new(Kubelets::new(
             registry.clone(),
@@ -107,6 +122,7 @@ pub(super) async fn assemble(
     server.shutdown = shutdown;
     Ok(Assembled {
         api: server.into_service(),
+        started,
     })
 }
 
@@ -162,17 +178,21 @@ fn authentication(
         keys,
         lookups.clone(),
     );
-    let mut known: Vec<Box<dyn Authenticator>> =
-        vec![Box::new(InProcess), Box::new(front_proxy), Box::new(clients)];
+    let mut tokens: Vec<Box<dyn Authenticator>> = Vec::new();
     if !trust.static_tokens.is_empty() {
-        known.push(Box::new(StaticTokenAuthenticator::from_csv(
-            &trust.static_tokens,
-        )?));
+        let static_tokens = StaticTokenAuthenticator::from_csv(&trust.static_tokens)?;
+        tokens.push(Box::new(static_tokens));
     }
-    known.push(Box::new(service_accounts));
+    tokens.push(Box::new(service_accounts));
     if options.api.bootstrap_tokens {
-        known.push(Box::new(BootstrapTokenAuthenticator(lookups)));
+        tokens.push(Box::new(BootstrapTokenAuthenticator(lookups)));
     }
+    let known: Vec<Box<dyn Authenticator>> = vec![
+        Box::new(InProcess),
+        Box::new(front_proxy),
+        Box::new(clients),
+        Box::new(BearerAuthenticator(FirstAuthenticator(tokens))),
+    ];
     Ok(Authentication {
         known: FirstAuthenticator(known),
         anonymous: options.api.anonymous,
@@ -210,6 +230,8 @@ impl Assembled {
         };
         let wanted = cluster::bootstrap::wanted(&settings);
         let done = cluster::execute(&clients.server(), wanted, is_new).await;
-        done.map_err(|error| StartError::Bootstrap(Chain(&error).to_string()))
+        done.map_err(|error| StartError::Bootstrap(Chain(&error).to_string()))?;
+        self.started.done();
+        Ok(())
     }
 }

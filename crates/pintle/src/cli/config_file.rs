@@ -37,6 +37,18 @@ pub(super) fn expand(arguments: Vec<OsString>, command: &Command) -> Result<Vec<
     Ok(expanded)
 }
 
+/// What stands behind the command's name.
+pub(super) fn behind_command(arguments: &[OsString]) -> Vec<String> {
+    let words = arguments
+        .iter()
+        .skip(1)
+        .skip_while(|argument| is_option(argument));
+    words
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
 fn is_option(argument: &OsString) -> bool {
     argument.as_encoded_bytes().starts_with(b"-")
 }

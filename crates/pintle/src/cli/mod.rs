@@ -91,6 +91,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     }
     let command = command();
     let arguments = config_file::expand(arguments, &command).map_err(Exit::Usage)?;
+    let given = config_file::behind_command(&arguments);
     let parsed = command
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -102,6 +103,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         Command::Server(options) => {
             // Other processes are told of what lies in it, and work in other folders.
             options.data_dir = absolute(&options.data_dir)?;
+            options.given = given;
             options
                 .apply_upstream_arguments()
                 .map_err(|error| Exit::Usage(error.to_string()))?

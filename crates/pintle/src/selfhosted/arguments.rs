@@ -18,12 +18,13 @@ pub(super) fn api_server(options: &ServerOptions, given: &[String]) -> Vec<Strin
     line.extend(passed(given));
     line.push(format!("--data-dir={}", options.data_dir.display()));
     line.push(format!("--https-listen-port={}", options.https_listen_port));
-    let disabled = [
+    let alone = [
+        "--in-static-pod",
         "--disable-agent",
         "--disable-controller-manager",
         "--disable-scheduler",
     ];
-    line.extend(disabled.map(str::to_owned));
+    line.extend(alone.map(str::to_owned));
     line
 }
 
@@ -116,6 +117,7 @@ mod tests {
                 "--kube-apiserver-arg=v=4",
                 "--data-dir=/d",
                 "--https-listen-port=7443",
+                "--in-static-pod",
                 "--disable-agent",
                 "--disable-controller-manager",
                 "--disable-scheduler",

@@ -44,6 +44,7 @@ impl ControlPlane<'_> {
             },
             "spec": {
                 "hostNetwork": true,
+                "enableServiceLinks": false,
                 "priorityClassName": "system-node-critical",
                 "priority": 2_000_001_000,
                 "restartPolicy": "Always",

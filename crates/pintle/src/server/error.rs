@@ -97,6 +97,28 @@ pub enum StartError {
     /// A plugin that upstream has and pintle does not.
     #[error("the admission plugin {0} is not served by pintle yet")]
     Plugin(String),
+    /// Containers need a node.
+    #[error("--self-hosted runs the control plane in containers of this node; leave --disable-agent out")]
+    NoNode,
+    /// The static pod or its image cannot be written.
+    #[error("the control plane's static pod cannot be prepared")]
+    Prepare {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The self-hosted form cannot be left.
+    #[error(transparent)]
+    Leave(#[from] crate::selfhosted::LeaveError),
+    /// A kubeconfig of the data directory leads nowhere.
+    #[error("{path} cannot be used")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: client::config::ConfigError,
+    },
     /// The listening socket broke.
     #[error("the server ended")]
     Serve {

@@ -18,6 +18,7 @@ mod lookups;
 mod networks;
 mod options;
 mod ready;
+mod self_hosting;
 mod trust;
 
 pub use error::StartError;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiserver::{Limits, Server, tls_config};
+use client::Client;
 use cluster::DataDir;
 use pki::ServerPki;
 use store::StateStore;
@@ -36,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::node::{self, Failure, LateCertificate, NodeSettings};
+use crate::selfhosted;
 use crate::signals::cancel_on_signal;
 use clients::Clients;
 use trust::Trust;
@@ -50,13 +53,22 @@ pub fn run(options: ServerOptions) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|source| StartError::Runtime { source })?;
-    runtime.block_on(serve(options, started))
+    if options.self_hosted {
+        runtime.block_on(self_hosting::serve(options, started))
+    } else {
+        runtime.block_on(serve(options, started))
+    }
 }
 
 async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), StartError> {
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(|source| StartError::Runtime { source })?;
 
+    // The process that keeps a node must not start anew what ends here.
+    let _agent = selfhosted::hold_agent(&options)?;
+    if !options.in_static_pod {
+        selfhosted::leave(&options.data_dir).await?;
+    }
     let listener = listen(&options).await?;
     // Port 0 asks for any free one; from here on it is the one that was given.
     options.https_listen_port = listener
@@ -90,7 +102,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
             &options,
             &pki,
             &kubelet_certificate,
-            &clients,
+            &clients.node(&options.node.name(), "pintle"),
             &tasks,
             &shutdown,
             &failure,
@@ -121,12 +133,12 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     failure.check().map_err(Into::into)
 }
 
-/// Makes this machine a node too.
+/// Makes this machine a node too. `client` is the node's own.
 async fn work(
     options: &ServerOptions,
     pki: &ServerPki,
     certificate: &Arc<LateCertificate>,
-    clients: &Clients,
+    client: &Client,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
     failure: &Failure,
@@ -138,8 +150,7 @@ async fn work(
     }
     let authority = pki.authority.certificate().to_pem();
     let settings = NodeSettings::new(&options.node, &options.data_dir, options.shared(), authority);
-    let client = clients.node(&options.node.name(), "pintle");
-    node::start(&settings, &client, certificate.clone(), tasks, shutdown, failure).await?;
+    node::start(&settings, client, certificate.clone(), tasks, shutdown, failure).await?;
     Ok(())
 }
 

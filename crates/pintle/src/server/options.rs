@@ -85,6 +85,15 @@ pub struct ServerOptions {
     /// Of the node this machine is, unless the agent is disabled.
     #[command(flatten)]
     pub node: NodeOptions,
+    /// Run API server, store, controllers and scheduler as containers of a static pod of this node.
+    #[arg(long)]
+    pub self_hosted: bool,
+    /// This is the API server of such a pod.
+    #[arg(long, hide = true)]
+    pub in_static_pod: bool,
+    /// The command line as it was given, behind `server`.
+    #[arg(skip)]
+    pub given: Vec<String>,
     /// Flags of the master's components of upstream.
     #[command(flatten)]
     pub upstream: UpstreamArguments,

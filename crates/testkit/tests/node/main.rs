@@ -6,6 +6,7 @@ mod images;
 mod kubectl_streams;
 mod placement;
 mod probes;
+mod self_hosted;
 mod services;
 mod start;
 mod static_pods;

@@ -1,0 +1,108 @@
+//! The process on the host of a self-hosted control plane: it keeps the node's part, and puts the static pod there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client::config::ClientConfig;
+use client::{Client, https, transport};
+use cluster::DataDir;
+use http::Request;
+use pki::Layout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::error::StartError;
+use super::options::ServerOptions;
+use super::{END_WITHIN, certificates, listen, ready, work};
+use crate::node::{Failure, LateCertificate, publish_name_service};
+use crate::selfhosted;
+use crate::signals::cancel_on_signal;
+
+/// How often the API in its container is asked whether it is ready: nothing tells of that.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs until a signal ends it. The containers go on afterwards, and the next start adopts them.
+pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), StartError> {
+    let shutdown = CancellationToken::new();
+    cancel_on_signal(shutdown.clone()).map_err(|source| StartError::Runtime { source })?;
+    if options.disable_agent {
+        return Err(StartError::NoNode);
+    }
+    selfhosted::refuse_others(&options.data_dir)?;
+    let _held = DataDir::open(selfhosted::agent_folder(&options.data_dir))?;
+    if options.https_listen_port == 0 {
+        options.https_listen_port = free_port(&options).await?;
+    }
+    let pki = certificates::ensure(&options)?;
+    selfhosted::prepare(&options).map_err(|source| StartError::Prepare { source })?;
+
+    let tasks = TaskTracker::new();
+    let failure = Failure::default();
+    let certificate = Arc::new(LateCertificate::default());
+    let node = over_https(&options, "kubelet", "pintle")?;
+    work(&options, &pki, &certificate, &node, &tasks, &shutdown, &failure).await?;
+    let administrator = over_https(&options, "admin", "pintle")?;
+    if shutdown
+        .run_until_cancelled(until_ready(&administrator))
+        .await
+        .is_some()
+    {
+        if !options.disable_controller_manager {
+            look_after(&options, &administrator, &tasks, &shutdown);
+        }
+        ready::announce(&options, started)?;
+        shutdown.cancelled().await;
+    }
+    tasks.close();
+    if tokio::time::timeout(END_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some parts of the node did not end in time");
+    }
+    failure.check().map_err(Into::into)
+}
+
+/// A port that is free now. The API listens on it a moment later, in its container.
+async fn free_port(options: &ServerOptions) -> Result<u16, StartError> {
+    let listener = listen(options).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| StartError::Runtime { source })?;
+    Ok(address.port())
+}
+
+/// A client over a kubeconfig of the data directory.
+fn over_https(options: &ServerOptions, kubeconfig: &str, agent: &str) -> Result<Client, StartError> {
+    let path = Layout::in_folder(&options.data_dir).kubeconfig(kubeconfig);
+    let connected = ClientConfig::from_kubeconfig(&path).and_then(|config| https::connect(&config));
+    let transport = connected.map_err(|source| StartError::Kubeconfig { path, source })?;
+    Ok(Client::new(transport, agent))
+}
+
+async fn until_ready(client: &Client) {
+    loop {
+        let request = Request::get("/readyz").body(transport::empty());
+        let request = request.expect("the path is a constant");
+        if client
+            .send(request)
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            return;
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// What is pintle's own and no component of upstream's does.
+fn look_after(options: &ServerOptions, client: &Client, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    tasks.spawn(publish_name_service(
+        client.clone(),
+        options.dns_address(),
+        shutdown.clone(),
+    ));
+    tasks.spawn(cluster::masters::run(
+        client.clone(),
+        Some(options.node.name()),
+        options.control_plane_taint,
+        shutdown.clone(),
+    ));
+}

@@ -1,0 +1,102 @@
+//! The control plane in containers of a static pod, and the way there and back.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use testkit::{Kubectl, Machine, ServerBuilder, eventually};
+
+use crate::{SOON, wait_ready};
+
+const POD: &str = "pintle-control-plane-a";
+
+/// The pod's containers that run: name, process-independent ID, restarts.
+fn running(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
+    let output = kubectl.call(&["get", "pod", POD, "-n", "kube-system", "-o", "json"]);
+    let pod: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+    let statuses = pod["status"]["containerStatuses"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut running: Vec<_> = statuses
+        .iter()
+        .filter(|status| status["state"]["running"].is_object())
+        .map(|status| {
+            let restarts = status["restartCount"].as_u64().unwrap_or_default();
+            (text(&status["name"]), text(&status["containerID"]), restarts)
+        })
+        .collect();
+    running.sort();
+    running
+}
+
+fn three_run(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
+    eventually("three components", SOON, || {
+        Some(running(kubectl)).filter(|all| all.len() == 3)
+    })
+}
+
+/// Ends a component by surprise. The machine has process numbers of its own.
+fn kill_component(name: &str) {
+    let program = format!("/usr/lib/pintle-image/{name}");
+    let processes = std::fs::read_dir("/proc").expect("read").flatten();
+    let found = processes.filter_map(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        let is_it = line.split(|byte| *byte == 0).next() == Some(program.as_bytes());
+        is_it.then(|| process.file_name().to_str()?.parse().ok())?
+    });
+    let ids: Vec<i32> = found.collect();
+    assert_eq!(ids.len(), 1, "one {name} runs");
+    kill(Pid::from_raw(ids[0]), Signal::SIGKILL).expect("it is ours");
+}
+
+#[test]
+fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
+    Machine::run(|machine| {
+        let plain = ServerBuilder::node(machine, "a");
+        let builder = plain.clone().with(&["--self-hosted"]);
+        let server = builder.start();
+        let kubectl = server.kubectl();
+        wait_ready(&kubectl, "a");
+        let components = three_run(&kubectl);
+        for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+            let logs = kubectl.run(&["logs", "-n", "kube-system", POD, "-c", component]);
+            assert!(!logs.is_empty(), "{component} says something");
+        }
+        kubectl.run(&["create", "deployment", "web", "--image=localhost/web:1"]);
+        kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
+
+        // A component that is killed comes back by itself.
+        kill_component("kube-scheduler");
+        eventually("the scheduler again", SOON, || {
+            running(&kubectl)
+                .into_iter()
+                .find(|(name, _, restarts)| name == "kube-scheduler" && *restarts > 0)
+        });
+
+        // The process on the host may go and come: the containers are adopted.
+        let kept = |all: Vec<(String, String, u64)>| {
+            all.into_iter()
+                .map(|(name, id, _)| (name, id))
+                .collect::<Vec<_>>()
+        };
+        let before = kept(three_run(&kubectl));
+        assert_eq!(before.len(), components.len());
+        assert!(server.stop().success());
+        assert_eq!(kubectl.run(&["get", "--raw", "/readyz"]), "ok");
+        let server = builder.start();
+        assert_eq!(kept(three_run(&server.kubectl())), before);
+
+        // Back: the same data in one process, and no pod any more.
+        assert!(server.stop().success());
+        let server = plain.start();
+        let kubectl = server.kubectl();
+        kubectl.run(&["get", "deployment", "web"]);
+        eventually("the end of the pod", SOON, || {
+            let pods = kubectl.run(&["get", "pods", "-n", "kube-system", "-o", "name"]);
+            (!pods.contains(POD)).then_some(())
+        });
+        kubectl.run(&["scale", "deployment", "web", "--replicas=2"]);
+        kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
+    });
+}

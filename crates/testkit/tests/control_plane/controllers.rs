@@ -306,3 +306,127 @@ fn a_claim_in_use_stays_until_its_pod_is_gone() {
     kubectl.run(&["delete", "pod", "p", "--force", "--grace-period=0"]);
     so_many(&kubectl, &["pvc"], 0);
 }
+
+#[test]
+fn replication_controllers_have_pods() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    let spec = json!({ "replicas": 2, "selector": { "app": "r" }, "template": template("r", "Always") });
+    apply(
+        &kubectl,
+        &json!({ "apiVersion": "v1", "kind": "ReplicationController", "metadata": { "name": "r" }, "spec": spec }),
+    );
+    for pod in names(&so_many(&kubectl, &["pods"], 2)) {
+        set_phase(&kubectl, &pod, "Running");
+    }
+    eventually("both are ready", SOON, || {
+        let ready = &kubectl.json(&["get", "rc", "r"])["status"]["readyReplicas"];
+        (*ready == 2).then_some(())
+    });
+    kubectl.run(&["scale", "rc", "r", "--replicas=1"]);
+    so_many(&kubectl, &["pods"], 1);
+}
+
+#[test]
+fn a_claim_is_bound_to_a_volume_that_fits_and_releases_it() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    for (name, size) in [("large", "10Gi"), ("fits", "2Gi")] {
+        let spec = json!({
+            "capacity": { "storage": size }, "accessModes": ["ReadWriteOnce"], "hostPath": { "path": "/tmp/x" },
+            "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "",
+        });
+        apply(
+            &kubectl,
+            &json!({ "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": name }, "spec": spec }),
+        );
+    }
+    eventually("the volumes are free", SOON, || {
+        let volumes = items(&kubectl, &["pv"]);
+        volumes
+            .iter()
+            .all(|volume| volume["status"]["phase"] == "Available")
+            .then_some(())
+    });
+    let spec = json!({
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": { "requests": { "storage": "1Gi" } },
+    });
+    apply(
+        &kubectl,
+        &json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "c" }, "spec": spec }),
+    );
+    kubectl.run(&[
+        "wait",
+        "--for=jsonpath={.status.phase}=Bound",
+        "pvc/c",
+        "--timeout=30s",
+    ]);
+    let claim = kubectl.json(&["get", "pvc", "c"]);
+    assert_eq!(claim["spec"]["volumeName"], "fits");
+    assert_eq!(claim["status"]["capacity"]["storage"], "2Gi");
+    kubectl.run(&[
+        "wait",
+        "--for=jsonpath={.status.phase}=Bound",
+        "pv/fits",
+        "--timeout=30s",
+    ]);
+    kubectl.run(&["delete", "pvc", "c", "--timeout=30s"]);
+    kubectl.run(&[
+        "wait",
+        "--for=jsonpath={.status.phase}=Released",
+        "pv/fits",
+        "--timeout=30s",
+    ]);
+}
+
+#[test]
+fn bootstrap_tokens_sign_and_end() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    let data = json!({
+        "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-signing": "true",
+    });
+    let token = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "bootstrap-token-abcdef", "namespace": "kube-system" },
+        "type": "bootstrap.kubernetes.io/token", "stringData": data,
+    });
+    apply(&kubectl, &token);
+    kubectl.run(&[
+        "create",
+        "configmap",
+        "cluster-info",
+        "-n",
+        "kube-public",
+        "--from-literal=kubeconfig=c",
+    ]);
+    let signed = |expected: bool| {
+        eventually("signatures follow the token", SOON, || {
+            let data =
+                kubectl.json(&["get", "configmap", "cluster-info", "-n", "kube-public"])["data"].take();
+            (data["jws-kubeconfig-abcdef"].is_string() == expected).then_some(())
+        });
+    };
+    signed(true);
+    let ended = r#"{"stringData":{"expiration":"2020-01-01T00:00:00Z"}}"#;
+    kubectl.run(&[
+        "patch",
+        "secret",
+        "bootstrap-token-abcdef",
+        "-n",
+        "kube-system",
+        "-p",
+        ended,
+    ]);
+    eventually("the token is gone", SOON, || {
+        let there = kubectl.run(&[
+            "get",
+            "secret",
+            "bootstrap-token-abcdef",
+            "-n",
+            "kube-system",
+            "--ignore-not-found",
+        ]);
+        there.is_empty().then_some(())
+    });
+    signed(false);
+}

@@ -160,6 +160,26 @@ fn an_owner_waits_in_the_foreground_for_a_finalizer_of_its_dependent() {
 }
 
 #[test]
+fn owners_in_a_circle_do_not_wait_for_ever() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    create(&kubectl, "a", &[]);
+    create(&kubectl, "b", &[owner(&kubectl, "a", true)]);
+    create(&kubectl, "c", &[owner(&kubectl, "b", true)]);
+    let closed = json!({ "metadata": { "ownerReferences": [owner(&kubectl, "c", true)] } }).to_string();
+    kubectl.run(&["patch", "configmap", "a", "--type=merge", "-p", &closed]);
+    kubectl.run(&[
+        "delete",
+        "configmap",
+        "a",
+        "--cascade=foreground",
+        "--timeout=30s",
+    ]);
+    gone(&kubectl, &["configmaps", "b"]);
+    gone(&kubectl, &["configmaps", "c"]);
+}
+
+#[test]
 fn budgets_tell_how_many_pods_may_be_disrupted() {
     let server = ServerBuilder::control_plane().start();
     let kubectl = server.kubectl();

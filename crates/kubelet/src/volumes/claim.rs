@@ -39,7 +39,8 @@ pub async fn make(
         ))
     })?;
     let path = path(&volume)?;
-    if is_local(&volume) && !read_only {
+    // Whole trees are changed only while no container of the pod could turn them into something else.
+    if is_local(&volume) && !read_only && setup.is_first {
         let (ownership, at) = (Ownership::of(setup.pod, false), path.clone());
         let only_if_needed = only_on_mismatch(setup);
         let applied = tokio::task::spawn_blocking(move || match only_if_needed && ownership.holds(&at)? {

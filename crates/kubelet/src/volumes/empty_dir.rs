@@ -19,23 +19,25 @@ const PLUGIN: &str = "kubernetes.io/empty-dir";
 pub async fn make(setup: Setup<'_>, name: &str, source: &EmptyDirVolumeSource) -> Result<PathBuf, String> {
     let folder = setup.node.pod(setup.pod.uid()).volume(PLUGIN, name);
     let text = |error: std::io::Error| error.to_string();
-    make_folder(&folder, 0o777).map_err(text)?;
+    let mut is_new = make_folder(&folder, 0o777).map_err(text)?;
     match source.medium.as_deref().unwrap_or_default() {
         "" => {}
-        "Memory" => setup
-            .mounter
-            .tmpfs(&folder, memory_size(setup, source))
-            .map_err(text)?,
+        "Memory" => {
+            let size = memory_size(setup, source);
+            is_new |= setup.mounter.tmpfs(&folder, size).map_err(text)?;
+        }
         medium => {
             return Err(format!(
                 "emptyDir on the medium {medium:?} is not supported by this node"
             ));
         }
     }
+    // What is in it belongs to the pod's containers; nothing of theirs is looked into, and what they did to the folder
+    // itself stays.
     let ownership = Ownership::of(setup.pod, false);
-    let at = folder.clone();
-    let applied = tokio::task::spawn_blocking(move || ownership.apply(&at)).await;
-    applied.map_err(|error| error.to_string())?.map_err(text)?;
+    if is_new || !ownership.is_owner(&folder).map_err(text)? {
+        ownership.apply_to(&folder).map_err(text)?;
+    }
     Ok(folder)
 }
 

@@ -109,7 +109,11 @@ impl Volumes {
         self.objects.follow(pod);
         let entry = self.pods.lock().entry(pod.uid().to_owned()).or_default().clone();
         let mut current = entry.pod.lock().await;
-        let mounted = self.setup(pod).all().await;
+        let setup = Setup {
+            is_first: current.is_none(),
+            ..self.setup(pod)
+        };
+        let mounted = setup.all().await;
         if mounted.is_ok() {
             *current = Some(pod.clone());
             self.rescheduled.notify_one();
@@ -158,18 +162,20 @@ impl Volumes {
             mounter: self.mounter,
             tokens: &self.tokens,
             pod,
+            is_first: false,
         }
     }
 }
 
-/// Makes a folder with this very mode, whatever the process' mask.
-fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+/// Makes a folder with this very mode, whatever the process' mask. Whether it was not there before.
+fn make_folder(path: &Path, mode: u32) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
     if path.is_dir() {
-        return Ok(());
+        return Ok(false);
     }
     std::fs::create_dir_all(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(true)
 }
 
 #[cfg(test)]

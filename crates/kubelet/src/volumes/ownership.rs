@@ -47,6 +47,14 @@ impl Ownership {
         Ok(())
     }
 
+    /// Whether a file belongs to the group, if there is one.
+    pub fn is_owner(self, path: &Path) -> io::Result<bool> {
+        match self.group {
+            Some(group) => Ok(fs::symlink_metadata(path)?.gid() == group),
+            None => Ok(true),
+        }
+    }
+
     /// Whether a folder is the group's already.
     pub fn holds(self, folder: &Path) -> io::Result<bool> {
         let Some(group) = self.group else { return Ok(true) };

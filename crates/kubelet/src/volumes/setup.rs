@@ -28,6 +28,8 @@ pub struct Setup<'a> {
     pub mounter: Mounter,
     pub tokens: &'a Tokens,
     pub pod: &'a PodToRun,
+    /// Nothing was made for the pod yet by this kubelet: its containers do not run, as far as it knows.
+    pub is_first: bool,
 }
 
 /// A volume that was made, and the group its claim asks for.

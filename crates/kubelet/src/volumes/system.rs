@@ -21,10 +21,10 @@ impl Mounter {
         self == Self::System
     }
 
-    /// Mounts a file system in memory, unless one is there; of this size in bytes at most.
-    pub fn tmpfs(self, folder: &Path, size: Option<i64>) -> io::Result<()> {
+    /// Mounts a file system in memory, unless one is there; of this size in bytes at most. Whether it is a new one.
+    pub fn tmpfs(self, folder: &Path, size: Option<i64>) -> io::Result<bool> {
         if !self.mounts() || is_mount_point(folder)? {
-            return Ok(());
+            return Ok(false);
         }
         let mut options = "mode=0777".to_owned();
         if let Some(size) = size {
@@ -37,7 +37,7 @@ impl Mounter {
             MsFlags::empty(),
             Some(options.as_str()),
         )?;
-        Ok(())
+        Ok(true)
     }
 
     /// Keeps what is mounted at a folder from being changed or run.

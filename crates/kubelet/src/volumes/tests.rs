@@ -212,6 +212,25 @@ async fn folders_and_paths_of_the_node() {
 }
 
 #[tokio::test]
+async fn what_containers_do_to_their_folders_stays() {
+    use std::os::unix::fs::MetadataExt;
+    let fixture = fixture();
+    let group = fs::metadata(fixture.folder.path()).unwrap().gid();
+    let pod = pod_with(
+        json!({ "securityContext": { "fsGroup": group }, "volumes": [{ "name": "v", "emptyDir": {} }] }),
+    );
+    let mounted = fixture.volumes.mount(&pod).await.unwrap();
+    let folder = mounted.path("v").unwrap();
+    assert_eq!(mode(folder), 0o2777);
+    fs::write(folder.join("f"), "").unwrap();
+    for path in [folder.to_owned(), folder.join("f")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    fixture.volumes.mount(&pod).await.unwrap();
+    assert_eq!((mode(folder), mode(folder.join("f"))), (0o700, 0o700));
+}
+
+#[tokio::test]
 async fn folders_have_limits() {
     let fixture = fixture();
     let pod = pod(json!([{ "name": "v", "emptyDir": { "sizeLimit": "64Ki" } }]));

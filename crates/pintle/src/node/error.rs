@@ -11,6 +11,9 @@ pub enum NodeError {
     /// A taint is none.
     #[error("--node-taint {0:?} is not KEY=VALUE:EFFECT")]
     Taint(String),
+    /// The thresholds cannot be read.
+    #[error("the thresholds of eviction cannot be read")]
+    Eviction(#[source] kubelet::ThresholdError),
     /// A program is not installed.
     #[error(transparent)]
     Program(#[from] MissingProgram),

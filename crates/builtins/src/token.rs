@@ -86,7 +86,11 @@ fn fill_in(body: &mut Value) {
     let Some(body) = body.as_object_mut() else { return };
     let spec = body.entry("spec").or_insert_with(|| json!({}));
     if let Some(spec) = spec.as_object_mut() {
-        spec.entry("expirationSeconds").or_insert(DEFAULT.into());
+        // What was not given is read as null.
+        let life = spec.entry("expirationSeconds").or_insert(Value::Null);
+        if life.is_null() {
+            *life = DEFAULT.into();
+        }
     }
 }
 
@@ -229,6 +233,7 @@ mod tests {
             body["spec"]["expirationSeconds"].clone()
         };
         assert_eq!(issue(json!({})), DEFAULT);
+        assert_eq!(issue(json!({"spec": {"expirationSeconds": null}})), DEFAULT);
         assert_eq!(issue(json!({"spec": {"expirationSeconds": 900}})), 900);
     }
 

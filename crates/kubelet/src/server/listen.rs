@@ -11,8 +11,8 @@ use auth::AuthenticationError;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::{TcpListener, TcpStream};
@@ -182,26 +182,36 @@ fn http() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Client certificates are asked for and must be of a known authority; who shows none may still have a token.
+/// Client certificates are asked for and must be of a known authority; who shows none may still have a token. Without
+/// authorities none are asked for.
 fn tls(settings: &Settings) -> Result<ServerConfig, ServerError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(settings.client_authorities.as_bytes()) {
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(ServerError::Tls)?;
+    let roots = authorities(&settings.client_authorities)?;
+    let builder = if roots.is_empty() {
+        builder.with_no_client_auth()
+    } else {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .allow_unauthenticated()
+            .build()
+            .map_err(|error| ServerError::Authorities(AuthenticationError(error.to_string())))?;
+        builder.with_client_cert_verifier(verifier)
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(&settings.certificate));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn authorities(bundle: &str) -> Result<RootCertStore, ServerError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
         let certificate =
             certificate.map_err(|error| ServerError::Authorities(AuthenticationError(error.to_string())))?;
         roots.add(certificate).map_err(ServerError::Tls)?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| ServerError::Authorities(AuthenticationError(error.to_string())))?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(ServerError::Tls)?
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::clone(&settings.certificate));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(roots)
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -17,7 +17,7 @@ pub struct Settings {
     pub node_name: String,
     /// The certificate the server shows; may change while it runs. [`FixedCertificate`] for one that does not.
     pub certificate: Arc<dyn ResolvesServerCert>,
-    /// Authorities of client certificates, PEM (`--client-ca-file`).
+    /// Authorities of client certificates, PEM (`--client-ca-file`); empty if none are taken.
     pub client_authorities: String,
     /// For TokenReviews and SubjectAccessReviews, as the kubelet.
     pub client: Client,

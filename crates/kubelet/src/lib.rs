@@ -18,7 +18,6 @@ mod plan;
 mod pod;
 mod probes;
 mod publish;
-#[allow(dead_code, reason = "its rooms are furnished one by one")]
 mod server;
 mod source;
 mod start;

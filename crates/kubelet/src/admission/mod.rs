@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
+use crate::container::sysctl;
 use crate::node::Pressure;
 use crate::pod::PodToRun;
 use crate::pod::qos::QosClass;
@@ -28,10 +29,19 @@ pub struct AdmissionInput<'a> {
 /// Why a pod is not let in; none if it is.
 pub fn refusal(input: AdmissionInput<'_>) -> Option<PodVerdict> {
     under_pressure(input)
+        .or_else(|| forbidden_setting(input.pod))
         .or_else(|| resources::refusal(input))
         .or_else(|| affinity::refusal(input))
         .or_else(|| ports::refusal(input))
         .or_else(|| taints::refusal(input))
+}
+
+/// Settings of the kernel that would reach beyond the pod.
+fn forbidden_setting(pod: &PodToRun) -> Option<PodVerdict> {
+    sysctl::forbidden(pod).map(|message| PodVerdict {
+        reason: "SysctlForbidden".to_owned(),
+        message,
+    })
 }
 
 /// The reason and message of a check that failed, as upstream's framework of such checks has them.
@@ -124,6 +134,23 @@ mod tests {
 
     fn asks(resources: Value) -> Value {
         tolerant(json!({ "containers": [{ "name": "c", "resources": { "requests": resources } }] }))
+    }
+
+    #[test]
+    fn settings_of_the_kernel_stay_within_the_pod() {
+        let with = |name: &str| {
+            let sysctls = json!([{ "name": name, "value": "1" }]);
+            tolerant(json!({ "securityContext": { "sysctls": sysctls } }))
+        };
+        check(with("net.ipv4.tcp_syncookies"), &[], None);
+        check(
+            with("kernel.panic"),
+            &[],
+            Some((
+                "SysctlForbidden",
+                "forbidden sysctl: \"kernel.panic\" not allowlisted",
+            )),
+        );
     }
 
     #[test]

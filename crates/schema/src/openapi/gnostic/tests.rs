@@ -1,3 +1,5 @@
+//! The bytes of gnostic's messages.
+
 use serde_json::json;
 
 use super::*;

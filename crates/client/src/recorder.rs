@@ -1,5 +1,7 @@
 //! Events: what happened to an object, for people. Recording never blocks and never fails the work it tells of.
 
+mod correlate;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use crate::controller::Chain;
 use crate::error::Error;
 use crate::options::{Patch, PatchOptions};
 use crate::path::Scope;
+use correlate::Correlator;
 
 /// Events that wait to be written; more are dropped, since events are for information only.
 const QUEUE_LENGTH: usize = 1000;
@@ -47,18 +50,21 @@ pub struct EventRecorder {
 /// What makes two occurrences one Event with a count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Series {
+    api_kind: String,
     namespace: String,
     uid: String,
     name: String,
     field_path: String,
     kind: EventType,
     reason: String,
-    message: String,
+    /// None if many messages share the Event.
+    message: Option<String>,
 }
 
 struct Occurrence {
     regarding: ObjectReference,
     series: Series,
+    message: String,
     at: Timestamp,
 }
 
@@ -75,6 +81,7 @@ impl EventRecorder {
             Writer {
                 client,
                 source,
+                correlator: Correlator::default(),
                 written: HashMap::new(),
             }
             .run(receiver),
@@ -98,18 +105,21 @@ impl EventRecorder {
         reason: &str,
         message: impl Into<String>,
     ) {
+        let message = message.into();
         let series = Series {
+            api_kind: regarding.kind.clone().unwrap_or_default(),
             namespace: regarding.namespace.clone().unwrap_or_default(),
             uid: regarding.uid.clone().unwrap_or_default(),
             name: regarding.name.clone().unwrap_or_default(),
             field_path: regarding.field_path.clone().unwrap_or_default(),
             kind,
             reason: reason.to_owned(),
-            message: message.into(),
+            message: Some(message.clone()),
         };
         let occurrence = Occurrence {
             regarding,
             series,
+            message,
             at: Timestamp::now(),
         };
         if self.sender.try_send(occurrence).is_err() {
@@ -143,12 +153,16 @@ struct Written {
 struct Writer {
     client: Client,
     source: EventSource,
+    correlator: Correlator,
     written: HashMap<Series, Written>,
 }
 
 impl Writer {
     async fn run(mut self, mut receiver: mpsc::Receiver<Occurrence>) {
-        while let Some(occurrence) = receiver.recv().await {
+        while let Some(mut occurrence) = receiver.recv().await {
+            if !self.correlator.take(&mut occurrence) {
+                continue;
+            }
             if let Err(error) = self.write(&occurrence).await {
                 tracing::debug!(error = %Chain(&error), reason = occurrence.series.reason, "event not written");
             }
@@ -177,7 +191,11 @@ impl Writer {
             return Ok(false);
         };
         written.count += 1;
-        let change = serde_json::json!({ "count": written.count, "lastTimestamp": Time(occurrence.at) });
+        let change = serde_json::json!({
+            "count": written.count,
+            "lastTimestamp": Time(occurrence.at),
+            "message": occurrence.message,
+        });
         let namespace = event_namespace(&occurrence.series.namespace);
         let options = PatchOptions::default();
         let patched = self
@@ -206,7 +224,7 @@ impl Writer {
             involved_object: occurrence.regarding.clone(),
             type_: Some(series.kind.as_str().to_owned()),
             reason: Some(series.reason.clone()),
-            message: Some(series.message.clone()),
+            message: Some(occurrence.message.clone()),
             count: Some(1),
             first_timestamp: Some(Time(occurrence.at)),
             last_timestamp: Some(Time(occurrence.at)),

@@ -94,6 +94,10 @@ fn bind(pod: &mut Value, binding: &Value, node: &str, now: &str) -> Result<(), S
         return Err(refused(format!("pod {name} has non-empty .spec.schedulingGates")));
     }
     pod["spec"]["nodeName"] = node.into();
+    // What it was promised it now has.
+    if let Some(status) = pod.get_mut("status").and_then(Value::as_object_mut) {
+        status.remove("nominatedNodeName");
+    }
     for field in ["labels", "annotations"] {
         hand_on(pod, binding, field)?;
     }
@@ -136,8 +140,10 @@ mod tests {
     #[test]
     fn a_bound_pod_has_its_node_and_says_so() {
         let mut bound = pod();
+        bound["status"]["nominatedNodeName"] = "n".into();
         let binding = json!({"metadata": {"labels": {"zone": "a"}, "annotations": {"k": "v"}}});
         bind(&mut bound, &binding, "n", "now").unwrap();
+        assert_eq!(bound["status"].get("nominatedNodeName"), None);
         assert_eq!(bound["spec"]["nodeName"], "n");
         assert_eq!(bound["metadata"]["labels"], json!({"zone": "a"}));
         assert_eq!(bound["metadata"]["annotations"], json!({"k": "v"}));

@@ -1,6 +1,7 @@
 //! One cycle: the node for one pod, or why there is none.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::diagnosis::Diagnosis;
 use crate::framework::{Cycle, Filter, NodeFilter, Rejection, Score};
@@ -8,6 +9,7 @@ use crate::node::NodeInfo;
 use crate::nodes::Nodes;
 use crate::plugins;
 use crate::pod::PodInfo;
+use crate::volumes::VolumeSource;
 
 /// The plugins, and whose turn it is among equals.
 pub(crate) struct Placer {
@@ -19,17 +21,22 @@ pub(crate) struct Placer {
 /// What each filter that has something to say will answer, with its name.
 pub(crate) type Prepared<'a> = Vec<(&'static str, Box<dyn NodeFilter + 'a>)>;
 
+#[cfg(test)]
 impl Default for Placer {
     fn default() -> Self {
-        Self {
-            filters: plugins::filters(),
-            scores: plugins::scores(),
-            turn: Cell::new(0),
-        }
+        Self::new(Arc::new(crate::volumes::NoVolumes))
     }
 }
 
 impl Placer {
+    pub(crate) fn new(volumes: Arc<dyn VolumeSource>) -> Self {
+        Self {
+            filters: plugins::filters(volumes),
+            scores: plugins::scores(),
+            turn: Cell::new(0),
+        }
+    }
+
     /// The best node for the pod.
     pub(crate) fn place(&self, pod: &PodInfo, nodes: &Nodes) -> Result<String, Diagnosis> {
         let cycle = Cycle { pod, nodes };

@@ -34,7 +34,15 @@ impl Diagnosis {
             .rejections
             .values()
             .flat_map(|rejection| rejection.reasons.iter().cloned());
-        let available = availability(self.nodes, reasons);
+        let of_the_pod = self.rejections.values().find(|rejection| rejection.of_the_pod);
+        let available = match of_the_pod {
+            Some(rejection) => format!(
+                "0/{} nodes are available: {}.",
+                self.nodes,
+                rejection.reasons.join(", ")
+            ),
+            None => availability(self.nodes, reasons),
+        };
         match &self.preemption_failure {
             // Upstream's resource claim plugin speaks before preemption does, whether the pod has claims or not.
             Some(failure) => format!("{available} no new claims to deallocate, {failure}"),

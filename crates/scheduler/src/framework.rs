@@ -19,6 +19,8 @@ pub(crate) struct Rejection {
     pub(crate) reasons: Vec<String>,
     /// Whether removing pods from the node could help.
     pub(crate) preemption_may_help: bool,
+    /// It is the pod that is not fit, for any node: said once and not counted.
+    pub(crate) of_the_pod: bool,
 }
 
 impl Rejection {
@@ -27,6 +29,7 @@ impl Rejection {
         Self {
             reasons: vec![reason.into()],
             preemption_may_help: true,
+            of_the_pod: false,
         }
     }
 
@@ -35,6 +38,15 @@ impl Rejection {
         Self {
             reasons: vec![reason.into()],
             preemption_may_help: false,
+            of_the_pod: false,
+        }
+    }
+
+    /// No matter which node.
+    pub(crate) fn of_the_pod(reason: impl Into<String>) -> Self {
+        Self {
+            of_the_pod: true,
+            ..Self::unresolvable(reason)
         }
     }
 }
@@ -89,6 +101,8 @@ pub(crate) enum ClusterChange {
     PodPlaced,
     /// A placed pod went, or asks for less.
     PodGone,
+    /// Claims, volumes or their classes.
+    Volumes,
     /// The waiting pod itself changed.
     PodItself,
 }

@@ -17,5 +17,6 @@ mod queue;
 mod resources;
 mod run;
 mod selector;
+mod volumes;
 
 pub use run::{Config, run};

@@ -18,10 +18,12 @@ use crate::cache::Cache;
 use crate::cycle::Placer;
 use crate::diagnosis::Diagnosis;
 use crate::framework::{ClusterChange, Filter};
+use crate::nodes::Nodes;
 use crate::plugins;
 use crate::pod::{PodInfo, is_finished, node_name};
 use crate::preemption::{self, Preemption};
 use crate::queue::Queue;
+use crate::volumes::{Step, VolumeBinder, VolumeNeeds};
 
 /// The name by which pods ask for this scheduler, and under which it acts.
 pub const DEFAULT_NAME: &str = "default-scheduler";
@@ -45,12 +47,14 @@ impl Default for Config {
 pub async fn run(config: Config, client: Client, shutdown: CancellationToken) {
     let informers = Informers::new(client.clone(), shutdown.clone());
     let budgets = informers.of::<PodDisruptionBudget>();
+    let volumes = VolumeBinder::new(client.clone(), &informers);
     let scheduler = Arc::new(Scheduler {
         recorder: EventRecorder::start(client.clone(), &config.scheduler_name, ""),
         config,
         client,
         budgets: budgets.clone(),
-        filters: plugins::filters(),
+        filters: plugins::filters(volumes.clone()),
+        volumes: volumes.clone(),
         state: Mutex::default(),
         changed: Notify::new(),
     });
@@ -65,6 +69,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) {
         nodes.synced().await;
         namespaces.synced().await;
         budgets.synced().await;
+        volumes.synced().await;
     };
     tokio::select! {
         () = shutdown.cancelled() => return,
@@ -81,6 +86,7 @@ struct Scheduler {
     client: Client,
     recorder: EventRecorder,
     budgets: Informer<PodDisruptionBudget>,
+    volumes: Arc<VolumeBinder>,
     /// Asked only which changes help them; the loop has its own to place with.
     filters: Vec<Box<dyn Filter>>,
     state: Mutex<State>,
@@ -105,6 +111,9 @@ impl Scheduler {
         nodes.on_change(move |change| scheduler.node_changed(change));
         let scheduler = self.clone();
         pods.on_change(move |change| scheduler.pod_changed(change));
+        let scheduler = self.clone();
+        self.volumes
+            .follow(move || scheduler.wake(&mut scheduler.state.lock(), ClusterChange::Volumes));
         let scheduler = self.clone();
         namespaces.on_change(move |change| {
             let mut state = scheduler.state.lock();
@@ -189,7 +198,7 @@ impl Scheduler {
     }
 
     async fn schedule_all(self: Arc<Self>) {
-        let placer = Placer::default();
+        let placer = Placer::new(self.volumes.clone());
         loop {
             let (taken, due) = {
                 let mut state = self.state.lock();
@@ -212,9 +221,11 @@ impl Scheduler {
         let nodes = self.state.lock().cache.snapshot();
         match placer.place(&pod, &nodes) {
             Ok(node) => {
+                let steps = self.choose_volumes(&pod, &node, &nodes);
+                self.volumes.reserve(&steps);
                 self.state.lock().cache.assume(pod.clone(), &node);
                 let scheduler = self.clone();
-                tokio::spawn(async move { scheduler.bind(pod, node).await });
+                tokio::spawn(async move { scheduler.bind(pod, node, steps).await });
             }
             Err(mut diagnosis) => {
                 let budgets = self.budgets.store().list();
@@ -238,7 +249,21 @@ impl Scheduler {
         }
     }
 
-    async fn bind(&self, pod: Arc<PodInfo>, node: String) {
+    /// The volumes that a pod gets with its node.
+    fn choose_volumes(&self, pod: &PodInfo, node: &str, nodes: &Nodes) -> Vec<Step> {
+        let needs = VolumeNeeds::of(pod, &*self.volumes).ok().flatten();
+        let chosen = needs
+            .zip(nodes.get(node))
+            .and_then(|(needs, node)| needs.on(&node.node).ok());
+        // What has changed since the node was chosen shows when the claims are not bound in time.
+        chosen.unwrap_or_default()
+    }
+
+    async fn bind(&self, pod: Arc<PodInfo>, node: String, steps: Vec<Step>) {
+        if let Err(error) = self.volumes.bind(&pod, &node, &steps).await {
+            tracing::debug!(pod = pod.name(), error = %Chain(&error), "volumes not bound");
+            return self.try_again(&pod);
+        }
         let binding = Binding {
             metadata: ObjectMeta {
                 name: Some(pod.name().to_owned()),
@@ -270,12 +295,17 @@ impl Scheduler {
             }
             Err(error) => {
                 tracing::debug!(pod = pod.name(), error = %Chain(&error), "binding failed");
-                let mut state = self.state.lock();
-                state.cache.forget(pod.uid());
-                state.queue.back_off(pod.uid(), Instant::now());
-                self.changed.notify_one();
+                self.try_again(&pod);
             }
         }
+    }
+
+    /// The pod did not get its node.
+    fn try_again(&self, pod: &PodInfo) {
+        let mut state = self.state.lock();
+        state.cache.forget(pod.uid());
+        state.queue.back_off(pod.uid(), Instant::now());
+        self.changed.notify_one();
     }
 
     /// Says on the pod why it waits, and makes room if that was decided.

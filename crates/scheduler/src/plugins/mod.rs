@@ -10,11 +10,15 @@ mod node_unschedulable;
 mod resources_fit;
 mod taint_toleration;
 mod topology_spread;
+mod volume_binding;
+
+use std::sync::Arc;
 
 use crate::framework::{Filter, Score};
+use crate::volumes::VolumeSource;
 
 /// Filters, in the order a node is asked about: the cheap and telling ones first.
-pub(crate) fn filters() -> Vec<Box<dyn Filter>> {
+pub(crate) fn filters(volumes: Arc<dyn VolumeSource>) -> Vec<Box<dyn Filter>> {
     vec![
         Box::new(node_unschedulable::NodeUnschedulable),
         Box::new(node_name::NodeName),
@@ -22,6 +26,7 @@ pub(crate) fn filters() -> Vec<Box<dyn Filter>> {
         Box::new(node_affinity::NodeAffinity),
         Box::new(node_ports::NodePorts),
         Box::new(resources_fit::ResourcesFit),
+        Box::new(volume_binding::VolumeBinding(volumes)),
         Box::new(topology_spread::TopologySpread),
         Box::new(inter_pod_affinity::InterPodAffinity),
     ]

@@ -59,6 +59,7 @@ fn check(pod: &PodInfo, node: &NodeInfo) -> Result<(), Rejection> {
         Err(Rejection {
             reasons,
             preemption_may_help,
+            of_the_pod: false,
         })
     }
 }

@@ -30,6 +30,16 @@ pub enum ControllerError {
     Object(String),
 }
 
+impl ControllerError {
+    /// What conditions tell of it: what the server said, without what we say around it.
+    pub(crate) fn said(&self) -> String {
+        match self {
+            Self::Call { source, .. } => crate::pod_control::said(source),
+            Self::Object(message) => message.clone(),
+        }
+    }
+}
+
 /// Says what was being done when a call failed.
 pub(crate) fn doing(doing: &'static str) -> impl FnOnce(client::Error) -> ControllerError {
     move |source| ControllerError::Call { doing, source }

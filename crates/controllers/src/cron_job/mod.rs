@@ -76,6 +76,9 @@ impl Controller {
         let uid = cron_job.metadata.uid.as_deref().unwrap_or("");
         let mut jobs = self.jobs.store().in_namespace(&key.namespace);
         jobs.retain(|job| owner::is_controlled_by(&job.metadata, uid));
+        let Some(cron_job) = self.newest(&key, cron_job.clone(), &jobs).await? else {
+            return Ok(Outcome::Done);
+        };
         let missing = self.missing(&cron_job, &jobs).await?;
         let plan = plan::make(&Observed {
             cron_job: &cron_job,
@@ -84,6 +87,27 @@ impl Controller {
             now: Timestamp::now(),
         });
         self.carry_out(&cron_job, plan).await
+    }
+
+    /// The informer may show a job before the status that names it: what is to be judged by.
+    async fn newest(
+        &self,
+        key: &Key,
+        cron_job: Arc<CronJob>,
+        jobs: &[Arc<Job>],
+    ) -> Result<Option<Arc<CronJob>>, ControllerError> {
+        if plan::unexpected(&cron_job, jobs).next().is_none() {
+            return Ok(Some(cron_job));
+        }
+        let live = optional(
+            self.client
+                .get::<CronJob>(key.namespace.as_str(), &key.name)
+                .await,
+        );
+        let live = live.map_err(doing("look at a cron job again"))?;
+        Ok(live
+            .filter(|live| live.metadata.uid == cron_job.metadata.uid)
+            .map(Arc::new))
     }
 
     /// UIDs of jobs that the status names and that are gone; the informer may be behind.

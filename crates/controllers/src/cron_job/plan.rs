@@ -100,6 +100,21 @@ pub(super) fn make(observed: &Observed<'_>) -> Plan {
     plan
 }
 
+/// The jobs that go on and that the status does not name.
+pub(super) fn unexpected<'a>(
+    cron_job: &'a CronJob,
+    jobs: &'a [Arc<Job>],
+) -> impl Iterator<Item = &'a Arc<Job>> {
+    let active = cron_job
+        .status
+        .as_ref()
+        .and_then(|status| status.active.as_deref());
+    let active = active.unwrap_or_default();
+    jobs.iter().filter(move |job| {
+        finish::ended(job).is_none() && !active.iter().any(|reference| reference.uid == job.metadata.uid)
+    })
+}
+
 /// Brings the list of active jobs up to date.
 fn follow_jobs(observed: &Observed<'_>, plan: &mut Plan) {
     let mut active = plan.status.active.take().unwrap_or_default();
@@ -327,6 +342,14 @@ mod tests {
         let plan = plan(&cron_job(spec, status), &[], now);
         assert_eq!(plan.start, start.map(|time| time.parse().unwrap()), "{text}");
         assert_eq!(plan.news.first().map(|news| news.reason), reason, "{text}");
+    }
+
+    #[test]
+    fn jobs_that_go_on_and_are_not_named_are_unexpected() {
+        let jobs = [job("named", ""), job("new", ""), job("over", "Complete")];
+        let cron_job = cron_job(json!({}), json!({ "active": [{ "uid": "named" }] }));
+        let unexpected: Vec<_> = unexpected(&cron_job, &jobs).map(|job| name(job)).collect();
+        assert_eq!(unexpected, ["new"]);
     }
 
     #[test]

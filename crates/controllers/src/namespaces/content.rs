@@ -75,10 +75,8 @@ async fn group_versions(client: &Client, left: &mut Left) -> Vec<GroupVersion> {
 impl GroupVersion {
     async fn clear(&self, client: &Client, namespace: &str, resource: &ResourceEntry, left: &mut Left) {
         let path = format!("{}/namespaces/{namespace}/{}", self.path, resource.name);
-        let name = match self.group.as_str() {
-            "" => resource.name.clone(),
-            group => format!("{}.{group}", resource.name),
-        };
+        // With the dot even where there is no group.
+        let name = format!("{}.{}", resource.name, self.group);
         if let Err(error) = self.delete(client, &path, resource).await {
             left.failures.push(format!("{name}: {error}"));
         }

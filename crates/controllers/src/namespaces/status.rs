@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_left_is_named() {
         let left = Left {
-            objects: [("pods".to_owned(), 2)].into(),
+            objects: [("pods.".to_owned(), 2)].into(),
             ..Left::default()
         };
         let status = with_conditions(&Namespace::default(), &left, Timestamp::UNIX_EPOCH).unwrap();
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(remaining.status, "True");
         assert_eq!(
             remaining.message.as_deref(),
-            Some("Some resources are remaining: pods has 2 resource instances")
+            Some("Some resources are remaining: pods. has 2 resource instances")
         );
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::coordination::v1::Lease;
-use client::k8s_openapi::api::core::v1::{Node, Pod};
+use client::k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
+use client::recorder::reference;
 use client::{
     Client, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope, WorkQueue, run_workers,
 };
@@ -36,6 +37,7 @@ pub async fn run(context: Context, grace_period: Duration) {
         leases: context.informers().of::<Lease>(),
         pods: context.informers().of::<Pod>(),
         heard: Mutex::default(),
+        known: Mutex::default(),
         grace_period,
     });
     let queue = WorkQueue::new();
@@ -57,6 +59,8 @@ struct Controller {
     pods: Informer<Pod>,
     /// When each node was last heard of.
     heard: Mutex<HashMap<String, Instant>>,
+    /// The nodes there are.
+    known: Mutex<HashMap<String, ObjectReference>>,
     grace_period: Duration,
 }
 
@@ -110,8 +114,10 @@ impl Controller {
     async fn reconcile(self: Arc<Self>, name: String) -> Result<Outcome, ControllerError> {
         let Some(node) = self.nodes.store().get("", &name) else {
             self.heard.lock().remove(&name);
+            self.leave(&name);
             return Ok(Outcome::Done);
         };
+        self.welcome(&name, &node);
         let heard = *self.heard.lock().entry(name.clone()).or_insert_with(Instant::now);
         let left = self.grace_period.saturating_sub(heard.elapsed());
         if left.is_zero()
@@ -126,6 +132,27 @@ impl Controller {
         } else {
             Outcome::After(left)
         })
+    }
+
+    fn welcome(&self, name: &str, node: &Node) {
+        if self
+            .known
+            .lock()
+            .insert(name.to_owned(), reference(node))
+            .is_none()
+        {
+            let message = format!("Node {name} event: Registered Node {name} in Controller");
+            self.recorder
+                .record(node, EventType::Normal, "RegisteredNode", message);
+        }
+    }
+
+    fn leave(&self, name: &str) {
+        if let Some(node) = self.known.lock().remove(name) {
+            let message = format!("Node {name} event: Removing Node {name} from Controller");
+            self.recorder
+                .record_reference(node, EventType::Normal, "RemovingNode", message);
+        }
     }
 
     async fn mark_lost(

@@ -80,7 +80,7 @@ fn conditions(
             type_: REPLICA_FAILURE.to_owned(),
             status: String::from("True"),
             reason: Some(String::from("FailedCreate")),
-            message: Some(client::controller::Chain(failure).to_string()),
+            message: Some(failure.said()),
             last_transition_time: Some(Time(now)),
         }));
     }

@@ -4,7 +4,7 @@ mod plan;
 
 use std::sync::Arc;
 
-use client::controller::{Chain, Outcome};
+use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::core::v1::{Pod, ReplicationController};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -103,7 +103,7 @@ impl Controller {
         if may_decide && set.metadata.deletion_timestamp.is_none() {
             failure = self.carry_out(&key, &set, &pods).await.err();
         }
-        let why = failure.as_ref().map(|failure| Chain(failure).to_string());
+        let why = failure.as_ref().map(ControllerError::said);
         let now = Timestamp::now();
         let status = plan::status(&set, &pods, why, now);
         if set.status.as_ref() != Some(&status) {

@@ -133,6 +133,11 @@ fn port_mappings_that_cannot_be_are_refused() {
             json!({"hostPort": 80, "containerPort": 80, "hostIP": "fd00::1"}),
             r#"portMappings: hostIP "fd00::1" is not an IPv4 address"#,
         ),
+        (
+            // As containerd 1.6 writes it.
+            json!({"HostPort": 80, "ContainerPort": 80, "Protocol": "ICMP", "HostIP": ""}),
+            r#"portMappings: protocol "icmp" is not supported"#,
+        ),
     ] {
         let config = json!({
             "cniVersion": "1.0.0",

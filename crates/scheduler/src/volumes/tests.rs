@@ -1,3 +1,5 @@
+//! What volumes let a pod do, node by node.
+
 use serde_json::{Value, json};
 
 use super::*;

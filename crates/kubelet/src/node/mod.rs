@@ -3,6 +3,7 @@
 pub mod eviction;
 mod lease;
 pub mod machine;
+mod news;
 mod registration;
 pub mod status;
 mod watcher;
@@ -15,6 +16,7 @@ use k8s_openapi::api::core::v1::Taint;
 pub use eviction::{EvictionSettings, Pressure};
 pub use lease::renew_lease;
 pub use machine::FileSystem;
+pub use news::NodeVoice;
 pub use watcher::{NodeShared, NodeWatcher, Readiness, Relief};
 
 use crate::pod::resources::ResourceList;

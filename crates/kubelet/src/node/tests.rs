@@ -72,6 +72,7 @@ impl Case {
             eviction: EvictionSettings::parse(eviction).unwrap(),
             node_folder: "/".into(),
             relief: self.relief.clone(),
+            voice: NodeVoice::new(None, "a"),
             shared: self.shared.clone(),
         };
         tokio::spawn(watcher.run(self.shutdown.clone()));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::eviction::{EvictionSettings, Measures, Pressure, PressureMemory, Shortage, Signal, shortages};
 use super::machine::{FileSystem, MachineFacts, Memory, Processes};
 use super::status::{NodeStatusInput, is_same, new_node, node_status};
-use super::{NodeIdentity, registration};
+use super::{NodeIdentity, NodeVoice, registration};
 use crate::cri::message::{Image, RuntimeCondition, RuntimeHandler, StatusResponse};
 use crate::cri::{ContainerRuntime, RuntimeError};
 use crate::publish::patch::status_patch;
@@ -111,6 +111,7 @@ pub struct NodeWatcher {
     /// Lies on the file system of volumes and logs.
     pub node_folder: PathBuf,
     pub relief: Arc<dyn Relief>,
+    pub voice: NodeVoice,
     pub shared: Arc<NodeShared>,
 }
 
@@ -188,6 +189,7 @@ impl NodeWatcher {
             pressure_memory: PressureMemory::default(),
             reported_at: None,
         };
+        reporter.watcher.voice.started();
         let work = async {
             loop {
                 let pause = reporter.look().await;
@@ -323,6 +325,7 @@ impl Reporter {
         tracing::info!(node = self.watcher.identity.name, "registered");
         let previous = node.status.clone().unwrap_or_default();
         self.watcher.shared.set_node(Arc::new(node));
+        self.watcher.voice.registered();
         let status = self.status(readiness, &previous);
         // The status of one that was there already is old, and a server may not take it from a new one.
         self.patch(client, &previous, &status).await
@@ -348,6 +351,7 @@ impl Reporter {
         match patched {
             Ok(node) => {
                 self.watcher.shared.set_node(Arc::new(node));
+                self.watcher.voice.changed(previous, status);
                 self.reported_at = Some(Instant::now());
                 Ok(())
             }

@@ -25,7 +25,9 @@ use crate::container::{Builder, NodeSettings};
 use crate::containerd::ContainerdError;
 use crate::images::Images;
 use crate::node::status::{NodeStatusInput, new_node, node_status};
-use crate::node::{FileSystem, NodeIdentity, NodeShared, NodeWatcher, Pressure, Readiness, renew_lease};
+use crate::node::{
+    FileSystem, NodeIdentity, NodeShared, NodeVoice, NodeWatcher, Pressure, Readiness, renew_lease,
+};
 use crate::objects::{ApiObjects, Objects};
 use crate::pod::resources::amount;
 use crate::probes::Probes;
@@ -121,6 +123,7 @@ struct Kubelet {
     pods: Option<Informer<Pod>>,
     tools: Arc<Tools>,
     manager: Arc<Manager>,
+    recorder: Option<EventRecorder>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -175,7 +178,7 @@ impl Kubelet {
             publisher: Publisher::new(api),
             node: settings,
             runtime: cri,
-            voice: Voice::new(recorder),
+            voice: Voice::new(recorder.clone()),
             owners: Arc::default(),
             client: client.clone(),
             objects,
@@ -198,6 +201,7 @@ impl Kubelet {
             pods,
             tools,
             manager,
+            recorder,
             tasks,
             shutdown,
         })
@@ -248,6 +252,7 @@ impl Kubelet {
                 self.runtime.cri.clone(),
                 images::import_record(&self.config.root_dir),
             )),
+            voice: NodeVoice::new(self.recorder.clone(), &self.config.node_name),
             shared: self.node.clone(),
         }
     }

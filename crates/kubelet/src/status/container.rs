@@ -140,15 +140,19 @@ fn without_instance(
 
 /// Why a container does not run, if there is more to say than that its turn has not come.
 fn waiting(input: StatusInput<'_>, member: &Member) -> Option<ContainerState> {
+    let pause = input.plan.waiting.get(member.name());
     if let Some(failure) = input.memory.failures.get(member.name()) {
         let is_fresh = input.now < crate::plan::later(failure.at, super::FRESH);
+        if let Some(pause) = pause.filter(|_| !is_fresh && failure.waiting.is_none()) {
+            // It was made and has ended: what it waits for is its next turn.
+            return Some(waiting_state(&pause.reason, &pause.message));
+        }
         return Some(match &failure.waiting {
             Some((reason, message)) if !is_fresh => waiting_state(reason, message),
             _ => waiting_state(&failure.reason, &failure.message),
         });
     }
-    let waiting = input.plan.waiting.get(member.name())?;
-    Some(waiting_state(&waiting.reason, &waiting.message))
+    pause.map(|pause| waiting_state(&pause.reason, &pause.message))
 }
 
 fn default_waiting(input: StatusInput<'_>, member: &Member) -> ContainerState {

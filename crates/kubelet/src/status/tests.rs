@@ -293,6 +293,26 @@ fn a_failure_to_start_shows_as_itself_and_then_as_waiting() {
 }
 
 #[test]
+fn what_was_made_and_could_not_be_started_waits_for_its_next_turn() {
+    let failure = |second| plan::StartFailure {
+        reason: "RunContainerError".to_owned(),
+        message: "no such file".to_owned(),
+        waiting: None,
+        at: at(second),
+        retry_at: at(second + 1),
+        backoff: plan::Backoff::advance(None, plan::QUICK, at(second), at(second)),
+    };
+    let mut case = Case::up(two("Always")).exited("a", 128).running("b");
+    case.memory.failures.insert("a".to_owned(), failure(998));
+    case.expect_state("a", "waiting RunContainerError");
+    let entry = plan::Backoff::advance(None, plan::SLOW, at(500), at(500));
+    case.memory.restarts.insert("a".to_owned(), entry);
+    case.expect_state("a", "waiting CrashLoopBackOff");
+    case.memory.failures.insert("a".to_owned(), failure(1000));
+    case.expect_state("a", "waiting RunContainerError");
+}
+
+#[test]
 fn readiness_counts() {
     let spec = json!({ "containers": [{ "name": "a", "image": "x", "readinessProbe": { "exec": {} } }] });
     let case = Case::up(spec).running("a");

@@ -301,14 +301,14 @@ impl Task {
             }
         }
         for (name, failure) in &self.memory.failures {
-            let Some((reason, _)) = &failure.waiting else {
-                continue;
-            };
             let shows_at = later(failure.at, FRESH);
             if now < shows_at {
                 wake_at.at(shows_at);
                 continue;
             }
+            let Some((reason, _)) = &failure.waiting else {
+                continue;
+            };
             let Some(member) = self.pod.member(name) else {
                 continue;
             };

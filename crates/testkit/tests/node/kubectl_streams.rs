@@ -80,11 +80,30 @@ fn commands_run_in_containers() {
             kubectl.run_with(&["exec", "-i", "box", "--", "cat"], "to and fro"),
             "to and fro"
         );
+        terminal(&kubectl);
         let missing = kubectl.refused(&["exec", "box", "--", "nothing-like-it"]);
         assert!(missing.contains("nothing-like-it"), "{missing}");
         copy_there_and_back(&kubectl, machine);
         debug(&kubectl);
     });
+}
+
+/// `script` gives kubectl a terminal, so that it asks for one in the container.
+fn terminal(kubectl: &Kubectl) {
+    let inside = kubectl.command(&["exec", "-it", "box", "--", "sh", "-c", "tty; stty size; exit 5"]);
+    let line: Vec<String> = std::iter::once(inside.get_program())
+        .chain(inside.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    let mut script = std::process::Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    for (name, value) in inside.get_envs() {
+        script.env(name, value.unwrap_or_default());
+    }
+    let output = script.stdin(Stdio::null()).output().expect("script is installed");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("/dev/pts/0"), "{said}");
+    assert_eq!(output.status.code(), Some(5), "{said}");
 }
 
 fn copy_there_and_back(kubectl: &Kubectl, machine: &Machine) {

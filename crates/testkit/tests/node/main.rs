@@ -1,5 +1,6 @@
 //! Nodes: real containers, volumes, networks, and what survives the loss of what.
 
+mod bad_input;
 mod containers;
 mod deployments;
 mod images;

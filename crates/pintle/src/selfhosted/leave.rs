@@ -35,7 +35,15 @@ pub async fn leave(data_dir: &Path) -> Result<(), LeaveError> {
     let path = manifest_path(data_dir);
     match std::fs::remove_file(&path) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // What else is wrong with the data directory is told by who opens it.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(());
+        }
         Err(source) => return Err(LeaveError::Manifest { path, source }),
     }
     tracing::info!("the components in containers end; this process takes their place");

@@ -1,9 +1,11 @@
 //! Nodes: real containers, volumes, networks, and what survives the loss of what.
 
+mod alone;
 mod bad_input;
 mod containers;
 mod deployments;
 mod images;
+mod killall;
 mod kubectl_streams;
 mod placement;
 mod probes;

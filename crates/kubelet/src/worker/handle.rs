@@ -111,10 +111,10 @@ impl Handle {
         std::mem::take(&mut *self.changed.lock())
     }
 
-    /// Takes out what has ended as was reported; whether anything reported still seems to run.
-    pub fn await_ends(&self, seems_to_run: impl Fn(&str) -> bool) -> bool {
+    /// Takes out what has ended as was reported; whether the lists do not show it of anything reported.
+    pub fn await_ends(&self, has_not_ended: impl Fn(&str) -> bool) -> bool {
         let mut ended = self.ended.lock();
-        ended.retain(|id| seems_to_run(id));
+        ended.retain(|id| has_not_ended(id));
         !ended.is_empty()
     }
 

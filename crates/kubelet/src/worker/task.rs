@@ -184,17 +184,18 @@ impl Task {
     }
 
     fn see(&mut self, observed: Observed) {
-        let runs = |id: &str| {
+        // One that is still being started, as the lists say, may have ended as well: it is awaited too.
+        let has_not_ended = |id: &str| {
             observed
                 .containers
                 .iter()
-                .any(|instance| instance.id == id && instance.is_running())
+                .any(|instance| instance.id == id && instance.exit().is_none())
                 || observed
                     .sandboxes
                     .iter()
                     .any(|sandbox| sandbox.id == id && sandbox.ready)
         };
-        if self.handle.await_ends(runs) {
+        if self.handle.await_ends(has_not_ended) {
             self.look_at = Some(later(Timestamp::now(), self.second_look));
             self.second_look = (self.second_look * 2).min(LONGEST_SECOND_LOOK);
         } else {

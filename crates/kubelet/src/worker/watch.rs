@@ -15,6 +15,8 @@ use crate::pod::PodLabels;
 
 /// A full look even if nothing happened: it repairs what a lost event left behind.
 const FULL_LOOK: Duration = Duration::from_secs(120);
+/// The look that follows the first, which was made while events were being asked for.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 /// The pause before events are asked for again, after they broke off.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -89,9 +91,11 @@ impl Follower {
     /// missed in between.
     async fn follow(&self) -> Result<(), RuntimeError> {
         let mut events = self.runtime.events();
+        // Nobody says when the runtime has begun to tell: what happened before that, the second look finds.
+        let mut until_next = SECOND_LOOK;
         loop {
             self.look().await?;
-            let full_look = tokio::time::sleep(FULL_LOOK);
+            let full_look = tokio::time::sleep(std::mem::replace(&mut until_next, FULL_LOOK));
             tokio::pin!(full_look);
             loop {
                 let event = tokio::select! {

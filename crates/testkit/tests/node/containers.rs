@@ -1,6 +1,6 @@
 //! Containers: init and sidecars, environment, quality of service, images, ends.
 
-use testkit::{Machine, eventually};
+use testkit::{Kubectl, Machine, eventually};
 
 use crate::{SOON, ready_server, shell_pod, wait_pods};
 
@@ -9,6 +9,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: ordered, labels: {app: ordered}}
 spec:
+  terminationGracePeriodSeconds: 1
   restartPolicy: Never
   volumes: [{name: work, emptyDir: {}}]
   initContainers:
@@ -56,18 +57,26 @@ spec:
     envFrom: [{configMapRef: {name: settings}}]
 "#;
 
+/// Waits until a pod has done its work.
+fn wait_done(kubectl: &Kubectl, pod: &str) {
+    let target = format!("pod/{pod}");
+    let waited = kubectl.call(&[
+        "wait",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "--timeout=60s",
+        &target,
+    ]);
+    let described = || kubectl.call(&["get", "-o", "yaml", &target]).stdout;
+    assert_eq!(waited.code, 0, "{}{}", waited.stderr, described());
+}
+
 #[test]
 fn init_containers_and_sidecars_run_in_order() {
     Machine::run(|machine| {
         let server = ready_server(machine);
         let kubectl = server.kubectl();
         kubectl.run_with(&["apply", "-f", "-"], ORDERED);
-        kubectl.run(&[
-            "wait",
-            "--for=jsonpath={.status.phase}=Succeeded",
-            "--timeout=60s",
-            "pod/ordered",
-        ]);
+        wait_done(&kubectl, "ordered");
         assert_eq!(
             kubectl.run(&["logs", "ordered", "-c", "main"]),
             "first\nsidecar\nlast"
@@ -81,12 +90,7 @@ fn the_environment_comes_from_everywhere() {
         let server = ready_server(machine);
         let kubectl = server.kubectl();
         kubectl.run_with(&["apply", "-f", "-"], SETTINGS);
-        kubectl.run(&[
-            "wait",
-            "--for=jsonpath={.status.phase}=Succeeded",
-            "--timeout=60s",
-            "pod/env",
-        ]);
+        wait_done(&kubectl, "env");
         let env = kubectl.run(&["logs", "env"]);
         for line in [
             "COLOR=blue",

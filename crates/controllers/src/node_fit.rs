@@ -99,7 +99,8 @@ pub(crate) fn bears(pod: &Pod, node: &Node) -> Borne {
     })
 }
 
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+/// Whether a toleration is for a taint.
+pub(crate) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let (effect, key) = (text(&toleration.effect), text(&toleration.key));
     let right_effect = effect.is_empty() || effect == taint.effect;

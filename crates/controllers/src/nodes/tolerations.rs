@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::{Pod, Taint, Toleration};
+use client::k8s_openapi::api::core::v1::{Pod, Taint};
+
+use crate::node_fit::tolerates;
 
 /// How long a pod bears some taints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +45,9 @@ pub(super) fn bears(pod: &Pod, taints: &[Taint]) -> Bears {
     shortest
 }
 
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (effect, key) = (text(&toleration.effect), text(&toleration.key));
-    let right_effect = effect.is_empty() || effect == taint.effect;
-    let right_key = key.is_empty() || key == taint.key;
-    let right_value = match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        None | Some("" | "Equal") => !key.is_empty() && text(&toleration.value) == text(&taint.value),
-        _ => false,
-    };
-    right_effect && right_key && right_value
-}
-
 #[cfg(test)]
 mod tests {
-    use client::k8s_openapi::api::core::v1::PodSpec;
+    use client::k8s_openapi::api::core::v1::{PodSpec, Toleration};
 
     use super::*;
 

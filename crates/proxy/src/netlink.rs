@@ -1,55 +1,17 @@
-//! Messages to and from the kernel's netfilter, as `linux/netlink.h` and `linux/netfilter/nfnetlink.h` have them: headers and
+//! Messages from the kernel's netfilter, as `linux/netlink.h` and `linux/netfilter/nfnetlink.h` have them: headers and
 //! lengths are in the machine's byte order.
-
-use crate::family::Family;
 
 const HEADER_BYTES: usize = 16;
 /// What stands before the attributes of a netfilter message.
 pub(crate) const NETFILTER_HEADER_BYTES: usize = 4;
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
-/// An attribute's flag: its value is attributes.
-pub(crate) const NESTED: u16 = 0x8000;
 /// The bits of an attribute's type that are flags.
 const TYPE_FLAGS: u16 = 0xc000;
-
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-
-/// A message to the kernel.
-pub(crate) fn message(
-    kind: u16,
-    flags: u16,
-    family: Family,
-    sequence: u32,
-    attributes: &[(u16, Vec<u8>)],
-) -> Vec<u8> {
-    let mut bytes = vec![0; 4];
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend([0; 4]);
-    let family = match family {
-        Family::V4 => AF_INET,
-        Family::V6 => AF_INET6,
-    };
-    bytes.extend([family, 0, 0, 0]);
-    for (kind, value) in attributes {
-        let length = u16::try_from(ATTRIBUTE_HEADER_BYTES + value.len()).unwrap_or(u16::MAX);
-        bytes.extend(length.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-    }
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    bytes[..4].copy_from_slice(&length.to_ne_bytes());
-    bytes
-}
 
 /// A message from the kernel.
 pub(crate) struct Received<'a> {
     pub(crate) kind: u16,
-    pub(crate) sequence: u32,
     /// What follows the header.
     pub(crate) body: &'a [u8],
 }
@@ -67,7 +29,6 @@ impl<'a> Iterator for Messages<'a> {
         self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or(&[]);
         Some(Received {
             kind: u16_at(message, 4)?,
-            sequence: u32_at(message, 8)?,
             body,
         })
     }
@@ -92,6 +53,24 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes)
 }
 
-pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// A message as the kernel would send it.
+#[cfg(test)]
+pub(crate) fn message(kind: u16, attributes: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; HEADER_BYTES + NETFILTER_HEADER_BYTES];
+    bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
+    for (kind, value) in attributes {
+        let length =
+            u16::try_from(ATTRIBUTE_HEADER_BYTES + value.len()).expect("attributes of tests are short");
+        bytes.extend(length.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(*value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    let length = u32::try_from(bytes.len()).expect("messages of tests are short");
+    bytes[..4].copy_from_slice(&length.to_ne_bytes());
+    bytes
 }

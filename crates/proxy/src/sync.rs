@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::Informer;
 
@@ -38,6 +39,9 @@ impl Observed for Followed {
         self.changes.slices(key)
     }
 }
+
+/// The kernel answers at once; if it does not, rules must not wait for it.
+const FLOWS_TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Brings the kernel's rules to where the Services want them.
 pub(crate) struct Syncer {
@@ -139,11 +143,11 @@ impl Syncer {
         for front in std::mem::take(&mut self.old_fronts) {
             fronts.entry(front).or_default();
         }
-        let cleared = tokio::task::spawn_blocking(move || conntrack::clear(&fronts, &config)).await;
-        match cleared {
+        let clear = conntrack::clear(&fronts, &config);
+        match tokio::time::timeout(FLOWS_TIME_LIMIT, clear).await {
             Ok(Ok(count)) => tracing::debug!(count, "stale flows of datagrams were deleted"),
             Ok(Err(error)) => tracing::warn!(%error, "cannot delete stale flows of datagrams"),
-            Err(error) => tracing::warn!(%error, "deleting stale flows of datagrams failed"),
+            Err(_) => tracing::warn!("the kernel does not tell its flows of datagrams"),
         }
     }
 }

@@ -66,19 +66,29 @@ fn says_deleted(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::Family;
     use crate::netlink::message;
 
     #[test]
     fn only_the_end_of_our_table_counts() {
         let says = |kind: u16, name: &[u8]| {
-            let other = message(TABLE_DELETED, 0, Family::V4, 0, &[(2, name.to_vec())]);
-            let this = message(kind, 0, Family::V6, 0, &[(TABLE_NAME, name.to_vec())]);
+            let other = message(TABLE_DELETED, &[(2, name)]);
+            let this = message(kind, &[(TABLE_NAME, name)]);
             says_deleted(&[other, this].concat())
         };
         assert!(says(TABLE_DELETED, b"pintle-proxy\0"));
         assert!(!says(TABLE_DELETED, b"other\0"));
         assert!(!says(TABLE_DELETED - 2, b"pintle-proxy\0"));
-        assert!(!says_deleted(&[1, 2, 3]));
+        // What is cut or bent says nothing, and does no harm.
+        let whole = message(TABLE_DELETED, &[(TABLE_NAME, b"pintle-proxy\0")]);
+        for end in 0..whole.len() {
+            assert!(!says_deleted(&whole[..end]));
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 3, 255] {
+                let mut bent = whole.clone();
+                bent[at] = value;
+                says_deleted(&bent);
+            }
+        }
     }
 }

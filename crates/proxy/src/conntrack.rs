@@ -4,42 +4,31 @@
 //! datagrams from one port goes on for ever, to nobody. So when the endpoints of a UDP port change, the kernel is asked
 //! for its flows, and those that the rules would now send elsewhere are deleted.
 
-mod message;
-mod socket;
-
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::SocketAddr;
+
+use linux::{Conntrack, ConntrackError};
 
 use crate::config::Config;
 use crate::plan::Front;
-
-pub(crate) use message::Flow;
 
 /// Where datagrams may go, by where they are sent.
 pub(crate) type Fronts = BTreeMap<Front, BTreeSet<SocketAddr>>;
 
 /// Deletes the flows that go where they may not; gives how many there were.
-pub(crate) fn clear(fronts: &Fronts, config: &Config) -> io::Result<usize> {
-    let mut stale = Vec::new();
-    let socket = socket::NetlinkSocket::open()?;
-    for family in config.families() {
-        socket.for_each_flow(family, |flow| {
-            if is_stale(&flow, fronts, config) {
-                stale.push(flow);
-            }
-        })?;
+pub(crate) async fn clear(fronts: &Fronts, config: &Config) -> Result<usize, ConntrackError> {
+    let conntrack = Conntrack::open()?;
+    let mut flows = conntrack.udp_flows().await?;
+    flows.retain(|flow| is_stale(flow.destination, flow.answered_by, fronts, config));
+    for flow in &flows {
+        conntrack.delete(flow).await?;
     }
-    for flow in &stale {
-        socket.delete(flow)?;
-    }
-    Ok(stale.len())
+    Ok(flows.len())
 }
 
 /// Whether a flow goes elsewhere than the rules would send it now. One that goes to no endpoint, because there was none,
 /// is stale once there is one.
-fn is_stale(flow: &Flow, fronts: &Fronts, config: &Config) -> bool {
-    let to = flow.destination;
+fn is_stale(to: SocketAddr, answered_by: SocketAddr, fronts: &Fronts, config: &Config) -> bool {
     let at_node_port = || {
         config
             .serves_node_ports_at(to.ip())
@@ -48,7 +37,7 @@ fn is_stale(flow: &Flow, fronts: &Fronts, config: &Config) -> bool {
     fronts
         .get(&Front::Address(to))
         .or_else(at_node_port)
-        .is_some_and(|endpoints| !endpoints.contains(&flow.answered_by))
+        .is_some_and(|endpoints| !endpoints.contains(&answered_by))
 }
 
 #[cfg(test)]
@@ -71,8 +60,8 @@ mod tests {
         ]);
         let config = Config::new("n", vec!["192.168.0.1".parse().unwrap()]);
         let check = |to: &str, from: &str, expected: bool| {
-            let flow = Flow::for_test(address(to), address(from));
-            assert_eq!(is_stale(&flow, &fronts, &config), expected, "{to} {from}");
+            let found = is_stale(address(to), address(from), &fronts, &config);
+            assert_eq!(found, expected, "{to} {from}");
         };
         check("10.43.0.10:53", "10.42.0.2:5353", false);
         check("10.43.0.10:53", "10.42.0.3:5353", true);

@@ -1,10 +1,11 @@
 //! OpenAPI documents, made from the type table and the facts of served resources.
 //!
 //! Version 3 is one document for each group version and a few small ones, version 2 a single one. They are written piece by
-//! piece, so that nothing large is held in memory; who serves them keeps them compressed. They carry no descriptions.
+//! piece, so that nothing large is held in memory; who serves them keeps them compressed.
 
 mod component;
 mod components;
+mod describe;
 mod document;
 mod gnostic;
 mod names;
@@ -19,18 +20,21 @@ use std::io;
 use serde_json::{Value, json};
 
 use components::Components;
+pub use describe::Describe;
 use document::Document;
 use parameter::Shared;
 use path_item::PathItem;
 use writer::ObjectWriter;
 
-/// What a document says of the server.
-#[derive(Clone, Copy, Debug)]
+/// What a document says that is not in the type table.
+#[derive(Clone, Copy)]
 pub struct Info<'a> {
     /// `Kubernetes`.
     pub title: &'a str,
     /// `1.36`.
     pub version: &'a str,
+    /// What types and fields mean; `&()` leaves that out.
+    pub descriptions: &'a dyn Describe,
 }
 
 /// Which of the two versions of OpenAPI is written.
@@ -69,7 +73,9 @@ pub fn write_v3(name: &str, info: Info<'_>, out: &mut impl io::Write) -> io::Res
         })?;
         fields.object("components", |parts| {
             if !components.is_empty() {
-                parts.object("schemas", |schemas| components.write(Dialect::V3, schemas))?;
+                parts.object("schemas", |schemas| {
+                    components.write(Dialect::V3, info.descriptions, schemas)
+                })?;
             }
             parts.value("securitySchemes", &security_schemes())
         })
@@ -96,7 +102,7 @@ pub fn write_v2(info: Info<'_>, out: &mut impl io::Write) -> io::Result<()> {
                 .try_for_each(|item| paths.value(&item.path, &shared.share(item.render(Dialect::V2))))
         })?;
         fields.object("definitions", |definitions| {
-            components.write(Dialect::V2, definitions)
+            components.write(Dialect::V2, info.descriptions, definitions)
         })?;
         fields.value("parameters", &shared.into_value())?;
         fields.value("securityDefinitions", &security_schemes())?;

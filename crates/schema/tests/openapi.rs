@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 const INFO: Info<'_> = Info {
     title: "Kubernetes",
     version: "1.36",
+    descriptions: &(),
 };
 
 fn reference() -> Option<OsString> {

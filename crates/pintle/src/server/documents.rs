@@ -2,7 +2,8 @@
 
 use apiserver::{IssuerDocuments, OpenApiSource};
 use auth::service_account::TokenKeys;
-use schema::openapi::{self, Info};
+use descriptions::Descriptions;
+use schema::openapi::{self, Describe, Info};
 
 use super::error::StartError;
 
@@ -18,11 +19,17 @@ impl BuiltInOpenApi {
         }
     }
 
-    fn info(&self) -> Info<'_> {
-        Info {
+    /// The descriptions are unpacked for each document, and gone when it is made.
+    fn with_info<T>(&self, make: impl FnOnce(Info<'_>) -> T) -> T {
+        let descriptions = Descriptions::unpack();
+        if let Err(error) = &descriptions {
+            tracing::error!(%error, "the descriptions of types cannot be unpacked");
+        }
+        make(Info {
             title: "Kubernetes",
             version: &self.version,
-        }
+            descriptions: descriptions.as_ref().map_or(&(), |known| known as &dyn Describe),
+        })
     }
 }
 
@@ -38,23 +45,25 @@ impl OpenApiSource for BuiltInOpenApi {
     fn v3(&self, path: &str) -> Option<Vec<u8>> {
         let mut document = Vec::new();
         // Writing into memory cannot fail.
-        let found = openapi::write_v3(path, self.info(), &mut document).unwrap_or(false);
+        let found = self
+            .with_info(|info| openapi::write_v3(path, info, &mut document))
+            .unwrap_or(false);
         found.then_some(document)
     }
 
     fn v2(&self) -> Vec<u8> {
         let mut document = Vec::new();
         // Writing into memory cannot fail.
-        let _ = openapi::write_v2(self.info(), &mut document);
+        let _ = self.with_info(|info| openapi::write_v2(info, &mut document));
         document
     }
 
     fn v2_protobuf(&self) -> Option<Vec<u8>> {
-        openapi::v2_protobuf(self.info())
+        self.with_info(openapi::v2_protobuf)
     }
 
     fn v3_protobuf(&self, path: &str) -> Option<Vec<u8>> {
-        openapi::v3_protobuf(path, self.info())
+        self.with_info(|info| openapi::v3_protobuf(path, info))
     }
 }
 

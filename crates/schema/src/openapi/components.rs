@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Dialect;
 use super::component::Component;
+use super::describe::{Describe, describe};
 use super::path_item::PathItem;
 use super::writer::ObjectWriter;
 use crate::generated::KINDS;
@@ -73,9 +74,15 @@ impl Components {
     }
 
     /// Writes them as fields of an object.
-    pub fn write<W: io::Write>(&self, dialect: Dialect, schemas: &mut ObjectWriter<'_, W>) -> io::Result<()> {
+    pub fn write<W: io::Write>(
+        &self,
+        dialect: Dialect,
+        descriptions: &dyn Describe,
+        schemas: &mut ObjectWriter<'_, W>,
+    ) -> io::Result<()> {
         self.needed.iter().try_for_each(|(name, component)| {
             let mut schema = component.schema(dialect);
+            describe(&mut schema, name, descriptions, dialect);
             if let Some(kinds) = self.kinds.get(name) {
                 schema.insert("x-kubernetes-group-version-kind".to_owned(), json!(kinds));
             }

@@ -7,6 +7,7 @@ use super::*;
 const INFO: Info<'_> = Info {
     title: "Kubernetes",
     version: "1.36",
+    descriptions: &(),
 };
 
 fn v3(name: &str) -> Value {

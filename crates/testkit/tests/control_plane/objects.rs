@@ -143,4 +143,5 @@ fn discovery_and_explain_know_the_kinds() {
     assert!(kubectl.run(&["api-versions"]).contains("apps/v1"));
     let explained = kubectl.run(&["explain", "deployment.spec.strategy.rollingUpdate"]);
     assert!(explained.contains("maxSurge"), "{explained}");
+    assert!(!explained.contains("<no description>"), "{explained}");
 }

@@ -15,7 +15,7 @@ use crate::Error;
 pub struct Manifest {
     pub name: String,
     pub folder: PathBuf,
-    /// What the crate is built with; tests aside.
+    /// What the crate works with: tests aside, and what only works while it is built.
     pub dependencies: Names,
     pub inherits_lints: bool,
 }
@@ -26,8 +26,6 @@ struct File {
     package: Package,
     #[serde(default)]
     dependencies: BTreeMap<String, Value>,
-    #[serde(default)]
-    build_dependencies: BTreeMap<String, Value>,
     #[serde(default)]
     lints: BTreeMap<String, Value>,
 }
@@ -57,11 +55,7 @@ impl Manifest {
         Self {
             name: file.package.name,
             folder,
-            dependencies: file
-                .dependencies
-                .into_keys()
-                .chain(file.build_dependencies.into_keys())
-                .collect(),
+            dependencies: file.dependencies.into_keys().collect(),
             inherits_lints: file.lints.get("workspace") == Some(&Value::Boolean(true)),
         }
     }

@@ -66,7 +66,7 @@ pub fn problems(folder: &Path, rules: &Rules<'_>) -> Result<Vec<String>, Error> 
     let mut problems = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let rules = if is_test(&path) { &NO_WORDS } else { rules };
+        let rules = if is_aside(&path) { &NO_WORDS } else { rules };
         if path.is_dir() {
             problems.extend(self::problems(&path, rules)?);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -81,16 +81,17 @@ pub fn problems(folder: &Path, rules: &Rules<'_>) -> Result<Vec<String>, Error> 
     Ok(problems)
 }
 
-/// Tests may use any words.
+/// Tests and build scripts may use any words.
 const NO_WORDS: Rules<'_> = Rules {
     pure: false,
     library: false,
     unnamed_kinds: &[],
 };
 
-fn is_test(path: &Path) -> bool {
+/// Whether it is no part of the crate when that works.
+fn is_aside(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
-    matches!(stem, Some("tests" | "testing" | "benches" | "examples"))
+    matches!(stem, Some("tests" | "testing" | "benches" | "examples" | "build"))
         || stem.is_some_and(|stem| stem.ends_with("_tests"))
 }
 

@@ -45,6 +45,7 @@ macro_rules! contract_suite {
                 a_conflict_takes_none
                 an_equal_value_takes_one
                 an_answered_commit_is_current
+                the_latest_revision_is_that_of_the_last_commit
             }
             key_values {
                 the_first_put_creates
@@ -156,7 +157,7 @@ macro_rules! contract_suite {
                 a_key_goes_when_its_time_is_over
                 a_key_does_not_go_before
                 an_expired_key_is_gone_in_a_revision_of_its_own
-                keys_due_together_go_one_by_one
+                keys_due_together_go_in_revisions_of_their_own
                 a_put_without_a_time_takes_it_away
                 a_put_with_a_longer_time_prolongs_it
                 a_deletion_takes_the_time_away

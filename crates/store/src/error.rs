@@ -10,8 +10,9 @@ use crate::Revision;
 
 /// Why a store did not do what it was asked.
 ///
-/// An operation that fails with one of the disk or network errors may or may not have taken effect, as with
-/// any write whose answer is lost; it never takes effect in part.
+/// A commit that fails with [`OutcomeUnknown`](Self::OutcomeUnknown) or one of the disk errors may or may not have
+/// taken effect, as with any write whose answer is lost; it never takes effect in part. With any other error it
+/// has taken none.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -89,9 +90,12 @@ pub enum StoreError {
         /// What it ought to say.
         expected: &'static str,
     },
-    /// The store cannot be reached.
+    /// The store cannot be reached. Nothing was changed.
     #[error("the state store is not available: {0}")]
     Unavailable(String),
+    /// The store was lost before it answered: it may or may not have made the change, and may still make it.
+    #[error("the state store did not answer, the change may have been made or not: {0}")]
+    OutcomeUnknown(String),
     /// The store has been shut down.
     #[error("the state store is closed")]
     Closed,

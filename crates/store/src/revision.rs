@@ -5,8 +5,8 @@ use std::fmt;
 /// The number of a commit. One counter serves the whole store; it only grows, by one for every transaction
 /// that changes something.
 ///
-/// A fresh store stands at [`Revision::ZERO`] and its first change makes revision 1. As the modification
-/// revision in a [`Precondition`](crate::Precondition), zero means "no such key".
+/// A fresh store of our own stands at [`Revision::ZERO`] and its first change makes revision 1; a fresh etcd stands
+/// at revision 1. As the modification revision in a [`Precondition`](crate::Precondition), zero means "no such key".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(u64);
 

@@ -8,7 +8,8 @@ use futures::stream::BoxStream;
 use crate::{KeyValue, Revision, StoreError};
 
 /// Everything the store held at one revision, in the order of the keys. Commits and compaction go on while it
-/// is read.
+/// is read. A store that others use as well cannot hold back their compaction: if that overtakes the reader, the
+/// stream ends with [`StoreError::Compacted`].
 pub struct Snapshot {
     /// The revision of the snapshot.
     pub revision: Revision,

@@ -17,14 +17,23 @@ use crate::{
 ///   time, and only what is durable. A slow watch never delays a commit, and what it costs in memory is
 ///   bounded.
 /// - **Expiry.** A key put with a time to live is deleted by the store when the time is over, in a revision
-///   of its own: never before it is due, and soon after. Keys that came due while the store was down go right
-///   after it is opened.
+///   that holds nothing but such deletions: never before it is due, and soon after. Keys that are due at about
+///   the same time may go together, the earlier ones with the later: by at most a twentieth of the time to
+///   live. Keys that came due while the store was down go right after it is opened.
 #[async_trait]
 pub trait StateStore: Send + Sync + 'static {
-    /// The newest revision that reads and watches can see.
+    /// The newest revision that reads and watches can see. A store that others write to as well knows of their
+    /// changes only when it meets them: ask for the [latest](Self::latest_revision) where that matters.
     fn current_revision(&self) -> Revision;
 
-    /// The oldest revision that can still be read; zero if nothing was compacted yet.
+    /// The newest revision, whoever made it: at least that of every commit that was answered before the call,
+    /// to anybody. It becomes the [current](Self::current_revision) one here, unless that is newer.
+    async fn latest_revision(&self) -> Result<Revision, StoreError> {
+        Ok(self.current_revision())
+    }
+
+    /// The oldest revision that can still be read, as far as this store knows; zero if nothing was compacted
+    /// yet.
     fn compacted_revision(&self) -> Revision;
 
     /// Reads a range at one revision.

@@ -6,6 +6,7 @@ mod api;
 mod certificates;
 mod clients;
 mod components;
+mod datastore;
 mod documents;
 mod endpoints;
 mod error;
@@ -31,8 +32,6 @@ use apiserver::{Limits, Server, tls_config};
 use client::Client;
 use cluster::DataDir;
 use pki::ServerPki;
-use store::StateStore;
-use store_embedded::{EmbeddedStore, Options};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -77,11 +76,8 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let data_dir = DataDir::open(&options.data_dir)?;
     let pki = certificates::ensure(&options)?;
     let trust = Trust::new(&pki, &options)?;
-    let store = EmbeddedStore::open(&data_dir.store(), Options::default())
-        .map_err(StartError::store(data_dir.store()))?;
-    let store = Arc::new(store);
-    let is_new = store.current_revision() == store::Revision::default();
-    let service = api::assemble(&options, &trust, store.clone(), CancellationToken::new()).await?;
+    let datastore = datastore::open(&options, &data_dir).await?;
+    let service = api::assemble(&options, &trust, datastore.store(), CancellationToken::new()).await?;
 
     let certificate = certificates::served(&trust.serving)?;
     let tls = tls_config(certificate.clone()).map_err(|source| StartError::Tls { source })?;
@@ -91,7 +87,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let clients = Clients::new(service.api.clone());
     let token = join_token::ensure(options.token.as_deref(), &data_dir, &pki)?;
     service
-        .bootstrap(&options, &trust, token, &clients, is_new)
+        .bootstrap(&options, &trust, token, &clients, datastore.is_new())
         .await?;
     let tasks = TaskTracker::new();
     components::start(&options, &trust, &clients, &tasks, &shutdown);
@@ -129,7 +125,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .await
         .map_err(|_| StartError::Panicked)?
         .map_err(|source| StartError::Serve { source })?;
-    store.close();
+    datastore.close();
     failure.check().map_err(Into::into)
 }
 

@@ -82,3 +82,17 @@ pub async fn an_answered_commit_is_current(store: Store) {
         assert!(store.current_revision() >= revision);
     }
 }
+
+/// And becomes the current one.
+pub async fn the_latest_revision_is_that_of_the_last_commit(store: Store) {
+    let latest = async || store.latest_revision().await.expect("the store answers");
+    let fresh = latest().await;
+    assert_eq!(fresh, store.current_revision());
+    let revision = put(&store, "a", "1").await;
+    assert_eq!(revision, fresh.next());
+    assert_eq!(latest().await, revision);
+    conflict(&store, Transaction::create("a".into(), bytes("2"))).await;
+    assert_eq!(latest().await, revision);
+    let revision = delete(&store, "a").await;
+    assert_eq!([latest().await, store.current_revision()], [revision; 2]);
+}

@@ -47,6 +47,12 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
     /// Reads up to the length of the buffer; less only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads like [`read_at`](Self::read_at) if that takes no waiting for the disk; `None` if it would, or
+    /// if nobody can tell.
+    fn read_cached_at(&self, _buffer: &mut [u8], _offset: u64) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+
     /// Writes all of the data.
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
 
@@ -140,6 +146,14 @@ impl File {
             return Err(self.corrupt(offset + read as u64, "the file ends too early"));
         }
         Ok(buffer)
+    }
+
+    /// Fills the buffer if that takes no waiting for the disk; gives whether it did.
+    pub(crate) fn fill_cached(&self, buffer: &mut [u8], offset: u64) -> Result<bool, StoreError> {
+        match self.file.read_cached_at(buffer, offset) {
+            Ok(read) => Ok(read == Some(buffer.len())),
+            Err(error) => Err(self.error("reading", error)),
+        }
     }
 
     /// Reads all of the file.

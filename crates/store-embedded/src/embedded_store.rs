@@ -20,10 +20,10 @@ use crate::clock::Clock;
 use crate::disk::{Directory, Disk};
 use crate::engine::{Engine, Judged, Statistics, measure};
 use crate::keeper::{Bell, Keeper};
+use crate::located::{Located, read_all};
 use crate::options::Options;
 use crate::pins::Pin;
 use crate::queue::{Queue, Request};
-use crate::segments::Located;
 use crate::watching;
 use crate::writer::Writer;
 
@@ -138,6 +138,9 @@ impl StateStore for EmbeddedStore {
     }
 
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
+        if let Some(response) = self.engine.range_at_once(&request)? {
+            return Ok(response);
+        }
         let engine = self.engine.clone();
         blocking(move || engine.range(&request)).await
     }
@@ -156,7 +159,10 @@ impl StateStore for EmbeddedStore {
                 revision: Revision::new(revision),
             }),
             Judged::Conflict { revision, current } => {
-                let current = blocking(move || read_all(current)).await?;
+                let current = match read_at_once(&current)? {
+                    Some(current) => current,
+                    None => blocking(move || read_one_by_one(current)).await?,
+                };
                 Ok(Outcome::Conflict {
                     revision: Revision::new(revision),
                     current,
@@ -196,7 +202,22 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
 }
 
-fn read_all(current: Vec<Option<Located>>) -> Result<Vec<Option<KeyValue>>, StoreError> {
+/// Reads what takes no waiting for the disk; `None` if something does.
+fn read_at_once(current: &[Option<Located>]) -> Result<Option<Vec<Option<KeyValue>>>, StoreError> {
+    let mut found = Vec::with_capacity(current.len());
+    for located in current {
+        found.push(match located {
+            None => None,
+            Some(located) => match located.read_cached()? {
+                None => return Ok(None),
+                read => read,
+            },
+        });
+    }
+    Ok(Some(found))
+}
+
+fn read_one_by_one(current: Vec<Option<Located>>) -> Result<Vec<Option<KeyValue>>, StoreError> {
     current
         .into_iter()
         .map(|located| located.map(|located| located.read()).transpose())
@@ -214,14 +235,16 @@ fn snapshot_entries(
             let Some(page) = engine.page(&mut rest, &pin) else {
                 return Ok(None);
             };
-            let mut entries = Vec::with_capacity(page.len());
-            for located in page {
-                let time_to_live = located.expires_ms().map(|due_ms| remaining(due_ms, clock));
-                entries.push(Ok(SnapshotEntry {
-                    key_value: located.read()?,
-                    time_to_live,
-                }));
-            }
+            let entries = read_all(&page)?
+                .into_iter()
+                .zip(page)
+                .map(move |(key_value, located)| {
+                    let due_ms = located.expires_ms();
+                    Ok(SnapshotEntry {
+                        key_value,
+                        time_to_live: due_ms.map(|due_ms| remaining(due_ms, clock)),
+                    })
+                });
             Ok(Some((stream::iter(entries), (rest, pin))))
         })
     });

@@ -22,6 +22,7 @@ mod format;
 mod history;
 mod index;
 mod keeper;
+mod located;
 mod log;
 mod options;
 mod pins;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use store::{Key, KeyValue, StoreError};
+use store::Key;
 
 use crate::disk::File;
 use crate::format::checksum::Seal;
-use crate::format::record::{RECORD_HEADER, Record};
+use crate::located::Located;
 use crate::version::{Location, Version};
 
 /// A segment as readers see it.
@@ -93,54 +92,10 @@ impl Segments {
 
     /// Everything it takes to read the value of a version, also after the segment has been removed.
     pub(crate) fn locate(&self, key: &Key, version: &Version) -> Located {
-        Located {
-            key: key.clone(),
-            version: *version,
-            segment: self.file(version.location.segment).cloned(),
-        }
-    }
-}
-
-/// A version of a key whose value can be read.
-#[derive(Clone, Debug)]
-pub(crate) struct Located {
-    key: Key,
-    version: Version,
-    segment: Option<SegmentFile>,
-}
-
-impl Located {
-    /// The key without its value.
-    pub(crate) fn without_value(&self) -> KeyValue {
-        self.version.key_value(self.key.clone(), Bytes::new())
-    }
-
-    /// When the key expires, in milliseconds since 1970.
-    pub(crate) fn expires_ms(&self) -> Option<u64> {
-        (self.version.expires_ms > 0).then_some(self.version.expires_ms)
-    }
-
-    /// Reads the value, and checks that it is what was written.
-    pub(crate) fn read(&self) -> Result<KeyValue, StoreError> {
-        let segment = self
-            .segment
-            .as_ref()
-            .expect("a segment is kept as long as the index points to it");
-        let value = segment.read_value(&self.key, &self.version)?;
-        Ok(self.version.key_value(self.key.clone(), value))
-    }
-}
-
-impl SegmentFile {
-    fn read_value(&self, key: &[u8], version: &Version) -> Result<Bytes, StoreError> {
-        let Location { offset, length, .. } = version.location;
-        let bytes = self.file.read_exact(offset.into(), length as usize)?;
-        let corrupt = |problem: &str| self.file.corrupt(offset.into(), problem);
-        let record = Record::decode(&bytes, self.seal).map_err(corrupt)?;
-        if record.key != key || record.revision != version.revision {
-            return Err(corrupt("the record is of another key"));
-        }
-        let start = RECORD_HEADER + key.len();
-        Ok(Bytes::from(bytes).slice(start..))
+        Located::new(
+            key.clone(),
+            *version,
+            self.file(version.location.segment).cloned(),
+        )
     }
 }

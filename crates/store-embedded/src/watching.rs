@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream;
-use store::{Event, ProgressRequester, Revision, StoreError, WatchBatch, WatchRequest, WatchStream};
+use store::{
+    Event, KeyValue, ProgressRequester, Revision, StoreError, WatchBatch, WatchRequest, WatchStream,
+};
 use tokio::task::{spawn_blocking, yield_now};
 
 use crate::engine::Engine;
 use crate::history::{Change, ChangeKind, Stretch};
-use crate::segments::Located;
+use crate::located::Located;
 use crate::version::{Location, Version};
 use crate::watches::Place;
 
 /// A watch looks at about so many changes at once.
 const CHANGES_AT_ONCE: usize = 1000;
+
+/// So many values are read where nobody may be kept waiting.
+const READS_AT_ONCE: usize = 64;
 
 /// Opens a watch.
 pub(crate) fn open(engine: &Arc<Engine>, request: WatchRequest) -> Result<WatchStream, StoreError> {
@@ -95,12 +100,15 @@ impl Watch {
         for change in changes {
             drafts.push(self.draft(change)?);
         }
-        if drafts.iter().any(Draft::needs_disk) {
-            return spawn_blocking(|| drafts.into_iter().map(Draft::finish).collect())
-                .await
-                .map_err(|_| StoreError::Closed)?;
+        let disk_reads = drafts.iter().filter(|draft| draft.needs_disk()).count();
+        if disk_reads <= READS_AT_ONCE
+            && let Some(events) = finish_all(&drafts, Located::read_cached)?
+        {
+            return Ok(events);
         }
-        drafts.into_iter().map(Draft::finish).collect()
+        let read = move || finish_all(&drafts, |located| located.read().map(Some));
+        let events = spawn_blocking(read).await.map_err(|_| StoreError::Closed)??;
+        Ok(events.expect("nothing keeps a read from waiting there"))
     }
 
     fn draft(&self, change: Change) -> Result<Draft, StoreError> {
@@ -130,6 +138,9 @@ impl Watch {
     }
 }
 
+/// Reads a value; `None` if it is not to be waited for.
+type Read = fn(&Located) -> Result<Option<KeyValue>, StoreError>;
+
 /// An event that may lack what has to be read from the disk.
 struct Draft {
     change: Change,
@@ -142,36 +153,46 @@ impl Draft {
         self.current.is_some() || self.previous.is_some()
     }
 
-    fn finish(self) -> Result<Event, StoreError> {
-        let previous = self.previous.map(|located| located.read()).transpose()?;
-        let Change { revision, key, kind } = self.change;
-        let (create_revision, version, value) = match kind {
-            ChangeKind::Delete => {
-                return Ok(Event::Delete {
-                    key,
-                    revision: Revision::new(revision),
-                    previous,
-                });
-            }
-            ChangeKind::Put {
-                create_revision,
-                version,
-                value,
-            } => (create_revision, version, value),
+    /// The event, if everything that it lacks can be read.
+    fn finish(&self, read: Read) -> Result<Option<Event>, StoreError> {
+        let previous = match self.previous.as_ref().map(read).transpose()? {
+            Some(None) => return Ok(None),
+            found => found.flatten(),
         };
-        let current = match (self.current, value) {
-            (Some(located), _) => located.read()?,
-            (None, value) => {
+        let Change { revision, key, kind } = &self.change;
+        let &ChangeKind::Put {
+            create_revision,
+            version,
+            ref value,
+        } = kind
+        else {
+            return Ok(Some(Event::Delete {
+                key: key.clone(),
+                revision: Revision::new(*revision),
+                previous,
+            }));
+        };
+        let current = match &self.current {
+            Some(located) => read(located)?,
+            None => {
                 let version = Version {
-                    revision,
+                    revision: *revision,
                     create_revision,
                     version,
                     expires_ms: 0,
                     location: Location::default(),
                 };
-                version.key_value(key, value.unwrap_or_default())
+                Some(version.key_value(key.clone(), value.clone().unwrap_or_default()))
             }
         };
-        Ok(Event::Put { current, previous })
+        Ok(current.map(|current| Event::Put { current, previous }))
     }
+}
+
+fn finish_all(drafts: &[Draft], read: Read) -> Result<Option<Vec<Event>>, StoreError> {
+    drafts
+        .iter()
+        .map(|draft| draft.finish(read).transpose())
+        .collect::<Option<Result<_, _>>>()
+        .transpose()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::fcntl::{FallocateFlags, fallocate};
+use rustix::io::{Errno, ReadWriteFlags};
 use store::StoreError;
 
 use super::{Disk, DiskFile, disk_error};
@@ -128,6 +129,16 @@ impl DiskFile for fs::File {
             }
         }
         Ok(read)
+    }
+
+    fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+        let slices = &mut [io::IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(self, slices, offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(Some(read)),
+            // Not in memory; or a file system that cannot tell.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {

@@ -8,8 +8,8 @@ use store::{Key, Operation, Precondition, Put, StoreError, Transaction};
 use super::{Engine, State};
 use crate::format::record::{MAX_KEY, Record, RecordKind};
 use crate::history::{Change, ChangeKind};
+use crate::located::Located;
 use crate::log::{FrameSlot, Log};
-use crate::segments::Located;
 use crate::version::{Location, Version};
 
 /// How a transaction ended.

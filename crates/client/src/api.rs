@@ -20,9 +20,15 @@ use crate::transport::{self, Body, Transport};
 use crate::watch::{self, WatchStream};
 
 /// A kind the client can work with.
-pub trait Kind: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Send + Sync + 'static {}
+pub trait Kind:
+    Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Clone + Send + Sync + 'static
+{
+}
 
-impl<K> Kind for K where K: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Send + Sync + 'static {}
+impl<K> Kind for K where
+    K: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Clone + Send + Sync + 'static
+{
+}
 
 /// A client of an API server. Cheap to clone.
 #[derive(Clone)]

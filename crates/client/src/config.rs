@@ -78,7 +78,8 @@ impl ClientConfig {
         file.resolve(path.parent().unwrap_or(Path::new(".")))
     }
 
-    pub(crate) fn tls(&self) -> Result<rustls::ClientConfig, ConfigError> {
+    /// How to speak TLS with the server, for who makes connections without [`crate::https`].
+    pub fn tls(&self) -> Result<rustls::ClientConfig, ConfigError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&self.certificate_authority) {
             let certificate = certificate.map_err(|e| credential("certificate authority", &e))?;
@@ -103,7 +104,8 @@ impl ClientConfig {
             .map_err(|e| credential("client certificate", &e))
     }
 
-    pub(crate) fn bearer_token(&self) -> Result<Option<HeaderValue>, ConfigError> {
+    /// The `Authorization` header that goes with every request; none if the credentials are a certificate.
+    pub fn bearer_token(&self) -> Result<Option<HeaderValue>, ConfigError> {
         let Some(token) = &self.token else { return Ok(None) };
         let header = bearer(token.trim()).ok_or(ConfigError::Credential {
             what: "token",

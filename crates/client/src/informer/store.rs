@@ -32,6 +32,14 @@ fn key(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
+/// An object as it is kept. Without the record of who owns which field, which can be as large as all the rest, is read by no
+/// component, and is kept by the server when an object comes back without it. And copied: a decoded object has room to grow
+/// in each of its lists and texts, its copy has none.
+fn lean<K: Kind>(mut object: K) -> K {
+    object.metadata_mut().managed_fields = None;
+    object.clone()
+}
+
 impl<K> Store<K> {
     /// The object of that name; the namespace is empty for cluster-scoped ones.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
@@ -70,7 +78,7 @@ impl<K> Store<K> {
 impl<K: Kind> Store<K> {
     /// Puts an object in; gives what was there before, and what is there now.
     pub(super) fn insert(&self, object: K) -> (Option<Arc<K>>, Arc<K>) {
-        let object = Arc::new(object);
+        let object = Arc::new(lean(object));
         let (namespace, name) = key(object.metadata());
         let mut namespaces = self.namespaces.write();
         let names = match namespaces.get_mut(namespace) {

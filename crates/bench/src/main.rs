@@ -1,14 +1,19 @@
 //! Load programs that run against pintle and any other Kubernetes API server.
 //!
-//! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second; `node`
-//! what a one-node cluster takes when idle, and how soon a pod runs. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
+//! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second; `reads`,
+//! `lists` and `watches` what reading costs it; `node` what a one-node cluster takes when idle, and how soon a pod runs. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
 //! pintle of its own.
 
 mod creates;
+mod lists;
 mod node;
+mod pods;
 mod process;
+mod reads;
 mod server;
 mod start;
+mod watches;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -32,6 +37,12 @@ enum Program {
     Node(node::Options),
     /// Durable pod creates per second.
     Creates(creates::Options),
+    /// GET of one object, PATCH of one that is watched.
+    Reads(reads::Options),
+    /// Lists, whole and in pages, by selector, at once and slowly; and their memory.
+    Lists(lists::Options),
+    /// Deliveries to many watchers, and what watchers cost that are idle or do not read.
+    Watches(watches::Options),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,12 +51,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match arguments.program {
         Some(Program::Start(options)) => block_on(start::run(binary, &options)),
         Some(Program::Creates(options)) => block_on(creates::run(binary, &options)),
+        Some(Program::Reads(options)) => block_on(reads::run(binary, &options)),
+        Some(Program::Lists(options)) => block_on(lists::run(binary, &options)),
+        Some(Program::Watches(options)) => block_on(watches::run(binary, &options)),
         Some(Program::Node(options)) => node::run(binary, &options),
         // Inside the machine that `node` made, only its part is to be done.
         None if testkit::Machine::is_inside() => node::run(binary, &node::Options::default()),
         None => {
             block_on(start::run(binary, &start::Options::default()))?;
             block_on(creates::run(binary, &creates::Options::default()))?;
+            block_on(reads::run(binary, &reads::Options::default()))?;
+            block_on(lists::run(binary, &lists::Options::default()))?;
+            block_on(watches::run(binary, &watches::Options::default()))?;
             node::run(binary, &node::Options::default())
         }
     }

@@ -20,12 +20,18 @@ fn ticks(pid: u32) -> Option<u64> {
 
 /// Resident memory of processes, MB.
 pub fn resident_mb(pids: &[u32]) -> f64 {
-    let kilobytes: u64 = pids.iter().filter_map(|&pid| resident_kb(pid)).sum();
+    let kilobytes: u64 = pids.iter().filter_map(|&pid| kilobytes(pid, "VmRSS:")).sum();
     kilobytes as f64 / 1024.0
 }
 
-fn resident_kb(pid: u32) -> Option<u64> {
+/// The most memory that processes have had resident so far, MB.
+pub fn peak_mb(pids: &[u32]) -> f64 {
+    let kilobytes: u64 = pids.iter().filter_map(|&pid| kilobytes(pid, "VmHWM:")).sum();
+    kilobytes as f64 / 1024.0
+}
+
+fn kilobytes(pid: u32, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }

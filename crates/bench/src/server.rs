@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use client::config::ClientConfig;
 use client::{Client, https};
 use tempfile::TempDir;
@@ -66,6 +67,45 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Which server is measured.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TargetOptions {
+    /// A server that is there already.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Its processes, for the CPU and memory they use.
+    #[arg(long)]
+    pid: Vec<u32>,
+}
+
+/// The server that is measured.
+pub struct Target {
+    _own: Option<Server>,
+    /// How to reach it.
+    pub kubeconfig: PathBuf,
+    /// Its processes.
+    pub pids: Vec<u32>,
+}
+
+impl Target {
+    /// The server that the options name, else one of our own.
+    pub fn new(binary: &Path, options: &TargetOptions) -> Result<Self, Box<dyn std::error::Error>> {
+        if let Some(kubeconfig) = &options.kubeconfig {
+            return Ok(Self {
+                _own: None,
+                kubeconfig: kubeconfig.clone(),
+                pids: options.pid.clone(),
+            });
+        }
+        let own = Server::start(binary)?;
+        Ok(Self {
+            kubeconfig: own.kubeconfig.clone(),
+            pids: vec![own.pid()],
+            _own: Some(own),
+        })
     }
 }
 

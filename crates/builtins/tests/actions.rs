@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::{GroupResource, GroupVersionResource, Status, User};
-use registry::{Action, ActionRequest, Plugins, Registry, RequestContext, Resource};
+use registry::{Action, ActionRequest, Plugins, Registry, RequestContext, Resource, StorageEncoding};
 use serde_json::{Value, json};
 use store::memory::MemoryStore;
 
@@ -25,7 +25,7 @@ impl Action for Echo {
 }
 
 async fn act(namespace: &str) -> Result<Value, Status> {
-    let registry = Registry::start(Arc::new(MemoryStore::new()), kinds::all())
+    let registry = Registry::start(Arc::new(MemoryStore::new()), kinds::all(), StorageEncoding::Json)
         .await
         .unwrap();
     let echo: Arc<dyn Action> = Arc::new(Echo);

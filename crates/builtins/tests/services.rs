@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use builtins::{AddressRange, Ledger, PortRange, ServiceAllocation};
 use meta::{GroupResource, GroupVersionResource, User};
-use registry::{DeleteOptions, GetOptions, Hooks, Plugins, Registry, RequestContext, Resource};
+use registry::{
+    DeleteOptions, GetOptions, Hooks, Plugins, Registry, RequestContext, Resource, StorageEncoding,
+};
 use serde_json::{Value, json};
 use store::memory::MemoryStore;
 
@@ -19,7 +21,7 @@ struct Cluster {
 impl Cluster {
     /// With a service range of 14 addresses.
     async fn start() -> Self {
-        let registry = Registry::start(Arc::new(MemoryStore::new()), kinds::all())
+        let registry = Registry::start(Arc::new(MemoryStore::new()), kinds::all(), StorageEncoding::Json)
             .await
             .unwrap();
         let services = registry

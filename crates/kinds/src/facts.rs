@@ -1,9 +1,9 @@
 //! Descriptors of the served resources, from the type table.
 
 use meta::GroupVersionKind;
-use resource::{Descriptor, Scope, Subresource, SubresourceKind, Verb};
+use resource::{Descriptor, Scope, StoredForm, Subresource, SubresourceKind, Verb};
 use schema::SchemaRef;
-use schema::served::{GroupVersionFacts, ResourceFacts, SubresourceFacts};
+use schema::served::{GroupVersionFacts, ResourceFacts, Storage, SubresourceFacts};
 use schema::table::Type;
 
 use crate::core::connect;
@@ -31,6 +31,7 @@ pub fn descriptor(version: &GroupVersionFacts, resource: &ResourceFacts) -> Desc
             .filter_map(|facts| subresource(resource.plural, facts))
             .collect(),
         storage_prefix: storage.map_or_else(String::new, |storage| storage.prefix.to_owned()),
+        stored_form: storage.map_or_else(StoredForm::default, stored_form),
         storage_version_hash: resource.storage_version_hash.to_owned(),
         schema: schema::builtin(&kind).unwrap_or_else(|| SchemaRef::of_type(&UNKNOWN)),
         kind,
@@ -52,6 +53,13 @@ static UNKNOWN: Type = Type {
     atomic: false,
     union: None,
 };
+
+fn stored_form(storage: &Storage) -> StoredForm {
+    StoredForm {
+        api_version: storage.api_version.to_owned(),
+        protobuf: !storage.json,
+    }
+}
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()

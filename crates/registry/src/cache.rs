@@ -12,27 +12,29 @@ use bytes::Bytes;
 use imbl::OrdMap;
 use meta::{ResourceVersion, Status};
 use parking_lot::{Mutex, RwLock};
-use resource::Kind;
-use store::KeyValue;
+use store::{Event, KeyValue};
 use tokio::time::Instant;
 
-pub(crate) use change::Change;
+pub(crate) use change::{Change, Damage};
 pub(crate) use interest::{Group, Interest};
 
 use crate::draft::Draft;
 use crate::object::Object;
 use crate::selection::Selection;
+use crate::storage_encoding::StoredKind;
 use interest::Interests;
 use ring::Ring;
 
 /// Objects by key. A clone is a snapshot: it costs next to nothing and stays as it is.
 pub(crate) type Objects = OrdMap<Arc<str>, Arc<Object>>;
 
+/// What lies under keys and is no object. Hardly ever anything.
+pub(crate) type Damages = OrdMap<Box<str>, Arc<Damage>>;
+
 /// The objects of one storage prefix.
 pub(crate) struct Cache {
     prefix: String,
-    /// The kind in whose form the objects are stored.
-    kind: Arc<dyn Kind>,
+    stored: StoredKind,
     state: RwLock<State>,
     /// What writers have encoded and the store has not reported yet.
     announced: Mutex<HashMap<Box<str>, Draft>>,
@@ -40,6 +42,7 @@ pub(crate) struct Cache {
 
 struct State {
     objects: Objects,
+    damages: Damages,
     ring: Ring,
     interests: Interests,
     /// The revision of the newest change, or of the read that filled the cache.
@@ -55,21 +58,31 @@ pub(crate) struct Report {
     pub(crate) value: Option<Bytes>,
 }
 
+/// What a report says of a key, once it is understood.
+enum Found {
+    Object(Arc<Object>),
+    Damage(Arc<Damage>),
+    Nothing,
+}
+
 /// All objects at one revision.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) objects: Objects,
+    /// Keys that hold no object at present.
+    damages: Damages,
     pub(crate) revision: u64,
 }
 
 impl Cache {
-    /// An empty cache for the objects of `kind`, to be filled by [`Cache::restart`].
-    pub(crate) fn new(kind: Arc<dyn Kind>) -> Self {
+    /// An empty cache for the objects of a prefix, to be filled by [`Cache::restart`].
+    pub(crate) fn new(stored: StoredKind) -> Self {
         Self {
-            prefix: kind.descriptor().storage_prefix.clone(),
-            kind,
+            prefix: stored.kind.descriptor().storage_prefix.clone(),
+            stored,
             state: RwLock::new(State {
                 objects: Objects::new(),
+                damages: Damages::new(),
                 ring: Ring::new(0),
                 interests: Interests::default(),
                 revision: 0,
@@ -84,11 +97,13 @@ impl Cache {
     }
 
     /// Replaces everything by what the store holds. Watchers find that they have lost their place.
-    pub(crate) fn restart(&self, Snapshot { objects, revision }: Snapshot) {
+    pub(crate) fn restart(&self, snapshot: Snapshot) {
+        let revision = snapshot.revision;
         self.announced.lock().clear();
         let mut state = self.state.write();
         let lost = state.ring.end();
-        state.objects = objects;
+        state.objects = snapshot.objects;
+        state.damages = snapshot.damages;
         state.revision = revision;
         state.ring.restart(revision);
         let groups: Vec<_> = state.interests.groups().cloned().collect();
@@ -101,29 +116,50 @@ impl Cache {
 
     /// Applies changes in the store's order, whole revisions at a time, and says whose watchers are to be woken once the
     /// revision is published.
-    pub(crate) fn apply(&self, reports: Vec<Report>) -> Result<Vec<Arc<Group>>, Status> {
+    pub(crate) fn apply(&self, reports: Vec<Report>) -> Vec<Arc<Group>> {
         let mut touched = Vec::new();
         let now = Instant::now();
-        let changes = reports.into_iter().map(|report| self.finish(report));
-        let changes: Vec<_> = changes.collect::<Result<_, _>>()?;
+        let changes = reports.into_iter().map(|report| {
+            let (key, revision) = (report.key.clone(), report.revision);
+            (key, revision, self.find(report))
+        });
+        let changes: Vec<_> = changes.collect();
         let mut state = self.state.write();
-        for (key, revision, current) in changes {
-            state.apply(&key, revision, current, now, &mut touched);
+        for (key, revision, found) in changes {
+            state.apply(&key, revision, found, now, &mut touched);
         }
-        Ok(touched)
+        touched
     }
 
     /// Makes the object of a report, from the bytes of the writer who announced it if it was one of ours.
-    fn finish(&self, report: Report) -> Result<(String, ResourceVersion, Option<Arc<Object>>), Status> {
+    fn find(&self, report: Report) -> Found {
         let Some(value) = report.value else {
-            return Ok((report.key, report.revision, None));
+            return Found::Nothing;
         };
         let draft = match self.take_announced(&report.key, &value) {
-            Some(draft) => draft,
-            None => Draft::of_stored(&*self.kind, value)?,
+            Some(draft) => Ok(draft),
+            None => self.read(&report.key, value),
         };
-        let object = draft.at(Some(report.revision));
-        Ok((report.key, report.revision, Some(Arc::new(object))))
+        match draft {
+            Ok(draft) => Found::Object(Arc::new(draft.at(Some(report.revision)))),
+            Err(damage) => Found::Damage(Arc::new(damage)),
+        }
+    }
+
+    /// The draft of what lies under a key; else what is wrong with it.
+    fn read(&self, key: &str, value: Bytes) -> Result<Draft, Damage> {
+        let draft = Draft::of_stored(&self.stored, value).and_then(|draft| match draft.index().key() {
+            own if **own == *key => Ok(draft),
+            own => Err(format!("it holds the object of another key, {own:?}")),
+        });
+        draft.map_err(|problem| {
+            let key_in_store = [&self.prefix, key].concat();
+            tracing::error!(problem, key = key_in_store, "a stored object cannot be read");
+            Damage {
+                key: key.into(),
+                problem,
+            }
+        })
     }
 
     fn take_announced(&self, key: &str, value: &Bytes) -> Option<Draft> {
@@ -142,24 +178,27 @@ impl Cache {
         Announcement { cache: self, draft }
     }
 
-    /// One object.
-    pub(crate) fn get(&self, key: &str) -> Option<Arc<Object>> {
-        self.state.read().objects.get(key).cloned()
+    /// One object. A 500 for what is stored under the key and cannot be read.
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Arc<Object>>, Status> {
+        let state = self.state.read();
+        match state.damages.get(key) {
+            Some(damage) => Err(damage.to_status(&self.prefix)),
+            None => Ok(state.objects.get(key).cloned()),
+        }
     }
 
     /// Everything now. `applied` is a revision up to which the cache is known to have followed the store.
     pub(crate) fn snapshot(&self, applied: u64) -> Snapshot {
         let state = self.state.read();
-        Snapshot {
-            objects: state.objects.clone(),
-            revision: applied.max(state.revision),
-        }
+        state.snapshot(applied.max(state.revision))
     }
 
     /// Everything as it was at `revision`, which must have been reached. None if that is too long ago.
     pub(crate) fn snapshot_at(&self, revision: u64) -> Option<Snapshot> {
         let state = self.state.read();
-        let mut objects = state.objects.clone();
+        let Snapshot {
+            mut objects, damages, ..
+        } = state.snapshot(revision);
         let undo: Vec<_> = state.ring.after(revision)?.rev().cloned().collect();
         drop(state);
         for change in undo {
@@ -168,7 +207,11 @@ impl Cache {
                 None => objects.remove(change.key()),
             };
         }
-        Some(Snapshot { objects, revision })
+        Some(Snapshot {
+            objects,
+            damages,
+            revision,
+        })
     }
 
     /// Begins to follow the changes that `interest` covers. `applied` is a revision up to which the cache is known to have
@@ -180,10 +223,7 @@ impl Cache {
         applied: u64,
     ) -> Result<Followed, TooOld> {
         let mut state = self.state.write();
-        let present = Snapshot {
-            objects: state.objects.clone(),
-            revision: applied.max(state.revision),
-        };
+        let present = state.snapshot(applied.max(state.revision));
         let (after, missed) = match start {
             Start::Now => (present.revision, Vec::new()),
             Start::After(revision) => {
@@ -205,59 +245,99 @@ impl Cache {
         })
     }
 
-    /// What the store held at `revision`.
-    pub(crate) fn snapshot_of(
-        &self,
-        reports: impl Iterator<Item = Report>,
-        revision: u64,
-    ) -> Result<Snapshot, Status> {
-        let mut objects = Objects::new();
+    /// Adds what the store held to a state.
+    pub(crate) fn extend(&self, snapshot: &mut Snapshot, reports: impl Iterator<Item = Report>) {
         for report in reports {
-            let Some(value) = report.value else { continue };
-            let object = self.object(value, report.revision)?;
-            objects.insert(Arc::clone(object.shared_key()), object);
+            match self.find(report) {
+                Found::Object(object) => {
+                    snapshot.objects.insert(Arc::clone(object.shared_key()), object);
+                }
+                Found::Damage(damage) => {
+                    snapshot.damages.insert(damage.key.clone(), damage);
+                }
+                Found::Nothing => {}
+            }
         }
-        Ok(Snapshot { objects, revision })
     }
 
-    /// The object of what the store holds.
+    /// The object of what the store holds under a key of this cache.
     pub(crate) fn object_of(&self, kv: KeyValue) -> Result<Arc<Object>, Status> {
-        let revision = ResourceVersion::new(kv.mod_revision.get());
-        let revision = revision.ok_or_else(|| Status::internal("a stored key has no revision"))?;
-        self.object(kv.value, revision)
+        let report = Report::of_put(self.prefix.len(), kv);
+        let report = report.ok_or_else(|| Status::internal("a stored key has no revision"))?;
+        let draft = self.read(&report.key, report.value.unwrap_or_default());
+        let draft = draft.map_err(|damage| damage.to_status(&self.prefix))?;
+        Ok(Arc::new(draft.at(Some(report.revision))))
     }
 
-    fn object(&self, value: Bytes, revision: ResourceVersion) -> Result<Arc<Object>, Status> {
-        let draft = Draft::of_stored(&*self.kind, value)?;
-        Ok(Arc::new(draft.at(Some(revision))))
-    }
-
-    /// The kind in whose form the objects are stored.
-    pub(crate) fn kind(&self) -> &dyn Kind {
-        &*self.kind
+    /// How the objects lie in the store.
+    pub(crate) fn stored(&self) -> &StoredKind {
+        &self.stored
     }
 }
 
+impl Report {
+    /// What a key holds; none for a key that is no text.
+    pub(crate) fn of_put(prefix_bytes: usize, kv: KeyValue) -> Option<Self> {
+        Some(Self {
+            key: below(prefix_bytes, &kv.key)?,
+            revision: ResourceVersion::new(kv.mod_revision.get())?,
+            value: Some(kv.value),
+        })
+    }
+
+    /// What a change of a key says.
+    pub(crate) fn of_event(prefix_bytes: usize, event: Event) -> Option<Self> {
+        match event {
+            Event::Put { current, .. } => Self::of_put(prefix_bytes, current),
+            Event::Delete { key, revision, .. } => Some(Self {
+                key: below(prefix_bytes, &key)?,
+                revision: ResourceVersion::new(revision.get())?,
+                value: None,
+            }),
+        }
+    }
+}
+
+fn below(prefix_bytes: usize, key: &[u8]) -> Option<String> {
+    let key = std::str::from_utf8(key.get(prefix_bytes..)?).ok()?;
+    Some(key.to_owned())
+}
+
 impl State {
+    fn snapshot(&self, revision: u64) -> Snapshot {
+        Snapshot {
+            objects: self.objects.clone(),
+            damages: self.damages.clone(),
+            revision,
+        }
+    }
+
     fn apply(
         &mut self,
         key: &str,
         revision: ResourceVersion,
-        current: Option<Arc<Object>>,
+        found: Found,
         now: Instant,
         touched: &mut Vec<Arc<Group>>,
     ) {
         self.revision = revision.get();
-        let previous = match &current {
-            Some(object) => self
-                .objects
-                .insert(Arc::clone(object.shared_key()), Arc::clone(object)),
-            None => self.objects.remove(key),
+        self.damages.remove(key);
+        let change = match found {
+            Found::Object(object) => {
+                let key = Arc::clone(object.shared_key());
+                let previous = self.objects.insert(key, Arc::clone(&object));
+                Change::new(revision, Some(object), previous)
+            }
+            Found::Damage(damage) => {
+                self.damages.insert(key.into(), Arc::clone(&damage));
+                Change::damaged(revision, damage, self.objects.remove(key))
+            }
+            Found::Nothing => match self.objects.remove(key) {
+                Some(previous) => Change::new(revision, None, Some(previous)),
+                None => return,
+            },
         };
-        if current.is_none() && previous.is_none() {
-            return;
-        }
-        let change = Arc::new(Change::new(revision, current, previous));
+        let change = Arc::new(change);
         let number = self.ring.end();
         self.ring.push(Arc::clone(&change), now);
         self.interests.file(&change, number, self.ring.first(), touched);
@@ -354,6 +434,24 @@ impl Drop for Cursor {
 }
 
 impl Snapshot {
+    /// Nothing yet, as it was at `revision`.
+    pub(crate) fn empty(revision: u64) -> Self {
+        Self {
+            objects: Objects::new(),
+            damages: Damages::new(),
+            revision,
+        }
+    }
+
+    /// A 500 if something that a selection is about cannot be read: nobody knows whether it is selected.
+    pub(crate) fn ensure_readable(&self, selection: &Selection, prefix: &str) -> Result<(), Status> {
+        let damages = self.damages.iter().filter(|(key, _)| selection.covers(key));
+        match damages.map(|(_, damage)| damage).next() {
+            Some(damage) => Err(damage.to_status(prefix)),
+            None => Ok(()),
+        }
+    }
+
     /// The objects that a selection may match, from the key `start` on.
     pub(crate) fn candidates(
         &self,

@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
-use meta::{ResourceVersion, Status};
+use meta::Status;
 use parking_lot::Mutex;
 use resource::Kind;
 use store::{
-    Event, KeyRange, KeyValue, ProgressRequester, RangeRequest, Revision, StateStore, StoreError,
-    Transaction, WatchRequest, WatchStream,
+    Event, KeyRange, ProgressRequester, RangeRequest, Revision, StateStore, StoreError, Transaction,
+    WatchRequest, WatchStream,
 };
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::cache::{Cache, Group, Report, Snapshot};
+use crate::storage_encoding::{StorageEncoding, StoredKind};
 use crate::{compaction, fault};
 
 /// Keys of the cluster's state begin with this, as upstream lays them out.
@@ -27,6 +28,10 @@ const ROOT: &str = "/registry/";
 const COMPACTION_KEY: &str = "compact_rev_key";
 /// How long to wait before the store is asked again after it failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long to wait before a store that is behind is asked again how far it is.
+const PROGRESS_AFTER: Duration = Duration::from_millis(10);
+/// So many keys are read at once, so that never more than a part of a large prefix is held twice.
+const PAGE: usize = 500;
 
 /// The watch caches of a store.
 pub(crate) struct Caches {
@@ -48,20 +53,24 @@ struct Shared {
 
 impl Caches {
     /// Loads a cache for every storage prefix of the kinds and begins to follow the store.
-    pub(crate) async fn start(store: Arc<dyn StateStore>, kinds: &[Arc<dyn Kind>]) -> Result<Self, Status> {
-        if store.current_revision().is_zero() {
+    pub(crate) async fn start(
+        store: Arc<dyn StateStore>,
+        kinds: &[Arc<dyn Kind>],
+        encoding: StorageEncoding,
+    ) -> Result<Self, Status> {
+        if store.latest_revision().await.map_err(fault::of_store)?.is_zero() {
             let first = Transaction::create(COMPACTION_KEY.into(), "0".into());
             store.commit(first).await.map_err(fault::of_store)?;
         }
         let shared = Arc::new(Shared {
-            by_prefix: by_prefix(kinds),
+            by_prefix: by_prefix(kinds, encoding),
             store,
             applied: watch::Sender::new(0),
             requested: AtomicU64::new(0),
             progress: Mutex::default(),
             following: AtomicBool::new(false),
         });
-        let stream = shared.load().await?;
+        let stream = shared.load().await.map_err(fault::of_store)?;
         let tasks = [
             tokio::spawn(compaction::run(Arc::clone(&shared.store))).abort_handle(),
             tokio::spawn(Arc::clone(&shared).follow(stream)).abort_handle(),
@@ -90,13 +99,17 @@ impl Caches {
 
     /// The state of a cache at a revision that the cache itself no longer remembers. 410 if the store does not either.
     pub(crate) async fn read_at(&self, cache: &Cache, revision: u64) -> Result<Snapshot, Status> {
-        read(self.store(), cache, Revision::new(revision)).await
+        let read = read(self.store(), cache, Revision::new(revision)).await;
+        read.map_err(|error| match error {
+            StoreError::Compacted { .. } => Status::expired(error.to_string()),
+            error => fault::of_store(error),
+        })
     }
 
-    /// Waits until the caches show everything that was committed before the call.
-    pub(crate) async fn catch_up(&self) -> u64 {
-        let current = self.shared.store.current_revision().get();
-        self.reach(current).await
+    /// Waits until the caches show everything that was committed before the call, by whichever server.
+    pub(crate) async fn catch_up(&self) -> Result<u64, Status> {
+        let latest = self.shared.store.latest_revision().await;
+        Ok(self.reach(latest.map_err(fault::of_store)?.get()).await)
     }
 
     /// Waits until the caches have reached `revision`.
@@ -120,13 +133,13 @@ impl Drop for Caches {
     }
 }
 
-fn by_prefix(kinds: &[Arc<dyn Kind>]) -> BTreeMap<String, Arc<Cache>> {
+fn by_prefix(kinds: &[Arc<dyn Kind>], encoding: StorageEncoding) -> BTreeMap<String, Arc<Cache>> {
     let stored = kinds
         .iter()
         .filter(|kind| !kind.converts() && !kind.descriptor().storage_prefix.is_empty());
     stored
         .map(|kind| {
-            let cache = Cache::new(Arc::clone(kind));
+            let cache = Cache::new(StoredKind::new(Arc::clone(kind), kinds, encoding));
             (cache.prefix().to_owned(), Arc::new(cache))
         })
         .collect()
@@ -134,48 +147,103 @@ fn by_prefix(kinds: &[Arc<dyn Kind>]) -> BTreeMap<String, Arc<Cache>> {
 
 impl Shared {
     /// Reads everything at one revision, and watches what follows on it.
-    async fn load(&self) -> Result<WatchStream, Status> {
-        let revision = self.store.current_revision();
+    async fn load(&self) -> Result<WatchStream, StoreError> {
+        let revision = self.store.latest_revision().await?;
         for cache in self.by_prefix.values() {
             cache.restart(read(&*self.store, cache, revision).await?);
         }
-        let request = WatchRequest::new(KeyRange::prefix(ROOT)).after(revision);
-        let stream = self.store.watch(request).await.map_err(fault::of_store)?;
-        *self.progress.lock() = Some(stream.progress_requester());
+        let stream = self.watch(revision).await?;
         self.publish(revision.get());
+        Ok(stream)
+    }
+
+    /// Watches what follows on a revision that the caches have reached.
+    async fn watch(&self, after: Revision) -> Result<WatchStream, StoreError> {
+        let request = WatchRequest::new(KeyRange::prefix(ROOT)).after(after);
+        let stream = self.store.watch(request).await?;
+        let progress = stream.progress_requester();
+        // Who waits for the watch that went has asked in vain.
+        if self.is_awaited(after) {
+            progress.request();
+        }
+        *self.progress.lock() = Some(progress);
         self.following.store(true, Ordering::Release);
         Ok(stream)
     }
 
-    /// Applies what the store reports, for ever. A watch that breaks is begun anew, with everything read again.
+    /// Applies what the store reports, for ever.
     async fn follow(self: Arc<Self>, mut stream: WatchStream) {
         loop {
-            while let Some(batch) = stream.next().await {
-                let applied = match batch {
-                    Ok(batch) => self.apply(batch.revision, batch.events),
-                    Err(error) => Err(fault::of_store(error)),
-                };
-                if let Err(error) = applied {
-                    tracing::warn!(%error, "the watch caches have lost the store and begin anew");
-                    break;
-                }
-            }
+            let (received, lost) = self.apply_all(&mut stream).await;
             self.following.store(false, Ordering::Release);
-            stream = self.reload().await;
+            tracing::warn!(error = %lost, "the watch caches have lost the store");
+            if !received {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            stream = self.resume(lost).await;
         }
     }
 
-    async fn reload(&self) -> WatchStream {
+    /// Applies what a watch reports until it ends; says whether that was anything, and why it ended.
+    async fn apply_all(&self, stream: &mut WatchStream) -> (bool, StoreError) {
+        let mut received = false;
         loop {
-            match self.load().await {
+            let batch = match stream.next().await {
+                Some(Ok(batch)) => batch,
+                Some(Err(error)) => return (received, error),
+                None => {
+                    let ended = String::from("the watch has ended");
+                    return (received, StoreError::Unavailable(ended));
+                }
+            };
+            received = true;
+            let is_mark = batch.events.is_empty();
+            self.apply(batch.revision, batch.events);
+            if is_mark && self.is_awaited(batch.revision) {
+                self.ask_again();
+            }
+        }
+    }
+
+    /// Goes on with what follows on the last revision applied. Only if the store does not hold that any more, everything is
+    /// read again, and watchers lose their places.
+    async fn resume(&self, lost: StoreError) -> WatchStream {
+        let is_forgotten = |error: &StoreError| matches!(error, StoreError::Compacted { .. });
+        let mut begin_anew = is_forgotten(&lost);
+        loop {
+            let applied = Revision::new(*self.applied.borrow());
+            let resumed = match begin_anew {
+                true => self.load().await,
+                false => self.watch(applied).await,
+            };
+            match resumed {
                 Ok(stream) => return stream,
-                Err(error) => tracing::error!(%error, "the watch caches cannot be loaded"),
+                Err(error) => {
+                    begin_anew |= is_forgotten(&error);
+                    tracing::error!(%error, "the watch caches cannot go on");
+                }
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 
-    fn apply(&self, revision: Revision, events: Vec<Event>) -> Result<(), Status> {
+    /// Whether a reader waits for a revision after that one.
+    fn is_awaited(&self, revision: Revision) -> bool {
+        self.requested.load(Ordering::Acquire) > revision.get()
+    }
+
+    /// A store of several members may answer from one that is behind the others.
+    fn ask_again(&self) {
+        let Some(progress) = self.progress.lock().clone() else {
+            return;
+        };
+        tokio::spawn(async move {
+            tokio::time::sleep(PROGRESS_AFTER).await;
+            progress.request();
+        });
+    }
+
+    fn apply(&self, revision: Revision, events: Vec<Event>) {
         let mut by_cache: BTreeMap<&str, (&Cache, Vec<Report>)> = BTreeMap::new();
         for event in events {
             let Some(cache) = self.cache_of(event.key()) else {
@@ -183,17 +251,16 @@ impl Shared {
             };
             let entry = by_cache.entry(cache.prefix());
             let (_, reports) = entry.or_insert_with(|| (cache, Vec::new()));
-            reports.extend(report(cache.prefix().len(), event));
+            reports.extend(Report::of_event(cache.prefix().len(), event));
         }
         let mut touched: Vec<Arc<Group>> = Vec::new();
         for (cache, reports) in by_cache.into_values() {
-            touched.extend(cache.apply(reports)?);
+            touched.extend(cache.apply(reports));
         }
         self.publish(revision.get());
         for group in touched {
             group.wake.notify_waiters();
         }
-        Ok(())
     }
 
     /// No prefix is the beginning of another, so the greatest that is not after the key is the only candidate.
@@ -219,40 +286,21 @@ impl Shared {
 }
 
 /// Reads a storage prefix as it was at `revision`.
-async fn read(store: &dyn StateStore, cache: &Cache, revision: Revision) -> Result<Snapshot, Status> {
-    let request = RangeRequest::new(KeyRange::prefix(cache.prefix())).at(revision);
-    let range = store.range(request).await.map_err(|error| match error {
-        StoreError::Compacted { .. } => Status::expired(error.to_string()),
-        error => fault::of_store(error),
-    })?;
-    let prefix_bytes = cache.prefix().len();
-    let reports = range
-        .key_values
-        .into_iter()
-        .filter_map(|kv| put(prefix_bytes, kv));
-    cache.snapshot_of(reports, revision.get())
-}
-
-fn put(prefix_bytes: usize, kv: KeyValue) -> Option<Report> {
-    Some(Report {
-        key: below(prefix_bytes, &kv.key)?,
-        revision: ResourceVersion::new(kv.mod_revision.get())?,
-        value: Some(kv.value),
-    })
-}
-
-fn report(prefix_bytes: usize, event: Event) -> Option<Report> {
-    match event {
-        Event::Put { current, .. } => put(prefix_bytes, current),
-        Event::Delete { key, revision, .. } => Some(Report {
-            key: below(prefix_bytes, &key)?,
-            revision: ResourceVersion::new(revision.get())?,
-            value: None,
-        }),
+async fn read(store: &dyn StateStore, cache: &Cache, revision: Revision) -> Result<Snapshot, StoreError> {
+    let mut snapshot = Snapshot::empty(revision.get());
+    let mut rest = KeyRange::prefix(cache.prefix());
+    loop {
+        let request = RangeRequest::new(rest.clone()).at(revision).limit(PAGE);
+        let page = store.range(request).await?;
+        let last = page.key_values.last().map(|kv| kv.key.clone());
+        let reports = page
+            .key_values
+            .into_iter()
+            .filter_map(|kv| Report::of_put(cache.prefix().len(), kv));
+        cache.extend(&mut snapshot, reports);
+        match last {
+            Some(last) if page.more => rest.start = last.successor(),
+            _ => return Ok(snapshot),
+        }
     }
-}
-
-fn below(prefix_bytes: usize, key: &[u8]) -> Option<String> {
-    let key = std::str::from_utf8(key.get(prefix_bytes..)?).ok()?;
-    Some(key.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use meta::{GroupVersion, ResourceVersion, Status};
+use meta::{GroupVersion, GroupVersionKind, ResourceVersion};
 use resource::Kind;
 use schema::SchemaRef;
 use schema::ordered::{Ordered, in_order};
@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::index::{Head, Index, undecodable};
+use crate::index::{Head, Index};
 use crate::metadata;
 use crate::object::Object;
-
-/// What Kubernetes protobuf begins with.
-const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
+use crate::storage_encoding::{Form, StoredKind};
 
 /// Everything of an [`Object`] but its version.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     index: Arc<Index>,
     /// JSON without a version.
-    value: Bytes,
+    json: Bytes,
     places: Places,
+    /// What lies in the store, if that is not the JSON.
+    stored: Option<Bytes>,
 }
 
 /// Places in the JSON of an object.
@@ -37,43 +37,48 @@ pub(crate) struct Places {
 }
 
 impl Draft {
-    pub(crate) fn new(index: Arc<Index>, value: Bytes, places: Places) -> Self {
-        Self { index, value, places }
+    pub(crate) fn new(index: Arc<Index>, json: Bytes, places: Places) -> Self {
+        Self {
+            index,
+            json,
+            places,
+            stored: None,
+        }
     }
 
-    /// A draft of an object of `kind`.
-    pub(crate) fn of_kind(kind: &dyn Kind, mut tree: Value) -> Self {
+    /// A draft of an object of `kind`, which is written in that form.
+    pub(crate) fn of_kind(kind: &dyn Kind, form: &Form, mut tree: Value) -> Self {
         // A link to itself, which objects once had, is not kept.
         metadata::remove(&mut tree, "selfLink");
         let fields = kind.selectable_fields(&tree);
-        Self::of_tree(tree, fields)
+        Self::of_tree(tree, fields, form)
     }
 
     /// A draft of any object. A version in it is dropped.
-    pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>) -> Self {
+    pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>, form: &Form) -> Self {
         metadata::remove(&mut tree, "resourceVersion");
         let index = Arc::new(Index::of_tree(&tree, fields));
-        let (value, places) = tree.as_object().map(encode).unwrap_or_default();
-        Self::new(index, value, places)
+        let (json, places) = tree.as_object().map(encode).unwrap_or_default();
+        Self {
+            stored: form.encode(&tree),
+            ..Self::new(index, json, places)
+        }
     }
 
-    /// A draft of what lies in the store. If it was written by [`encode`], hardly more than the metadata is parsed; what
-    /// upstream wrote there is decoded and given defaults.
-    pub(crate) fn of_stored(kind: &dyn Kind, value: Bytes) -> Result<Self, Status> {
-        if let Some((places, metadata)) = places(&value) {
-            let head: Head<'_> = serde_json::from_str(metadata).map_err(undecodable)?;
+    /// A draft of what lies in the store; else what is wrong with it. If it was written by [`encode`], hardly more than the
+    /// metadata is parsed.
+    pub(crate) fn of_stored(stored: &StoredKind, value: Bytes) -> Result<Self, String> {
+        let kind = &*stored.kind;
+        if let Some((places, metadata)) = places(&value, &kind.descriptor().kind) {
+            let head: Head<'_> = serde_json::from_str(metadata).map_err(|e| e.to_string())?;
             if head.resource_version.is_empty() {
-                let index = Arc::new(Index::of_stored(head, kind, &value)?);
-                return Ok(Self::new(index, value, places));
+                let index = Index::of_stored(head, kind, &value).map_err(|e| e.to_string())?;
+                return Ok(Self::new(Arc::new(index), value, places));
             }
         }
-        let mut tree = if value.starts_with(PROTOBUF_MAGIC) {
-            schema::decode_protobuf(&value, kind.descriptor().schema).map_err(undecodable)?
-        } else {
-            serde_json::from_slice(&value).map_err(undecodable)?
-        };
-        kind.default(&mut tree);
-        Ok(Self::of_kind(kind, tree))
+        let tree = stored.read(&value)?;
+        // What lies in the store is there already, so that no one asks for its form.
+        Ok(Self::of_kind(kind, &Form::Json, tree))
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -82,7 +87,12 @@ impl Draft {
 
     /// What goes into the store.
     pub(crate) fn value(&self) -> &Bytes {
-        &self.value
+        self.stored.as_ref().unwrap_or(&self.json)
+    }
+
+    /// The object in JSON, without a version.
+    pub(crate) fn json(&self) -> &Bytes {
+        &self.json
     }
 
     /// The object at that version.
@@ -90,13 +100,13 @@ impl Draft {
         let at = self.places.version;
         let index = Arc::clone(&self.index);
         let Some(revision) = revision else {
-            return Object::new(index, None, self.value.clone(), self.places, 0);
+            return Object::new(index, None, self.json.clone(), self.places, 0);
         };
         let mut version = format!("\"resourceVersion\":\"{revision}\"");
-        if self.value.get(at) != Some(&b'}') {
+        if self.json.get(at) != Some(&b'}') {
             version.push(',');
         }
-        let json = [&self.value[..at], version.as_bytes(), &self.value[at..]].concat();
+        let json = [&self.json[..at], version.as_bytes(), &self.json[at..]].concat();
         Object::new(index, Some(revision), json.into(), self.places, version.len())
     }
 }
@@ -131,7 +141,8 @@ fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
         append(&mut json, &member);
     }
     json.push(b'}');
-    (json.into(), places)
+    // What is kept is no larger than it has to be.
+    (json.into_boxed_slice().into(), places)
 }
 
 /// The type an object says it is of; none for what the table does not know.
@@ -154,9 +165,12 @@ struct Frame<'a> {
     metadata: &'a RawValue,
 }
 
-/// The places in the JSON of an object, and its metadata. None if [`encode`] has not written it.
-fn places(json: &[u8]) -> Option<(Places, &str)> {
+/// The places in the JSON of an object of that kind, and its metadata. None if [`encode`] has not written it.
+fn places<'a>(json: &'a [u8], kind: &GroupVersionKind) -> Option<(Places, &'a str)> {
     let frame: Frame<'_> = serde_json::from_slice(json).ok()?;
+    if frame.kind != kind.kind || frame.api_version != kind.api_version() {
+        return None;
+    }
     let metadata = frame.metadata.get();
     let place = |text: &str| text.as_ptr().addr() - json.as_ptr().addr();
     let kind_at = r#"{"kind":""#.len();
@@ -192,7 +206,7 @@ mod tests {
             "kind": "A", "apiVersion": "v1", "b": 1,
             "metadata": {"name": "n", "resourceVersion": "3"}, "z": {"metadata": {}},
         });
-        let draft = Draft::of_tree(tree, Vec::new());
+        let draft = Draft::of_tree(tree, Vec::new(), &Form::Json);
         assert_eq!(
             draft.value().as_ref(),
             br#"{"kind":"A","apiVersion":"v1","metadata":{"name":"n"},"b":1,"z":{"metadata":{}}}"#
@@ -202,8 +216,8 @@ mod tests {
             object.json().as_ref(),
             br#"{"kind":"A","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"n"},"b":1,"z":{"metadata":{}}}"#
         );
-        assert!(object.is_stored_as(draft.value()));
-        assert!(!object.is_stored_as(&draft.value().slice(1..)));
+        assert!(object.says(draft.json()));
+        assert!(!object.says(&draft.json().slice(1..)));
         let later = object.at(version(1234).expect("not zero"));
         assert_eq!(later.tree()["metadata"]["resourceVersion"], "1234");
         assert_eq!(later.resource_version(), version(1234));
@@ -217,8 +231,9 @@ mod tests {
     #[test]
     fn what_was_encoded_is_recognised() {
         let tree = json!({"kind": "A", "apiVersion": "g/v1", "metadata": {"name": "n"}, "spec": {}});
-        let draft = Draft::of_tree(tree, Vec::new());
-        let found = places(draft.value()).map(|(places, _)| places);
+        let draft = Draft::of_tree(tree, Vec::new(), &Form::Json);
+        let kind = GroupVersionKind::new("g", "v1", "A");
+        let found = places(draft.value(), &kind).map(|(places, _)| places);
         assert_eq!(found, Some(draft.places));
         let foreign = [
             r#"{"apiVersion":"v1","kind":"A","metadata":{}}"#,
@@ -228,7 +243,8 @@ mod tests {
             r#"{"kind":"A\n","apiVersion":"v1","metadata":{}}"#,
         ];
         for json in foreign {
-            assert_eq!(places(json.as_bytes()), None, "{json}");
+            let kind = GroupVersionKind::new("", "v1", "A");
+            assert_eq!(places(json.as_bytes(), &kind), None, "{json}");
         }
     }
 

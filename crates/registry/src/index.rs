@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::Arc;
 
-use meta::Status;
 use resource::Kind;
 use serde::Deserialize;
 use serde_json::Value;
@@ -64,11 +62,11 @@ impl Index {
     }
 
     /// The index of an object in the store, which is looked into only if its kind has selectable fields.
-    pub(crate) fn of_stored(head: Head<'_>, kind: &dyn Kind, json: &[u8]) -> Result<Self, Status> {
+    pub(crate) fn of_stored(head: Head<'_>, kind: &dyn Kind, json: &[u8]) -> Result<Self, serde_json::Error> {
         let fields = if kind.selectable_field_names().is_empty() {
             Vec::new()
         } else {
-            kind.selectable_fields(&outline(json).map_err(undecodable)?)
+            kind.selectable_fields(&outline(json)?)
         };
         let labels = head.labels.unwrap_or_default().into_iter().collect();
         Ok(Self::new(&head.namespace, &head.name, &head.uid, labels, fields))
@@ -140,9 +138,4 @@ pub(crate) fn key(namespace: &str, name: &str) -> Box<str> {
     } else {
         [namespace, "/", name].concat().into()
     }
-}
-
-/// A 500 for what no request can be blamed for.
-pub(crate) fn undecodable(error: impl Display) -> Status {
-    Status::internal(format_args!("a stored object cannot be decoded: {error}"))
 }

@@ -28,6 +28,7 @@ mod registry;
 mod resources;
 mod selection;
 mod served;
+mod storage_encoding;
 mod watcher;
 
 pub use action::{Action, ActionRequest};
@@ -41,4 +42,5 @@ pub use options::{
 pub use registry::{Plugins, Registry, WeakRegistry};
 pub use resources::{Deleted, Page, Resource, Written};
 pub use schema::FieldValidation;
+pub use storage_encoding::StorageEncoding;
 pub use watcher::{WatchEvent, Watcher};

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::draft::{Draft, Places};
 use crate::index::Index;
+use crate::storage_encoding::Form;
 
 /// An object at one version. Shared, never changed.
 pub struct Object {
@@ -30,7 +31,7 @@ impl Object {
     /// An object that was never stored: the answer of an action, or of a dry run.
     pub fn unstored(tree: Value) -> Self {
         let revision = ResourceVersion::parse(meta::object::metadata_str(&tree, "resourceVersion"));
-        Draft::of_tree(tree, Vec::new()).at(revision)
+        Draft::of_tree(tree, Vec::new(), &Form::Json).at(revision)
     }
 
     pub(crate) fn new(
@@ -122,12 +123,11 @@ impl Object {
 
     /// The same object at another version: what a DELETED event tells.
     pub(crate) fn at(&self, revision: ResourceVersion) -> Self {
-        let draft = Draft::new(Arc::clone(&self.index), self.value(), self.places);
+        let draft = Draft::new(Arc::clone(&self.index), self.versionless_json(), self.places);
         draft.at(Some(revision))
     }
 
-    /// The bytes as they lie in the store: the JSON without the version.
-    fn value(&self) -> Bytes {
+    fn versionless_json(&self) -> Bytes {
         let Range { start, end } = self.version_at();
         [&self.json[..start], &self.json[end..]].concat().into()
     }
@@ -136,12 +136,12 @@ impl Object {
         self.places.version..self.places.version + self.version_bytes
     }
 
-    /// Whether the store holds exactly `value` for this object.
-    pub(crate) fn is_stored_as(&self, value: &[u8]) -> bool {
+    /// Whether the object is exactly this JSON, the version aside.
+    pub(crate) fn says(&self, json: &[u8]) -> bool {
         let Range { start, end } = self.version_at();
-        value.len() + (end - start) == self.json.len()
-            && value[..start] == self.json[..start]
-            && value[start..] == self.json[end..]
+        json.len() + (end - start) == self.json.len()
+            && json[..start] == self.json[..start]
+            && json[start..] == self.json[end..]
     }
 
     /// The object as another kind shows it, made by the first who asks. `view` numbers the kinds of a storage prefix.

@@ -12,6 +12,7 @@ use crate::admission::{Admission, AdmitAll};
 use crate::caches::Caches;
 use crate::hooks::Hooks;
 use crate::resources::Resource;
+use crate::storage_encoding::StorageEncoding;
 
 /// What a cluster adds to its resources.
 pub struct Plugins {
@@ -85,9 +86,14 @@ pub(crate) struct Inner {
 
 impl Registry {
     /// Loads the caches of every kind from the store and begins to follow it. Reads work at once; for writes,
-    /// [`Registry::plug`] comes first, since plugins read through the registry themselves.
-    pub async fn start(store: Arc<dyn StateStore>, kinds: Vec<Arc<dyn Kind>>) -> Result<Self, Status> {
-        let caches = Arc::new(Caches::start(store, &kinds).await?);
+    /// [`Registry::plug`] comes first, since plugins read through the registry themselves. Objects are written in
+    /// `encoding`; in whatever encoding they are found, they are read.
+    pub async fn start(
+        store: Arc<dyn StateStore>,
+        kinds: Vec<Arc<dyn Kind>>,
+        encoding: StorageEncoding,
+    ) -> Result<Self, Status> {
+        let caches = Arc::new(Caches::start(store, &kinds, encoding).await?);
         let inner = Arc::new_cyclic(|registry| {
             let shared = Arc::new(Shared {
                 caches,

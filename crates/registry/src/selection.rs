@@ -65,6 +65,18 @@ impl Selection {
         self.fields.matches(|field| value_of(object, field)) && self.labels.matches(object)
     }
 
+    /// Whether the object of that key may be selected, as far as the key tells.
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        match (&self.key, &self.namespace) {
+            (Some(only), _) => **only == *key,
+            (None, Some(namespace)) => {
+                let rest = key.strip_prefix(&**namespace);
+                rest.is_some_and(|rest| rest.starts_with('/'))
+            }
+            (None, None) => true,
+        }
+    }
+
     /// The namespace it is confined to.
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::draft::Draft;
 use crate::object::Object;
+use crate::storage_encoding::Form;
 
 /// A kind over the cache that holds its objects.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ impl Served {
         object.view(view, |object| {
             let mut tree = object.tree();
             self.kind.convert_from_stored(&mut tree);
-            Draft::of_kind(&*self.kind, tree).at(object.resource_version())
+            Draft::of_kind(&*self.kind, &Form::Json, tree).at(object.resource_version())
         })
     }
 
@@ -50,6 +51,7 @@ impl Served {
         if !self.is_stored() {
             self.kind.convert_to_stored(&mut tree);
         }
-        Draft::of_kind(self.cache.kind(), tree)
+        let stored = self.cache.stored();
+        Draft::of_kind(&*stored.kind, &stored.form, tree)
     }
 }

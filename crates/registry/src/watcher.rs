@@ -70,6 +70,11 @@ impl Watcher {
         }
     }
 
+    /// A 500 if something that is to be told cannot be read.
+    pub(crate) fn ensure_readable(&self, state: &Snapshot) -> Result<(), Status> {
+        state.ensure_readable(&self.selection, self.served.cache.prefix())
+    }
+
     /// Follows a cursor; changes up to the revision `after` are not told.
     pub(crate) fn follow(&mut self, cursor: Cursor, after: u64) {
         self.cursor = Some(cursor);
@@ -152,12 +157,19 @@ impl Watcher {
     /// The next event, if there is one already: lets a writer gather what is due into one write.
     pub fn try_next(&mut self) -> Option<WatchEvent> {
         if let Some(event) = self.due.pop_front() {
+            if let WatchEvent::Error(_) = event {
+                self.due.clear();
+                self.cursor = None;
+            }
             return Some(event);
         }
         loop {
             match self.cursor.as_mut()?.try_next() {
                 Ok(change) => {
                     if let Some(event) = self.event(&*change?) {
+                        if let WatchEvent::Error(_) = event {
+                            self.cursor = None;
+                        }
                         return Some(event);
                     }
                 }
@@ -190,6 +202,10 @@ impl Watcher {
     fn event(&self, change: &Change) -> Option<WatchEvent> {
         if change.revision.get() <= self.after {
             return None;
+        }
+        if let Some(damage) = &change.damage {
+            let is_concerned = self.selection.covers(&damage.key);
+            return is_concerned.then(|| WatchEvent::Error(damage.to_status(self.served.cache.prefix())));
         }
         let selected = |object: &Option<Arc<Object>>| {
             let shown = object.as_ref().map(|object| self.served.show(object));

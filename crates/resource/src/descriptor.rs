@@ -44,6 +44,15 @@ impl Verb {
     }
 }
 
+/// The form in which upstream's servers store the objects of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredForm {
+    /// The `apiVersion` they are stored in; empty for the one they are served in.
+    pub api_version: String,
+    /// Whether they are stored as protobuf, rather than as JSON.
+    pub protobuf: bool,
+}
+
 /// Facts about one resource in one version.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
@@ -68,6 +77,8 @@ pub struct Descriptor {
     /// The store's key prefix with a slash at the end, as upstream lays etcd out: `/registry/deployments/`. Two versions
     /// of a resource, or two groups that serve the same objects, have the same. Empty if nothing is stored.
     pub storage_prefix: String,
+    /// The form objects have in a store that upstream's servers use too.
+    pub stored_form: StoredForm,
     /// Discovery's fingerprint of the stored version.
     pub storage_version_hash: String,
     /// Where objects of this kind stand in the type table.

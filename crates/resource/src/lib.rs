@@ -8,7 +8,7 @@ pub mod strategy;
 pub mod subresource;
 pub mod table;
 
-pub use descriptor::{Descriptor, Scope, Verb};
+pub use descriptor::{Descriptor, Scope, StoredForm, Verb};
 pub use strategy::{DefaultPropagation, Deletion, Kind, Strategy};
 pub use subresource::{ConnectRequest, ConnectTarget, ProxyName, Subresource, SubresourceKind};
 pub use table::{Column, Row};

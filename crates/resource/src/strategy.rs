@@ -63,6 +63,10 @@ pub trait Strategy: Send + Sync {
     /// The way back, on every object read from the store.
     fn convert_from_stored(&self, _object: &mut Value) {}
 
+    /// Turns an object that lies in the store in another version, as an older server left it or as upstream prefers to store
+    /// it, into this version, `apiVersion` aside. Nothing is to be done where the versions differ in nothing else.
+    fn upgrade_stored(&self, _object: &mut Value) {}
+
     /// What a client may not set on create is taken away; initial state is put in. The generic part (name, namespace, UID,
     /// creation time, generation 1) has been done by the caller. `status` has been dropped by the caller if there is a
     /// status subresource (but see [`Strategy::keeps_status_on_create`]).

@@ -4,6 +4,7 @@ use meta::ErrorList;
 use resource::Strategy;
 use serde_json::{Value, json};
 
+use super::stored;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::list;
 use crate::toolkit::defaults::{
@@ -38,6 +39,10 @@ impl Strategy for CustomResourceDefinition {
                 when_missing(service, "port", 443);
             }
         }
+    }
+
+    fn upgrade_stored(&self, object: &mut Value) {
+        stored::upgrade(object);
     }
 
     fn prepare_for_create(&self, object: &mut Value) {

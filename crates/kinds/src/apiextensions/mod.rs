@@ -1,3 +1,4 @@
 //! The group of custom resource definitions.
 
 pub mod definition;
+mod stored;

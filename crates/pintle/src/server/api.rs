@@ -22,7 +22,7 @@ use cluster::bootstrap::Settings;
 use cluster::token::BootstrapToken;
 use jiff::Timestamp;
 use meta::Status;
-use registry::{Plugins, Registry};
+use registry::{Plugins, Registry, StorageEncoding};
 use store::StateStore;
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +55,7 @@ pub(super) async fn assemble(
     store: Arc<dyn StateStore>,
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
-    let registry = Registry::start(store.clone(), kinds::all())
+    let registry = Registry::start(store.clone(), kinds::all(), StorageEncoding::Json)
         .await
         .map_err(bootstrap)?;
     let keys = Arc::new(Keyring::new(

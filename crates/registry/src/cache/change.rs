@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use meta::ResourceVersion;
+use meta::{ResourceVersion, Status};
 
 use crate::object::Object;
 
@@ -14,7 +14,27 @@ pub(crate) struct Change {
     pub(crate) current: Option<Arc<Object>>,
     /// None if the object was not there before.
     pub(crate) previous: Option<Arc<Object>>,
+    /// Why the object cannot be read any more, if that is the change; it counts as removed then.
+    pub(crate) damage: Option<Arc<Damage>>,
     gone: OnceLock<Arc<Object>>,
+}
+
+/// What lies in the store under a key and is no object.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    /// The key below the storage prefix.
+    pub(crate) key: Box<str>,
+    /// What is wrong.
+    pub(crate) problem: String,
+}
+
+impl Damage {
+    /// What those are told who ask for the object, or for a list with it.
+    pub(crate) fn to_status(&self, prefix: &str) -> Status {
+        let key = [prefix, &self.key].concat();
+        let problem = &self.problem;
+        Status::internal(format_args!("unable to transform key {key:?}: {problem}"))
+    }
 }
 
 impl Change {
@@ -27,7 +47,20 @@ impl Change {
             revision,
             current,
             previous,
+            damage: None,
             gone: OnceLock::new(),
+        }
+    }
+
+    /// The object that was `previous` cannot be read any more.
+    pub(crate) fn damaged(
+        revision: ResourceVersion,
+        damage: Arc<Damage>,
+        previous: Option<Arc<Object>>,
+    ) -> Self {
+        Self {
+            damage: Some(damage),
+            ..Self::new(revision, None, previous)
         }
     }
 
@@ -40,7 +73,9 @@ impl Change {
 
     /// The object's key.
     pub(crate) fn key(&self) -> &str {
-        self.states().next().map_or("", |object| object.key())
+        let damaged = self.damage.as_ref().map(|damage| &*damage.key);
+        let object = self.states().next().map(|object| object.key());
+        object.or(damaged).unwrap_or_default()
     }
 
     /// The object after and before.

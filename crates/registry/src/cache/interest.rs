@@ -136,12 +136,14 @@ impl Interests {
             touched.push(Arc::clone(&members.group));
         };
         self.all.iter().for_each(&mut file);
-        if let Some(object) = change.states().next() {
-            self.namespaces
-                .get(object.namespace())
-                .into_iter()
-                .for_each(&mut file);
-            self.keys.get(object.key()).into_iter().for_each(&mut file);
+        let key = change.key();
+        let namespace = key.split_once('/').map_or("", |(namespace, _)| namespace);
+        self.namespaces.get(namespace).into_iter().for_each(&mut file);
+        self.keys.get(key).into_iter().for_each(&mut file);
+        if change.damage.is_some() {
+            // Nobody knows what the fields of such an object are.
+            self.fields.values().flat_map(HashMap::values).for_each(&mut file);
+            return;
         }
         for (field, values) in &self.fields {
             let mut before = None;

@@ -35,7 +35,7 @@ impl Resource {
             subresource: "",
         };
         let key = target.key();
-        let mut known = self.at_hand(served, &key);
+        let mut known = self.at_hand(served, &key).await?;
         for _ in 0..MAX_ATTEMPTS {
             let amended = known
                 .current
@@ -50,7 +50,7 @@ impl Resource {
                 });
             let (new, version) = match amended {
                 Ok(amended) => amended,
-                Err(status) => match self.newer(served, &key, &known).await {
+                Err(status) => match self.newer(served, &key, &known).await? {
                     Some(newer) => {
                         known = newer;
                         continue;

@@ -78,7 +78,7 @@ impl Resource {
         if !name(&new).is_empty() || prefix.is_empty() {
             return match self.insert(context, served, target, new).await? {
                 Inserted::Done(object) => Ok(object),
-                Inserted::Exists(existing) => Err(self.exists(target.name, existing)),
+                Inserted::Exists(existing) => Err(self.exists(served, target.name, existing)),
             };
         }
         let mut attempt = 1;
@@ -113,7 +113,7 @@ impl Resource {
             .validate(context, target, Operation::Create, new, None)
             .await?;
         if context.dry_run {
-            return Ok(match self.newest(served, &target.key()).await.current {
+            return Ok(match self.newest(served, &target.key()).await?.current {
                 Some(_) => Inserted::Exists(None),
                 None => Inserted::Done(Arc::new(Object::unstored(new))),
             });
@@ -142,10 +142,10 @@ impl Resource {
     }
 
     /// 409 for a create of what exists.
-    fn exists(&self, name: &str, existing: Option<KeyValue>) -> Status {
+    fn exists(&self, served: &Served, name: &str, existing: Option<KeyValue>) -> Status {
         let mut status = Status::already_exists(&self.group_resource, name);
-        let existing = existing.and_then(|kv| serde_json::from_slice(&kv.value).ok());
-        if existing.is_some_and(|existing| metadata::is_deleting(&existing)) {
+        let existing = existing.and_then(|kv| served.cache.object_of(kv).ok());
+        if existing.is_some_and(|existing| metadata::is_deleting(&existing.tree())) {
             status.message = format!("object is being deleted: {}", status.message);
         }
         status

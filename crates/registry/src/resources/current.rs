@@ -53,26 +53,32 @@ impl Known {
 }
 
 impl Resource {
-    /// What the cache holds, without waiting for anything.
-    pub(super) fn at_hand(&self, served: &Served, key: &str) -> Known {
-        let caches = &self.shared.caches;
-        let newest = caches.store().current_revision().get();
-        let is_newest = caches.applied() >= newest;
-        Known::new(served, served.cache.get(key), is_newest)
+    /// What the cache holds, without waiting for anything. An object that cannot be read there is looked at once more: it
+    /// may have been repaired.
+    pub(super) async fn at_hand(&self, served: &Served, key: &str) -> Result<Known, Status> {
+        match served.cache.get(key) {
+            Ok(object) => Ok(Known::new(served, object, false)),
+            Err(_) => self.newest(served, key).await,
+        }
     }
 
     /// What the cache holds once it shows everything that was committed before the call.
-    pub(super) async fn newest(&self, served: &Served, key: &str) -> Known {
-        self.shared.caches.catch_up().await;
-        Known::new(served, served.cache.get(key), true)
+    pub(super) async fn newest(&self, served: &Served, key: &str) -> Result<Known, Status> {
+        self.shared.caches.catch_up().await?;
+        Ok(Known::new(served, served.cache.get(key)?, true))
     }
 
     /// The newest state, if it is another one than `known`.
-    pub(super) async fn newer(&self, served: &Served, key: &str, known: &Known) -> Option<Known> {
+    pub(super) async fn newer(
+        &self,
+        served: &Served,
+        key: &str,
+        known: &Known,
+    ) -> Result<Option<Known>, Status> {
         if known.is_newest {
-            return None;
+            return Ok(None);
         }
-        let newest = self.newest(served, key).await;
-        (newest.version() != known.version()).then_some(newest)
+        let newest = self.newest(served, key).await?;
+        Ok((newest.version() != known.version()).then_some(newest))
     }
 }

@@ -53,7 +53,7 @@ impl Resource {
             subresource: "",
         };
         deletion::validate_options(options)?;
-        let mut known = self.newest(served, &target.key()).await;
+        let mut known = self.newest(served, &target.key()).await?;
         for _ in 0..MAX_ATTEMPTS {
             let current = known.current.as_ref().ok_or_else(|| self.not_found(name))?;
             match self.try_delete(context, served, target, options, current).await? {
@@ -117,7 +117,7 @@ impl Resource {
             return Ok(Put::Done(Arc::new(Object::unstored(marked))));
         }
         let draft = served.draft(marked);
-        if current.stored.is_stored_as(draft.value()) {
+        if current.stored.says(draft.json()) {
             return Ok(Put::Done(Arc::clone(&current.shown)));
         }
         self.put(served, draft, current.version(), None).await

@@ -45,10 +45,10 @@ impl Resource {
     ) -> Result<Arc<Object>, Status> {
         let served = self.served()?;
         match parse_version(&options.resource_version)? {
-            None => self.shared.caches.catch_up().await,
+            None => self.shared.caches.catch_up().await?,
             Some(revision) => self.reach(revision).await?,
         };
-        let object = served.cache.get(&index::key(namespace, name));
+        let object = served.cache.get(&index::key(namespace, name))?;
         object
             .map(|object| served.show(&object))
             .ok_or_else(|| self.not_found(name))
@@ -84,13 +84,14 @@ impl Resource {
         )?;
         let plan = ListPlan::new(options)?;
         let snapshot = self.snapshot(served, &plan).await?;
+        snapshot.ensure_readable(&selection, served.cache.prefix())?;
         page(served, &selection, &plan, &snapshot)
     }
 
     async fn snapshot(&self, served: &Served, plan: &ListPlan) -> Result<Snapshot, Status> {
         let caches = &self.shared.caches;
         let applied = match plan.consistency {
-            Consistency::MostRecent => caches.catch_up().await,
+            Consistency::MostRecent => caches.catch_up().await?,
             Consistency::Any => caches.applied(),
             Consistency::NotOlderThan(revision) => self.reach(revision).await?,
             Consistency::Exact(revision) => {
@@ -139,12 +140,12 @@ impl Resource {
         let (applied, from) = match start {
             WatchStart::State { not_older_than, .. } => {
                 let applied = match not_older_than {
-                    None => caches.catch_up().await,
+                    None => caches.catch_up().await?,
                     Some(revision) => self.reach(revision).await?,
                 };
                 (applied, Start::Now)
             }
-            WatchStart::MostRecent => (caches.catch_up().await, Start::Now),
+            WatchStart::MostRecent => (caches.catch_up().await?, Start::Now),
             WatchStart::After(revision) => (revision, Start::After(revision)),
         };
         let interest = selection.interest(served.is_stored());
@@ -158,6 +159,11 @@ impl Resource {
         };
         watcher.follow(followed.cursor, followed.after);
         watcher.tell_missed(&followed.missed);
+        if let WatchStart::State { .. } = start
+            && let Err(status) = watcher.ensure_readable(&followed.state)
+        {
+            return Ok(watcher.failed(status));
+        }
         if let WatchStart::State { marked, .. } = start {
             watcher.tell_state(&followed.state);
             if marked {

@@ -101,12 +101,12 @@ impl Resource {
             change,
         };
         let key = target.key();
-        let mut known = self.at_hand(served, &key);
+        let mut known = self.at_hand(served, &key).await?;
         for _ in 0..MAX_ATTEMPTS {
             match self.attempt(&rewrite, &known).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Ok(Attempt::Raced(now)) => known = now,
-                Err(status) => match self.newer(served, &key, &known).await {
+                Err(status) => match self.newer(served, &key, &known).await? {
                     Some(newer) => known = newer,
                     None => return Err(status),
                 },
@@ -295,8 +295,8 @@ impl Resource {
             return self.written(rewrite, Arc::new(Object::unstored(new)));
         }
         let draft = served.draft(new);
-        if current.stored.is_stored_as(draft.value()) {
-            return match self.newer(served, &target.key(), known).await {
+        if current.stored.says(draft.json()) {
+            return match self.newer(served, &target.key(), known).await? {
                 Some(newer) => Ok(Attempt::Raced(newer)),
                 None => self.written(rewrite, Arc::clone(&current.shown)),
             };

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use meta::{ErrorList, FieldError, GroupVersionKind, GroupVersionResource, Path, Status, User};
-use registry::{GetOptions, Object, Plugins, Registry, RequestContext, Resource};
-use resource::{Deletion, Descriptor, Kind, Scope, Strategy, Subresource, SubresourceKind, Verb};
+use registry::{GetOptions, Object, Plugins, Registry, RequestContext, Resource, StorageEncoding};
+use resource::{Deletion, Descriptor, Kind, Scope, StoredForm, Strategy, Subresource, SubresourceKind, Verb};
 use serde_json::{Value, json};
+use store::StateStore;
 use store::memory::MemoryStore;
 
 /// Stored like a PodDisruptionBudget, whose types it borrows.
@@ -44,6 +45,10 @@ impl Gadgets {
                 subresource("healthy", SCALE, SubresourceKind::Projection { read, write }),
             ],
             storage_prefix: format!("/registry/{plural}/"),
+            stored_form: StoredForm {
+                api_version: KIND.api_version(),
+                protobuf: true,
+            },
             storage_version_hash: String::new(),
             schema: schema::builtin(&KIND).expect("a built-in kind"),
         };
@@ -151,8 +156,16 @@ impl Cluster {
     }
 
     pub async fn over(store: MemoryStore) -> Self {
-        let kinds = vec![Gadgets::kind("gadgets", false), Gadgets::kind("graceful", true)];
-        let registry = Registry::start(Arc::new(store.clone()), kinds).await.unwrap();
+        let registry = start(Arc::new(store.clone()), StorageEncoding::Json).await;
+        Self::of(store, &registry)
+    }
+
+    /// A registry over another face of `store`.
+    pub async fn through(face: Arc<dyn StateStore>, store: MemoryStore, encoding: StorageEncoding) -> Self {
+        Self::of(store, &start(face, encoding).await)
+    }
+
+    fn of(store: MemoryStore, registry: &Registry) -> Self {
         registry.plug(Plugins::default());
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
         let mut context = RequestContext::new(Arc::new(User::new("someone", &[])), now);
@@ -185,9 +198,13 @@ impl Cluster {
 
     /// The number of the store's newest commit.
     pub fn revision(&self) -> u64 {
-        use store::StateStore as _;
         self.store.current_revision().get()
     }
+}
+
+async fn start(store: Arc<dyn StateStore>, encoding: StorageEncoding) -> Registry {
+    let kinds = vec![Gadgets::kind("gadgets", false), Gadgets::kind("graceful", true)];
+    Registry::start(store, kinds, encoding).await.unwrap()
 }
 
 /// A gadget in the namespace `ns`.

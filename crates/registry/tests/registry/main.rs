@@ -7,5 +7,7 @@ mod delete;
 mod gadgets;
 mod list;
 mod patch;
+mod storage;
+mod unreliable;
 mod update;
 mod watch;

@@ -47,3 +47,4 @@ setup:
 setup-tests:
 	scripts/install-packages $(TEST_PACKAGES)
 	scripts/install-kubectl
+	scripts/install-clients

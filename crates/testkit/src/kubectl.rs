@@ -48,7 +48,11 @@ impl Kubectl {
 
     /// The command, not run yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let program = crate::project().join(".tools/kubectl");
+        self.program(&crate::tool("kubectl"), arguments)
+    }
+
+    /// Another program with the same kubeconfig, home and network, not run yet.
+    pub fn program(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = match &self.node {
             Some(node) => node.command(program),
             None => Command::new(program),
@@ -67,6 +71,11 @@ impl Kubectl {
     /// Calls it, whatever comes of it.
     pub fn call(&self, arguments: &[&str]) -> Output {
         finish(self.command(arguments), None)
+    }
+
+    /// Calls another program; fails unless it succeeds. Gives its output, without the last line end.
+    pub fn run_program(&self, program: &Path, arguments: &[&str]) -> String {
+        finish(self.program(program, arguments), None).expect_success(arguments)
     }
 
     /// Calls it with something on standard input.
@@ -104,11 +113,7 @@ impl Kubectl {
 
 impl Output {
     fn expect_success(self, arguments: &[&str]) -> String {
-        assert_eq!(
-            self.code, 0,
-            "kubectl {arguments:?}: {}{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, 0, "{arguments:?}: {}{}", self.stdout, self.stderr);
         self.stdout.trim_end().to_owned()
     }
 }
@@ -119,7 +124,7 @@ fn finish(mut command: Command, input: Option<&str>) -> Output {
     }
     let mut child = command
         .spawn()
-        .expect("kubectl is there; scripts/install-kubectl brings it");
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; make setup-tests brings what tests call"));
     if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
         // A call that ends without reading its input says why itself.
         let _ = stdin.write_all(input.as_bytes());

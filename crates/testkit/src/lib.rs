@@ -25,6 +25,11 @@ pub fn project() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
+/// A program that `make setup-tests` puts into the project's `.tools`.
+pub fn tool(name: &str) -> PathBuf {
+    project().join(".tools").join(name)
+}
+
 /// The pintle binary under test: `PINTLE_BINARY`, or the one of the debug build.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("PINTLE_BINARY") {

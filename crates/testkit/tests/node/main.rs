@@ -4,6 +4,7 @@ mod alone;
 mod bad_input;
 mod containers;
 mod deployments;
+mod helm;
 mod images;
 mod killall;
 mod kubectl_streams;

@@ -2,7 +2,7 @@
 
 RELEASE := target/release/pintle
 # Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
-TEST_PACKAGES := busybox-static containernetworking-plugins iptables python3 python3-pip
+TEST_PACKAGES := busybox-static containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
 
 .PHONY: run test check fmt lint unit e2e bench apidiff build setup setup-tests
 

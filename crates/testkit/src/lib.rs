@@ -1,6 +1,7 @@
 //! A cluster in a box for tests: network namespaces, images, real kubectl.
 
 mod cgroups;
+mod etcd;
 pub mod image;
 mod kubectl;
 mod machine;
@@ -11,6 +12,8 @@ mod wait;
 mod web;
 mod worker;
 
+pub use etcd::etcd_on;
+pub use etcd_process::{Etcd, EtcdBuilder};
 pub use kubectl::{Kubectl, Output};
 pub use machine::Machine;
 pub use net::{Lan, NodeNet};

@@ -1,0 +1,11 @@
+//! Real etcd clusters for tests: members that are started, killed, paused and started again.
+//!
+//! Each cluster lives in a folder of its own that goes with it. Its members listen on addresses of loopback that no other
+//! test has, or where the test says: on the nodes of a network of namespaces.
+
+mod certificates;
+mod cluster;
+mod member;
+
+pub use certificates::Files;
+pub use cluster::{Etcd, EtcdBuilder, Place};

@@ -17,16 +17,23 @@
 
 pub mod compaction;
 pub mod concurrency;
+pub mod dice;
 pub mod expiry;
+pub mod guarantees;
 pub mod harness;
 pub mod history;
 pub mod key_values;
+pub mod linearizability;
+pub mod load;
 pub mod model;
 pub mod ranges;
+pub mod recording;
 pub mod revisions;
 pub mod snapshots;
+pub mod timeline;
 pub mod transactions;
 pub mod watch_history;
+pub mod watch_record;
 pub mod watches;
 
 /// Makes a test of every check of the contract. Takes the name of an `async fn() -> Arc<dyn StateStore>` that
@@ -180,6 +187,11 @@ macro_rules! contract_suite {
                 no_transaction_is_seen_in_part
                 concurrent_commits_take_all_revisions
                 watches_follow_concurrent_writers
+            }
+            guarantees {
+                operations_are_linearizable_and_watches_tell_them
+                they_are_so_again_and_again
+                many_clients_on_few_keys_are_linearizable
             }
         }
     };

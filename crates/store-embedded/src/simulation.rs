@@ -4,7 +4,7 @@
 //! found after a power cut: of what was not synced, each sector and each name is there or not, as a seeded
 //! die falls. Faults can be set to come at a given operation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ use crate::disk::{Disk, DiskFile};
 
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;
+
+/// By how many operations [`Omission::Late`] is late.
+const LATE_BY: u64 = 12;
 
 /// A die that always falls the same way for the same seed.
 #[derive(Clone, Debug)]
@@ -80,6 +83,17 @@ pub enum Omission {
     },
     /// Names are not made durable.
     Names,
+    /// Contents of files with this ending are made durable some operations later than asked for: behind the change of a name
+    /// that was to come after.
+    Late {
+        /// The end of their names.
+        ending: &'static str,
+    },
+    /// The first sector of files with this ending is not made durable before the disk finds the time for it.
+    FirstSector {
+        /// The end of their names.
+        ending: &'static str,
+    },
 }
 
 /// A disk in memory. Clones are the same disk.
@@ -98,6 +112,8 @@ struct State {
     fault: Option<Fault>,
     omission: Option<Omission>,
     dice: Option<Dice>,
+    /// Files whose contents were to be made durable, and will be with the operation of this number.
+    late: VecDeque<(usize, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -238,6 +254,9 @@ impl State {
     fn operate(&mut self, kind: Kind) -> Result<(), (io::Error, bool)> {
         self.operations += 1;
         let now = self.operations;
+        while let Some((file, _)) = self.late.pop_front_if(|(_, due)| *due <= now) {
+            self.files[file].sync();
+        }
         match self.fault {
             Some(Fault::PowerCut { operation }) if now > operation => {
                 Err((io::Error::other("no power"), false))
@@ -262,6 +281,23 @@ impl State {
             self.name_changes.push(change);
         }
         result.map_err(|(error, _)| error)
+    }
+
+    /// Makes the contents of a file durable, as far as nothing is to be left out.
+    fn sync_contents(&mut self, file: usize) {
+        let contents = &mut self.files[file];
+        match self.omission {
+            Some(Omission::Contents { ending }) if contents.name.ends_with(ending) => {}
+            Some(Omission::Late { ending }) if contents.name.ends_with(ending) => {
+                self.late.push_back((file, self.operations + LATE_BY));
+            }
+            Some(Omission::FirstSector { ending }) if contents.name.ends_with(ending) => {
+                let kept = contents.dirty.take(&0);
+                contents.sync();
+                contents.dirty.extend(kept);
+            }
+            _ => contents.sync(),
+        }
     }
 
     fn powerless(&self) -> io::Result<()> {
@@ -439,14 +475,9 @@ impl DiskFile for SimulatedFile {
         let mut state = self.disk.state.lock();
         let result = state.operate(Kind::Sync);
         let mut dice = state.dice.take().unwrap_or(Dice::new(0));
-        let omission = state.omission;
-        let contents = &mut state.files[self.file];
-        let omitted =
-            matches!(omission, Some(Omission::Contents { ending }) if contents.name.ends_with(ending));
         match &result {
-            Ok(()) if omitted => {}
-            Ok(()) => contents.sync(),
-            Err(_) => contents.fail_sync(&mut dice),
+            Ok(()) => state.sync_contents(self.file),
+            Err(_) => state.files[self.file].fail_sync(&mut dice),
         }
         state.dice = Some(dice);
         result.map_err(|(error, _)| error)

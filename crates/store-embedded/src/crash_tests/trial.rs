@@ -26,6 +26,16 @@ pub(super) struct Trial {
     doubtful: Vec<Expected>,
     /// The revision that was compacted last, as far as that was acknowledged.
     compacted: u64,
+    /// How often the power has gone while the store was being opened.
+    interrupted: u64,
+}
+
+/// A trial that went well.
+pub(super) struct Survived {
+    /// How many crashes there were, those of recovery included.
+    pub(super) crashes: u64,
+    /// How many of them came while the store was being opened.
+    pub(super) interrupted: u64,
 }
 
 /// What went wrong.
@@ -48,7 +58,7 @@ fn open(disk: &SimulatedDisk) -> Result<(Engine, Housekeeping), String> {
 }
 
 impl Trial {
-    pub(super) fn run(seed: u64, omission: Option<Omission>) -> Outcome {
+    pub(super) fn run(seed: u64, omission: Option<Omission>) -> Result<Survived, String> {
         let disk = SimulatedDisk::new();
         if let Some(omission) = omission {
             disk.set_omission(omission);
@@ -63,13 +73,17 @@ impl Trial {
             expected: Expected::default(),
             doubtful: Vec::new(),
             compacted: 0,
+            interrupted: 0,
         };
         for life in 1..=LIVES {
             trial
                 .live()
                 .map_err(|problem| format!("life {life}: {problem}"))?;
         }
-        Ok(())
+        Ok(Survived {
+            crashes: LIVES + trial.interrupted,
+            interrupted: trial.interrupted,
+        })
     }
 
     /// Does things until the power goes or the process is killed, and opens the store again.
@@ -243,7 +257,18 @@ impl Trial {
         }
     }
 
+    /// Opens the store again; now and then the power goes while it is being opened, too.
     fn reopen(&mut self) -> Outcome {
+        while self.dice.percent(30) {
+            let operation = self.disk.operations() + 1 + self.dice.below(8);
+            self.disk.set_fault(Some(Fault::PowerCut { operation }));
+            match Engine::open(Arc::new(self.disk.clone()), options()) {
+                Ok((engine, _)) => drop(engine),
+                Err(StoreError::Io { .. }) => self.interrupted += 1,
+                Err(error) => return Err(format!("the store does not open: {error}")),
+            }
+            self.disk = self.disk.crash(&mut self.dice);
+        }
         (self.engine, self.housekeeping) = open(&self.disk)?;
         self.take_stock()
     }

@@ -30,6 +30,10 @@ impl Engine {
         };
         let recovered = recover(&folder, identity, &names)?;
         make_durable(&recovered)?;
+        if !recovered.superfluous.is_empty() {
+            // After the kill of a process, the name of the checkpoint that makes the rest superfluous may not be durable.
+            folder.sync()?;
+        }
         for name in &recovered.superfluous {
             folder.remove(name)?;
         }

@@ -19,6 +19,8 @@ pub mod disk;
 mod embedded_store;
 mod engine;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod history;
 mod index;
 mod keeper;
@@ -39,4 +41,4 @@ mod writer;
 pub use embedded_store::EmbeddedStore;
 pub use engine::Statistics;
 pub use options::Options;
-pub use verification::{Report, verify, verify_disk};
+pub use verification::{Report, measure, verify, verify_disk};

@@ -198,6 +198,12 @@ impl Recovery<'_> {
                     if frame::find(&bytes[..length], 0, seal).is_some() {
                         return Err(file.corrupt(0, "the header is damaged"));
                     }
+                    // It is written whole or not at all: one that looks like a header was one, here or elsewhere.
+                    if segment::looks_used(&header) {
+                        return Err(
+                            file.corrupt(0, "the header is damaged, or the segment is of another store")
+                        );
+                    }
                     unused.push(name.clone());
                 }
             }

@@ -1,4 +1,10 @@
 //! Looking through a store that is not open, without changing it.
+//!
+//! Two things are read: every frame and record of every segment, whether it is needed or not, and the index as it would be
+//! if the store were opened. Then both are compared: what the index points to must be there, and every change that is still
+//! in history must be in the index.
+
+mod log_walk;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +14,7 @@ use store::{Revision, StoreError};
 use crate::disk::{Directory, Disk, Folder};
 use crate::engine::identify;
 use crate::recovery::{Recovered, recover};
+use log_walk::{Walk, walk};
 
 /// So many problems are enough to know that there are many.
 const MAX_PROBLEMS: usize = 100;
@@ -25,8 +32,20 @@ pub struct Report {
     pub revision: Revision,
     /// The oldest revision that can be read.
     pub compacted: Revision,
-    /// Every damage found, up to a hundred. A store whose structure is damaged has one, and the rest of it is
-    /// not looked at.
+    /// How many segments the log has.
+    pub segments: u64,
+    /// How many bytes they take.
+    pub segment_bytes: u64,
+    /// How many of these bytes are needed; the rest is garbage, or reserved.
+    pub live_bytes: u64,
+    /// How many records the log has, needed or not.
+    pub records: u64,
+    /// How many bytes the last checkpoint takes.
+    pub checkpoint_bytes: u64,
+    /// How many bytes of log lie behind it: what is read when the store is opened.
+    pub log_bytes: u64,
+    /// Every damage found, up to a hundred. A store whose structure is damaged cannot be opened: then its values are not
+    /// looked at through the index, but the whole log is.
     pub problems: Vec<StoreError>,
 }
 
@@ -41,23 +60,39 @@ pub fn verify_disk(disk: Arc<dyn Disk>) -> Result<Report, StoreError> {
     let folder = Folder::new(disk);
     let names = folder.list()?;
     let mut report = Report::default();
-    let recovered = identify(&folder, &names).and_then(|identity| {
-        let identity = identity.map(|identity| recover(&folder, identity, &names));
-        identity.transpose()
-    });
-    match recovered {
-        Ok(None) => {}
-        Ok(Some(recovered)) => read_values(&recovered, &mut report)?,
-        Err(error) => report.note(error)?,
+    let identity = match identify(&folder, &names) {
+        Ok(Some(identity)) => identity,
+        Ok(None) => return Ok(report),
+        Err(error) => return report.note(error).map(|()| report),
+    };
+    match recover(&folder, identity, &names) {
+        Ok(recovered) => {
+            report.count(&recovered);
+            let log = walk(&folder, identity, &names, recovered.compacted, &mut report)?;
+            read_values(&recovered, &mut report)?;
+            compare(&log, &recovered, &mut report)?;
+        }
+        Err(error) => {
+            report.note(error)?;
+            walk(&folder, identity, &names, u64::MAX, &mut report)?;
+        }
+    }
+    Ok(report)
+}
+
+/// Counts what is in a store's directory, without reading its values. Fails like [`verify`], and if the store is damaged.
+pub fn measure(path: &Path) -> Result<Report, StoreError> {
+    let folder = Folder::new(Arc::new(Directory::open_existing(path)?));
+    let names = folder.list()?;
+    let mut report = Report::default();
+    if let Some(identity) = identify(&folder, &names)? {
+        report.count(&recover(&folder, identity, &names)?);
     }
     Ok(report)
 }
 
 fn read_values(recovered: &Recovered, report: &mut Report) -> Result<(), StoreError> {
-    report.revision = Revision::new(recovered.revision);
-    report.compacted = Revision::new(recovered.compacted);
     for (key, versions) in recovered.index.after(None) {
-        report.keys += u64::from(versions.last().is_some_and(|version| !version.is_deletion()));
         for version in versions.iter().filter(|version| !version.is_deletion()) {
             match recovered.segments.locate(key, version).read() {
                 Ok(key_value) => {
@@ -66,7 +101,7 @@ fn read_values(recovered: &Recovered, report: &mut Report) -> Result<(), StoreEr
                 }
                 Err(error) => report.note(error)?,
             }
-            if report.problems.len() == MAX_PROBLEMS {
+            if report.problems.len() >= MAX_PROBLEMS {
                 return Ok(());
             }
         }
@@ -74,12 +109,51 @@ fn read_values(recovered: &Recovered, report: &mut Report) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Whether the index has every change that the log has and that is still in history.
+fn compare(log: &Walk, recovered: &Recovered, report: &mut Report) -> Result<(), StoreError> {
+    for change in &log.changes {
+        if recovered.index.exactly(&change.key, change.revision).is_none() {
+            report.note(StoreError::Corrupt {
+                path: change.path.to_path_buf(),
+                offset: change.offset,
+                problem: format!(
+                    "the index does not know revision {} of {}",
+                    change.revision, change.key
+                ),
+            })?;
+        }
+    }
+    Ok(())
+}
+
 impl Report {
-    /// Takes damage into the report; anything else remains an error.
+    fn count(&mut self, recovered: &Recovered) {
+        self.revision = Revision::new(recovered.revision);
+        self.compacted = Revision::new(recovered.compacted);
+        self.checkpoint_bytes = recovered.checkpoint.map_or(0, |(_, size)| size);
+        self.log_bytes = recovered.log_bytes;
+        for used in recovered.segments.uses() {
+            self.segments += 1;
+            self.segment_bytes += used.size;
+            self.live_bytes += used.live_bytes;
+        }
+        for (_, versions) in recovered.index.after(None) {
+            self.keys += u64::from(versions.last().is_some_and(|version| !version.is_deletion()));
+        }
+    }
+
+    /// Takes damage into the report, each place once; anything else remains an error.
     fn note(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let place = |error: &StoreError| match error {
+            StoreError::Corrupt { path, offset, .. } => Some((path.clone(), *offset)),
+            _ => None,
+        };
         match error {
             StoreError::Corrupt { .. } | StoreError::UnknownFormat { .. } => {
-                self.problems.push(error);
+                let known = self.problems.iter().any(|known| place(known) == place(&error));
+                if !known && self.problems.len() < MAX_PROBLEMS {
+                    self.problems.push(error);
+                }
                 Ok(())
             }
             error => Err(error),

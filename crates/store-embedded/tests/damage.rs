@@ -172,3 +172,67 @@ async fn a_sound_store_is_found_sound() {
         "{report:?}"
     );
 }
+
+/// A mix-up of directories harms neither store.
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_of_another_store_are_told() {
+    let (disk, _) = filled().await;
+    let (other, _) = filled().await;
+    let last = names(&disk, ".log").pop().expect("there are segments");
+    for name in [last.as_str(), "FORMAT"] {
+        let mixed = disk.copy();
+        let theirs = other.open(name).expect("it is there");
+        let mut bytes = vec![0; other.length(name)];
+        theirs.read_at(&mut bytes, 0).expect("it reads");
+        let file = mixed.create(name).expect("it can be made");
+        file.write_at(&bytes, 0).expect("it can be written");
+        let before = mixed.operations();
+        let result = look(&mixed).await;
+        assert!(
+            matches!(result, Err(StoreError::Corrupt { .. })),
+            "{name}: {result:?}"
+        );
+        assert_eq!(mixed.operations(), before, "nothing is changed");
+        let report = verify_disk(Arc::new(mixed)).expect("it can be looked at");
+        assert!(!report.problems.is_empty(), "{name}");
+    }
+}
+
+/// Without a checkpoint and an end, as after the first kill of a young store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_young_store_with_the_identity_of_another_is_not_empty() {
+    let disk = SimulatedDisk::new();
+    let store = open_simulated(&disk, Options::default());
+    put(&store, "a", "1").await;
+    let killed = disk.copy();
+    drop(store);
+    let file = killed.create("FORMAT").expect("it can be made");
+    file.write_at(
+        b"pintle state store, format 1\nstore 05050505-0505-0505-0505-050505050505\n",
+        0,
+    )
+    .expect("it can be written");
+    assert!(matches!(look(&killed).await, Err(StoreError::Corrupt { .. })));
+}
+
+/// Garbage is looked at too: it tells of a disk that goes bad.
+#[tokio::test(flavor = "multi_thread")]
+async fn verification_sees_every_byte_of_the_log() {
+    let (disk, _) = filled().await;
+    let mut told = 0;
+    let logs = names(&disk, ".log");
+    for name in &logs {
+        for offset in (8..disk.length(name)).step_by(211) {
+            let damaged = disk.copy();
+            damaged.damage(name, offset);
+            let report = verify_disk(Arc::new(damaged)).expect("it can be looked at");
+            told +=
+                usize::from(report.problems.iter().any(
+                    |problem| matches!(problem, StoreError::Corrupt { path, .. } if path.ends_with(name)),
+                ));
+        }
+    }
+    let bytes: usize = logs.iter().map(|name| disk.length(name)).sum();
+    // What is not told lies behind the last frame of a segment, or between two.
+    assert!(told * 211 > bytes * 3 / 4, "{told} places in {bytes} bytes");
+}

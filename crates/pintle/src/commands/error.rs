@@ -74,6 +74,17 @@ pub enum CommandError {
     /// Some certificates no longer hold.
     #[error("{0} of the certificates have expired; restart the server to have them made anew")]
     Expired(usize),
+    /// The state store cannot be looked at.
+    #[error("the state store cannot be read")]
+    Store(#[from] ::store::StoreError),
+    /// The state store is damaged.
+    #[error("{path} is damaged in {count} places")]
+    Damaged {
+        /// The store's directory.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
     /// The API does not say that it is ready.
     #[error("the cluster is not ready")]
     NotReady,

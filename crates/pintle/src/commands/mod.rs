@@ -7,6 +7,7 @@ mod error;
 mod image;
 mod kubeconfig;
 mod status;
+mod store;
 mod table;
 mod token;
 mod version;
@@ -30,6 +31,8 @@ pub enum ShortCommand {
     Image(image::ImageCommand),
     /// Say whether the cluster is well.
     Status(status::StatusCommand),
+    /// Look at the state store on disk.
+    Store(store::StoreCommand),
     /// Print the version.
     Version(version::VersionCommand),
 }
@@ -43,6 +46,7 @@ impl ShortCommand {
             Self::Certificate(command) => command.run(),
             Self::Image(command) => command.run(),
             Self::Status(command) => command.run(),
+            Self::Store(command) => command.run(),
             Self::Version(command) => command.run(),
         }
     }

@@ -59,6 +59,11 @@ impl SegmentHeader {
     }
 }
 
+/// Whether a segment begins like one that was used, whatever its checksum says.
+pub(crate) fn looks_used(header: &[u8]) -> bool {
+    header.get(8..16) == Some(&MAGIC[..])
+}
+
 /// The seal of a segment.
 pub(crate) fn seal(identity: Identity, number: u32) -> Seal {
     Seal::new(identity.store, SEAL_KIND, u64::from(number))

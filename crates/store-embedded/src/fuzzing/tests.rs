@@ -1,0 +1,35 @@
+//! The entrances take their seeds, and seeds that were tampered with. The fuzzer itself is in `fuzz/`.
+
+use super::*;
+use crate::simulation::Dice;
+
+type Entrance = fn(&[u8]);
+
+const ENTRANCES: [(&str, Entrance); 3] = [
+    ("store-parsers", parse),
+    ("store-damaged", open_damaged),
+    ("store-sealed", open_sealed),
+];
+
+#[test]
+fn seeds_and_their_neighbours_do_no_harm() {
+    let mut dice = Dice::new(1);
+    for (name, seed) in seeds() {
+        let (_, enter) = ENTRANCES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("an entrance");
+        enter(&seed);
+        for _ in 0..10 {
+            let mut changed = seed.clone();
+            for _ in 0..1 + dice.below(4) {
+                let place = dice.below(changed.len() as u64 + 1) as usize;
+                match changed.get_mut(place) {
+                    Some(byte) => *byte ^= 1 << dice.below(8),
+                    None => changed.push(dice.number() as u8),
+                }
+            }
+            enter(&changed);
+        }
+    }
+}

@@ -23,9 +23,6 @@ use crate::{compaction, fault};
 
 /// Keys of the cluster's state begin with this, as upstream lays them out.
 const ROOT: &str = "/registry/";
-/// The key that upstream keeps its compaction in. Starting writes it into an empty store, so that a cluster's first list has
-/// a revision to be watched from.
-const COMPACTION_KEY: &str = "compact_rev_key";
 /// How long to wait before the store is asked again after it failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait before a store that is behind is asked again how far it is.
@@ -36,8 +33,8 @@ const PAGE: usize = 500;
 /// The watch caches of a store.
 pub(crate) struct Caches {
     shared: Arc<Shared>,
-    /// What follows and compacts the store while the caches live.
-    tasks: [AbortHandle; 2],
+    /// What follows the store while the caches live.
+    following: AbortHandle,
 }
 
 struct Shared {
@@ -59,7 +56,8 @@ impl Caches {
         encoding: StorageEncoding,
     ) -> Result<Self, Status> {
         if store.latest_revision().await.map_err(fault::of_store)?.is_zero() {
-            let first = Transaction::create(COMPACTION_KEY.into(), "0".into());
+            // A cluster's first list must have a revision to be watched from. An etcd has one from the start.
+            let first = Transaction::create(compaction::KEY.into(), "0".into());
             store.commit(first).await.map_err(fault::of_store)?;
         }
         let shared = Arc::new(Shared {
@@ -71,11 +69,8 @@ impl Caches {
             following: AtomicBool::new(false),
         });
         let stream = shared.load().await.map_err(fault::of_store)?;
-        let tasks = [
-            tokio::spawn(compaction::run(Arc::clone(&shared.store))).abort_handle(),
-            tokio::spawn(Arc::clone(&shared).follow(stream)).abort_handle(),
-        ];
-        Ok(Self { shared, tasks })
+        let following = tokio::spawn(Arc::clone(&shared).follow(stream)).abort_handle();
+        Ok(Self { shared, following })
     }
 
     /// The cache of a storage prefix.
@@ -129,7 +124,7 @@ impl Caches {
 
 impl Drop for Caches {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.following.abort();
     }
 }
 

@@ -8,6 +8,8 @@ use store::StoreError;
 pub(crate) fn of_store(error: StoreError) -> Status {
     match error {
         StoreError::Unavailable(_) | StoreError::Closed => Status::service_unavailable(error.to_string()),
+        // The change may have been made: a reason that makes clients look before they try again.
+        StoreError::OutcomeUnknown(_) => Status::failure(504, Reason::TIMEOUT, error.to_string()),
         StoreError::TooLarge { .. } => too_large(&error),
         _ => plain(500, error.to_string()),
     }

@@ -33,6 +33,7 @@ mod watcher;
 
 pub use action::{Action, ActionRequest};
 pub use admission::{Admission, AdmissionRequest, Operation};
+pub use compaction::compact_history;
 pub use context::{RequestContext, Warnings};
 pub use hooks::{Hooks, Pending};
 pub use object::Object;

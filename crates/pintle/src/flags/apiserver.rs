@@ -3,7 +3,7 @@
 use super::Kind::Text;
 use super::common::{OF_GO, path, set};
 use super::{Component, Flag, Served, Treatments, Value, flag};
-use crate::server::ServerOptions;
+use crate::server::{ServerOptions, endpoint};
 use crate::settings::{ADMISSION_PLUGINS, AuthorizationMode};
 
 /// Flags that upstream's API server does not have: here the store is in the same process, and has to lie somewhere.
@@ -12,12 +12,19 @@ pub(super) const OWN: &[Flag] = &[flag("data-dir", Text, "/var/lib/pintle")];
 /// What becomes of each flag.
 pub static TREATMENTS: Treatments<ServerOptions> = Treatments {
     component: Component::ApiServer,
-    served: &[ADDRESSES, TLS, AUTHENTICATION, AUTHORIZATION, ADMISSION, LIMITS],
+    served: &[
+        ADDRESSES,
+        STORE,
+        TLS,
+        AUTHENTICATION,
+        AUTHORIZATION,
+        ADMISSION,
+        LIMITS,
+    ],
     meaningless: &[
         (
-            "the store is part of this process",
+            "the store is asked in pintle's own way",
             &[
-                "etcd-compaction-interval",
                 "etcd-count-metric-poll-period",
                 "etcd-db-metric-poll-interval",
                 "etcd-healthcheck-timeout",
@@ -80,6 +87,29 @@ const ADDRESSES: &[Served<ServerOptions>] = &[
     }),
     ("kubelet-preferred-address-types", |o, v| {
         o.api.kubelet_address_types = v.list();
+        Ok(())
+    }),
+];
+
+const STORE: &[Served<ServerOptions>] = &[
+    ("etcd-servers", |o, v| {
+        let endpoints = v.list().into_iter().map(|url| endpoint(&url));
+        o.datastore.endpoints = endpoints.collect::<Result<_, _>>()?;
+        Ok(())
+    }),
+    ("etcd-cafile", |o, v| path(&mut o.datastore.authority, v)),
+    ("etcd-certfile", |o, v| path(&mut o.datastore.certificate, v)),
+    ("etcd-keyfile", |o, v| path(&mut o.datastore.key, v)),
+    ("etcd-prefix", |_, v| {
+        let only = "pintle keeps its objects below /registry and nowhere else";
+        if v.text() == "/registry" {
+            Ok(())
+        } else {
+            Err(only.to_owned())
+        }
+    }),
+    ("etcd-compaction-interval", |o, v| {
+        o.api.compaction_interval = v.duration();
         Ok(())
     }),
 ];
@@ -233,7 +263,7 @@ mod tests {
     #[test]
     fn the_tables_name_real_flags() {
         super::super::treatment::check_names(&TREATMENTS);
-        assert_eq!(TREATMENTS.of("etcd-servers"), Treatment::NotYet);
+        assert_eq!(TREATMENTS.of("etcd-servers-overrides"), Treatment::NotYet);
     }
 
     #[test]
@@ -277,8 +307,16 @@ mod tests {
         given("--event-ttl=1h --audit-log-mode=blocking").expect("read");
         for (words, message) in [
             (
-                "--etcd-servers=https://127.0.0.1:2379",
-                "--etcd-servers of kube-apiserver is not served by pintle yet",
+                "--etcd-servers-overrides=/events#https://127.0.0.1:2379",
+                "--etcd-servers-overrides of kube-apiserver is not served by pintle yet",
+            ),
+            (
+                "--etcd-servers=127.0.0.1:2379",
+                r#"invalid argument "127.0.0.1:2379" for "--etcd-servers" flag: it is no URL"#,
+            ),
+            (
+                "--etcd-prefix=/kubernetes.io",
+                r#"invalid argument "/kubernetes.io" for "--etcd-prefix" flag: pintle keeps its objects below /registry and nowhere else"#,
             ),
             (
                 "--enable-admission-plugins=Nonsense",

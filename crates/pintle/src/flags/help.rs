@@ -59,7 +59,7 @@ mod tests {
         assert!(text.contains("--secure-port int (default 6443)\n"), "{text}");
         assert!(text.contains("--profiling (default true)  no effect: "), "{text}");
         assert!(
-            text.contains("--etcd-servers strings  not served yet\n"),
+            text.contains("--etcd-servers-overrides strings  not served yet\n"),
             "{text}"
         );
     }

@@ -118,6 +118,7 @@ impl ControlPlane<'_> {
 /// Files that options name outside the data directory: they lie at the same place in the containers.
 fn files(options: &ServerOptions) -> Vec<PathBuf> {
     let mut files = options.api.files.paths();
+    files.extend(options.datastore.files());
     files.extend(options.controllers.root_authority.iter());
     files.extend(options.controllers.signing.certificate.iter());
     files.extend(options.controllers.signing.key.iter());

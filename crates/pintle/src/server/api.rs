@@ -22,12 +22,12 @@ use cluster::bootstrap::Settings;
 use cluster::token::BootstrapToken;
 use jiff::Timestamp;
 use meta::Status;
-use registry::{Plugins, Registry, StorageEncoding};
-use store::StateStore;
+use registry::{Plugins, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::actions;
 use super::clients::Clients;
+use super::datastore::Datastore;
 use super::documents::{self, BuiltInOpenApi};
 use super::endpoints::Endpoints;
 use super::error::StartError;
@@ -52,10 +52,11 @@ pub(super) struct Assembled {
 pub(super) async fn assemble(
     options: &ServerOptions,
     trust: &Trust,
-    store: Arc<dyn StateStore>,
+    datastore: &Datastore,
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
-    let registry = Registry::start(store.clone(), kinds::all(), StorageEncoding::Json)
+    let store = datastore.store();
+    let registry = Registry::start(store.clone(), kinds::all(), datastore.encoding())
         .await
         .map_err(bootstrap)?;
     let keys = Arc::new(Keyring::new(

@@ -1,13 +1,21 @@
 //! The store that keeps the cluster's state: opened here and nowhere else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster::DataDir;
-use store::StateStore;
+use registry::StorageEncoding;
+use store::{KeyRange, RangeRequest, StateStore};
 use store_embedded::EmbeddedStore;
+use store_etcd::{EtcdStore, TlsFiles};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::error::StartError;
-use super::options::ServerOptions;
+use super::options::{DatastoreOptions, ServerOptions};
+
+/// Below this lie all objects.
+const OBJECTS: &str = "/registry/";
 
 /// The store of this server.
 pub(super) struct Datastore {
@@ -17,11 +25,16 @@ pub(super) struct Datastore {
 
 enum Kind {
     Embedded(Arc<EmbeddedStore>),
+    Etcd(Arc<EtcdStore>),
 }
 
-/// Opens the store that the options name: the embedded one, in the data directory.
-pub(super) async fn open(_options: &ServerOptions, data_dir: &DataDir) -> Result<Datastore, StartError> {
-    embedded(data_dir)
+/// Opens the store that the options name: an etcd, or the embedded one in the data directory.
+pub(super) async fn open(options: &ServerOptions, data_dir: &DataDir) -> Result<Datastore, StartError> {
+    if options.datastore.endpoints.is_empty() {
+        embedded(data_dir)
+    } else {
+        etcd(&options.datastore).await
+    }
 }
 
 fn embedded(data_dir: &DataDir) -> Result<Datastore, StartError> {
@@ -34,11 +47,33 @@ fn embedded(data_dir: &DataDir) -> Result<Datastore, StartError> {
     })
 }
 
+async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
+    let store = EtcdStore::connect(store_etcd::Options {
+        endpoints: options.endpoints.clone(),
+        tls: TlsFiles {
+            authority: options.authority.clone(),
+            certificate: options.certificate.clone(),
+            key: options.key.clone(),
+        },
+        ..store_etcd::Options::default()
+    })
+    .await
+    .map_err(|source| StartError::Datastore { source })?;
+    let objects = RangeRequest::new(KeyRange::prefix(OBJECTS)).count_only();
+    let objects = store.range(objects).await;
+    let objects = objects.map_err(|source| StartError::ReadDatastore { source })?;
+    Ok(Datastore {
+        is_new: objects.count == 0,
+        store: Kind::Etcd(Arc::new(store)),
+    })
+}
+
 impl Datastore {
     /// The store itself.
     pub(super) fn store(&self) -> Arc<dyn StateStore> {
         match &self.store {
             Kind::Embedded(store) => store.clone(),
+            Kind::Etcd(store) => store.clone(),
         }
     }
 
@@ -47,10 +82,33 @@ impl Datastore {
         self.is_new
     }
 
+    /// What objects are written as: in etcd as upstream writes them, so that its API servers may work on the same etcd.
+    pub(super) fn encoding(&self) -> StorageEncoding {
+        match &self.store {
+            Kind::Embedded(_) => StorageEncoding::Json,
+            Kind::Etcd(_) => StorageEncoding::Protobuf,
+        }
+    }
+
+    /// Has its history forgotten `every` so often; never, if that is zero.
+    pub(super) fn keep_compacted(&self, every: Duration, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        if every.is_zero() {
+            return;
+        }
+        let (store, shutdown) = (self.store(), shutdown.clone());
+        tasks.spawn(async move {
+            shutdown
+                .run_until_cancelled(registry::compact_history(store, every))
+                .await
+        });
+    }
+
     /// Closes it, when nobody writes to it any more.
     pub(super) fn close(&self) {
         match &self.store {
             Kind::Embedded(store) => store.close(),
+            // Nothing is waiting there to be written.
+            Kind::Etcd(_) => {}
         }
     }
 }

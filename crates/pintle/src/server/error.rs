@@ -36,6 +36,20 @@ pub enum StartError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The etcd that was named cannot be used.
+    #[error("the cluster's state cannot be kept in etcd")]
+    Datastore {
+        /// Why.
+        #[source]
+        source: store_etcd::ConnectError,
+    },
+    /// The etcd that was named cannot be read.
+    #[error("the cluster's state in etcd cannot be read")]
+    ReadDatastore {
+        /// Why.
+        #[source]
+        source: store::StoreError,
+    },
     /// Keys or certificates cannot be made or read.
     #[error("the certificates in {path} cannot be used")]
     Pki {

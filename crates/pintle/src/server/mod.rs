@@ -23,7 +23,7 @@ mod self_hosting;
 mod trust;
 
 pub use error::StartError;
-pub use options::ServerOptions;
+pub use options::{ServerOptions, endpoint};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let pki = certificates::ensure(&options)?;
     let trust = Trust::new(&pki, &options)?;
     let datastore = datastore::open(&options, &data_dir).await?;
-    let service = api::assemble(&options, &trust, datastore.store(), CancellationToken::new()).await?;
+    let service = api::assemble(&options, &trust, &datastore, CancellationToken::new()).await?;
 
     let certificate = certificates::served(&trust.serving)?;
     let tls = tls_config(certificate.clone()).map_err(|source| StartError::Tls { source })?;
@@ -90,6 +90,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .bootstrap(&options, &trust, token, &clients, datastore.is_new())
         .await?;
     let tasks = TaskTracker::new();
+    datastore.keep_compacted(options.api.compaction_interval, &tasks, &shutdown);
     components::start(&options, &trust, &clients, &tasks, &shutdown);
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());

@@ -73,6 +73,9 @@ pub struct ServerOptions {
     /// Audiences the API takes tokens for; default: the issuers.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub api_audiences: Vec<String>,
+    /// Keep the cluster's state in an etcd, which others may use too; by default it is kept in the data directory.
+    #[command(flatten)]
+    pub datastore: DatastoreOptions,
     /// Do not run the node agent.
     #[arg(long)]
     pub disable_agent: bool,
@@ -106,6 +109,54 @@ pub struct ServerOptions {
     /// What the scheduler is told beyond that.
     #[arg(skip)]
     pub scheduler: SchedulerSettings,
+}
+
+/// An etcd in which the cluster's state is kept.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DatastoreOptions {
+    /// Keep the cluster's state in this etcd instead of the data directory: the URLs of its members.
+    #[arg(
+        long = "datastore-endpoint",
+        value_name = "URL,...",
+        value_delimiter = ',',
+        value_parser = endpoint
+    )]
+    pub endpoints: Vec<String>,
+    /// The authorities of etcd's certificates.
+    #[arg(
+        long = "datastore-cafile",
+        value_name = "FILE",
+        env = "PINTLE_DATASTORE_CAFILE"
+    )]
+    pub authority: Option<PathBuf>,
+    /// The certificate that etcd is shown.
+    #[arg(
+        long = "datastore-certfile",
+        value_name = "FILE",
+        env = "PINTLE_DATASTORE_CERTFILE"
+    )]
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    #[arg(
+        long = "datastore-keyfile",
+        value_name = "FILE",
+        env = "PINTLE_DATASTORE_KEYFILE"
+    )]
+    pub key: Option<PathBuf>,
+}
+
+impl DatastoreOptions {
+    /// All files that are named.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.authority, &self.certificate, &self.key]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// The URL of a member of etcd, as it was given.
+pub fn endpoint(url: &str) -> Result<String, &'static str> {
+    store_etcd::Address::parse(url).map(|_| url.to_owned())
 }
 
 /// Flags of the master's components of upstream, as `name=value`.

@@ -25,6 +25,8 @@ pub struct ApiSettings {
     pub max_mutating_requests_inflight: usize,
     /// How long a request may take, unless it is meant to last.
     pub request_timeout: Duration,
+    /// How often the store's history is forgotten, all that is older than this; never, if zero.
+    pub compaction_interval: Duration,
     /// Requests at a time on one HTTP/2 connection.
     pub max_streams: Option<u32>,
     /// Which front proxies are believed, by common name; all, if empty.
@@ -95,6 +97,7 @@ impl Default for ApiSettings {
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
             request_timeout: Duration::from_secs(60),
+            compaction_interval: Duration::from_secs(300),
             max_streams: None,
             front_proxy_names: vec![String::from("front-proxy-client")],
             front_proxy_headers: HeaderNames::default(),

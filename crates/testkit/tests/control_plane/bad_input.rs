@@ -39,8 +39,8 @@ fn flags_of_components_are_refused_as_upstream_does() {
     }
     for (argument, says) in [
         (
-            "--kube-apiserver-arg=etcd-servers=https://127.0.0.1:2379",
-            "--etcd-servers of kube-apiserver is not served",
+            "--kube-apiserver-arg=etcd-servers-overrides=/events#https://127.0.0.1:2379",
+            "--etcd-servers-overrides of kube-apiserver is not served",
         ),
         (
             "--kube-controller-manager-arg=nonsense=1",

@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod components;
 mod controllers;
+mod etcd;
 mod fake_kubelet;
 mod objects;
 mod ownership;

@@ -1,7 +1,6 @@
 //! CronJobs: a job whenever the schedule is due.
 
 mod plan;
-mod schedule;
 
 use std::sync::Arc;
 

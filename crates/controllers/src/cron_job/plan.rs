@@ -7,8 +7,8 @@ use client::k8s_openapi::api::batch::v1::{CronJob, CronJobStatus, Job};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meta::Schedule;
 
-use super::schedule::Schedule;
 use crate::job::finish;
 
 /// More missed times than this mean that the clock jumped, or nobody looked for long.

@@ -1,4 +1,4 @@
-//! When a schedule in the form of cron is due.
+//! When a schedule in the form of cron is due: CronJobs, and whatever else goes by the clock.
 
 use std::time::Duration;
 
@@ -10,7 +10,10 @@ const MOST_STEPS: usize = 2000;
 
 /// A schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
+pub struct Schedule(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
     /// By the clock.
     Cron(Box<Fields>),
     /// At equal distances.
@@ -19,7 +22,7 @@ pub(super) enum Schedule {
 
 /// The values of each field that match, as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
+struct Fields {
     minutes: u64,
     hours: u64,
     days: u64,
@@ -36,7 +39,7 @@ const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Schedule {
     /// Reads a schedule as the API lets it through; an error names what cannot be read.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let fields = match text.trim() {
             "@yearly" | "@annually" => "0 0 1 1 *",
             "@monthly" => "0 0 1 * *",
@@ -61,36 +64,36 @@ impl Schedule {
                 .split(',')
                 .any(|part| matches!(part.split('/').next(), Some("*" | "?")))
         };
-        Ok(Self::Cron(Box::new(Fields {
+        Ok(Self(Kind::Cron(Box::new(Fields {
             minutes: field(minutes, 0, 59, &[])?,
             hours: field(hours, 0, 23, &[])?,
             days: field(days, 1, 31, &[])?,
             months: field(months, 1, 12, &MONTHS)?,
             weekdays: field(weekdays, 0, 6, &WEEKDAYS)?,
             some_day_is_open: is_open(days) || is_open(weekdays),
-        })))
+        }))))
     }
 
     /// The first time after `after` when it is due; none if it never is.
-    pub(super) fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        match self {
-            Self::Every(every) => {
+    pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        match &self.0 {
+            Kind::Every(every) => {
                 let whole = Timestamp::from_second(after.as_second()).ok()?;
                 whole
                     .checked_add(jiff::SignedDuration::try_from(*every).ok()?)
                     .ok()
             }
-            Self::Cron(fields) => fields.next(after, zone),
+            Kind::Cron(fields) => fields.next(after, zone),
         }
     }
 }
 
 fn every_of(text: &str) -> Result<Schedule, String> {
-    let duration = meta::Duration::parse(text)
+    let duration = crate::Duration::parse(text)
         .map_err(|why| format!("failed to parse duration @every {text}: {why}"))?;
-    Ok(Schedule::Every(Duration::from_secs(
+    Ok(Schedule(Kind::Every(Duration::from_secs(
         duration.to_std().as_secs().max(1),
-    )))
+    ))))
 }
 
 /// The bits of one field: numbers, names, ranges and steps, joined by commas.

@@ -8,6 +8,7 @@ mod checkpointing;
 mod commit;
 mod compaction;
 mod housekeeping;
+mod importing;
 mod opening;
 mod reading;
 mod relocation;

@@ -22,6 +22,7 @@ mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod history;
+mod import;
 mod index;
 mod keeper;
 mod located;
@@ -40,5 +41,6 @@ mod writer;
 
 pub use embedded_store::EmbeddedStore;
 pub use engine::Statistics;
+pub use import::Import;
 pub use options::Options;
 pub use verification::{Report, measure, verify, verify_disk};

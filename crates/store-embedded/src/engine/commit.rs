@@ -108,7 +108,7 @@ impl Engine {
         Ok(answer)
     }
 
-    fn ensure_room(&self, log: &mut Log, record_bytes: usize) -> Result<(), StoreError> {
+    pub(super) fn ensure_room(&self, log: &mut Log, record_bytes: usize) -> Result<(), StoreError> {
         let finished = log.position();
         let new = log
             .ensure_room(record_bytes)
@@ -122,7 +122,7 @@ impl Engine {
         Ok(())
     }
 
-    fn append(&self, log: &mut Log, revision: u64) -> Result<(), StoreError> {
+    pub(super) fn append(&self, log: &mut Log, revision: u64) -> Result<(), StoreError> {
         let before = log.position();
         let active = log.active_number();
         let result = log.append(revision);

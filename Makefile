@@ -57,4 +57,5 @@ setup:
 setup-tests:
 	scripts/install-packages $(TEST_PACKAGES)
 	scripts/install-kubectl
+	scripts/install-s3-server
 	scripts/install-clients

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Call, Response};
 use crate::connect::Connectors;
 use crate::discovery::Discovery;
-use crate::documents::{self, Health, IssuerDocuments, MetricsSource, OpenApi, VersionInfo};
+use crate::documents::{self, Extension, Health, IssuerDocuments, MetricsSource, OpenApi, VersionInfo};
 use crate::handler::Handler;
 use crate::metrics::Metrics;
 use crate::resources;
@@ -28,6 +28,8 @@ pub struct Api {
     pub openapi: OpenApi,
     /// Keys of service account tokens.
     pub issuer: Option<IssuerDocuments>,
+    /// Paths that the program adds.
+    pub extensions: Vec<Arc<dyn Extension>>,
     /// Ways to nodes, pods and services.
     pub connectors: Connectors,
     /// What the server counts.

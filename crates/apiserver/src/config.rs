@@ -11,7 +11,9 @@ use crate::api::Api;
 use crate::chain::{ChainParts, chain};
 use crate::connect::Connectors;
 use crate::discovery::Discovery;
-use crate::documents::{Health, IssuerDocuments, MetricsSource, OpenApi, OpenApiSource, VersionInfo};
+use crate::documents::{
+    Extension, Health, IssuerDocuments, MetricsSource, OpenApi, OpenApiSource, VersionInfo,
+};
 use crate::filters::{FlowControl, FlowControlLimits, FlowSchemas};
 use crate::metrics::Metrics;
 use crate::service::ApiService;
@@ -35,6 +37,8 @@ pub struct ApiServer {
     pub openapi: Arc<dyn OpenApiSource>,
     /// Keys of service account tokens.
     pub issuer: Option<IssuerDocuments>,
+    /// Paths that the program adds.
+    pub extensions: Vec<Arc<dyn Extension>>,
     /// Ways to nodes, pods and services.
     pub connectors: Connectors,
     /// What other parts of the process count.
@@ -68,6 +72,7 @@ impl ApiServer {
             version,
             openapi,
             issuer: None,
+            extensions: Vec::new(),
             connectors: Connectors::default(),
             metrics_sources: Vec::new(),
             flow_control: FlowControlLimits::default(),
@@ -88,6 +93,7 @@ impl ApiServer {
             version: self.version,
             openapi: OpenApi::new(self.openapi),
             issuer: self.issuer,
+            extensions: self.extensions,
             connectors: self.connectors,
             metrics: Arc::clone(&metrics),
             metrics_sources: self.metrics_sources,

@@ -31,11 +31,15 @@ pub mod service;
 #[cfg(test)]
 mod testing;
 
+pub use body::{Body, BoxError};
 pub use call::{Call, Response};
 pub use config::ApiServer;
 pub use connect::{ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver};
-pub use documents::{Health, HealthCheck, Hook, IssuerDocuments, OpenApiSource, Ping, Probe, VersionInfo};
+pub use documents::{
+    Extension, Health, HealthCheck, Hook, IssuerDocuments, OpenApiSource, Ping, Probe, VersionInfo,
+};
 pub use filters::{FlowControlLimits, FlowSchemas};
 pub use metrics::Metrics;
+pub use respond::status as answer_status;
 pub use server::{Limits, ReloadableCertificate, Server, ServerError, tls_config};
 pub use service::{ApiService, InProcessIdentity};

@@ -1,5 +1,6 @@
 //! Paths that are no resources: health, version, metrics, OpenAPI, the issuer's keys, the list of all paths.
 
+pub mod extension;
 pub mod health;
 pub mod issuer;
 pub mod metrics;
@@ -14,6 +15,7 @@ use crate::call::{Call, Response};
 use crate::respond::not_found_page;
 use crate::respond::status::{no_such_method, no_such_resource, status};
 
+pub use extension::Extension;
 pub use health::{Health, HealthCheck, Hook, Ping, Probe};
 pub use issuer::IssuerDocuments;
 pub use metrics::MetricsSource;
@@ -36,6 +38,11 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     }
     if let Some(path) = path.strip_prefix("/openapi/v3/") {
         return api.openapi.v3(call, path);
+    }
+    for extension in &api.extensions {
+        if let Some(response) = extension.answer(call).await {
+            return response;
+        }
     }
     serve_routed(api, call)
 }
@@ -83,6 +90,7 @@ fn all_paths(api: &Api) -> Vec<String> {
     paths.extend(api.health.paths());
     paths.extend(api.openapi.paths());
     paths.extend(["/metrics".into(), "/version".into()]);
+    paths.extend(api.extensions.iter().flat_map(|extension| extension.paths()));
     if api.issuer.is_some() {
         paths.extend([
             "/.well-known/openid-configuration".into(),

@@ -3,6 +3,7 @@
 mod aggregate;
 mod api_services;
 mod flow_control;
+mod history;
 mod join;
 mod roles;
 mod system;
@@ -86,6 +87,7 @@ pub fn wanted(settings: &Settings) -> [Vec<Wanted>; 2] {
     rest.extend(system::services(settings));
     rest.extend(system::config_maps(settings));
     rest.extend(join::all(settings));
+    rest.extend(history::all());
     [system::namespaces(), rest]
 }
 
@@ -129,9 +131,9 @@ mod tests {
             counts,
             [
                 ("apiservices", 21),
-                // The rest are for nodes.
-                ("clusterrolebindings", 50 + 5),
-                ("clusterroles", 69 + 1),
+                // The rest are for nodes, and one for whoever asks for the history of objects.
+                ("clusterrolebindings", 50 + 6),
+                ("clusterroles", 69 + 2),
                 // Nodes read one of them.
                 ("configmaps", 2 + 1),
                 ("endpoints", 1),

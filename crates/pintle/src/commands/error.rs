@@ -47,6 +47,30 @@ pub enum CommandError {
         #[source]
         source: std::io::Error,
     },
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A backup cannot be written, read or restored.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
+    /// The etcd that was named cannot be used.
+    #[error("the cluster's state cannot be kept in etcd")]
+    Datastore(#[source] store_etcd::ConnectError),
+    /// A new passphrase was not typed twice.
+    #[error("the passphrases are not the same")]
+    PassphrasesDiffer,
+    /// A text names no object.
+    #[error("{0:?} names no object: it is RESOURCE/NAME, as in deploy/web")]
+    ObjectName(String),
+    /// An object has no form that can be printed.
+    #[error("the object cannot be printed: {0}")]
+    Unprintable(String),
     /// The data directory is in use, or cannot be used.
     #[error(transparent)]
     DataDir(#[from] cluster::DataDirError),

@@ -1,9 +1,11 @@
 //! Commands that look at a cluster or at what is on the disk, do something, and end.
 
+mod backup;
 mod certificate;
 mod cluster;
 mod completion;
 mod error;
+mod history;
 mod image;
 mod kubeconfig;
 mod status;
@@ -33,6 +35,12 @@ pub enum ShortCommand {
     Status(status::StatusCommand),
     /// Look at the state store on disk.
     Store(store::StoreCommand),
+    /// Save the running cluster into a file, and look at such files.
+    Backup(backup::BackupCommand),
+    /// Restore a cluster from a backup or a snapshot of etcd.
+    Restore(Box<backup::restore::RestoreCommand>),
+    /// List what an object was, and who changed what.
+    History(history::HistoryCommand),
     /// Print the version.
     Version(version::VersionCommand),
 }
@@ -47,6 +55,9 @@ impl ShortCommand {
             Self::Image(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Store(command) => command.run(),
+            Self::Backup(command) => command.run(),
+            Self::Restore(command) => command.run(),
+            Self::History(command) => command.run(),
             Self::Version(command) => command.run(),
         }
     }

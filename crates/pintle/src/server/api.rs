@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use admission::default_plugins;
-use apiserver::{ApiServer, ApiService, Connectors, Hook};
+use apiserver::{ApiServer, ApiService, Connectors, Extension, Hook};
 use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
 use auth::bearer::BearerAuthenticator;
@@ -26,6 +26,7 @@ use registry::{Plugins, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::actions;
+use super::backup::{BackupOnDemand, BackupSource};
 use super::clients::Clients;
 use super::datastore::Datastore;
 use super::documents::{self, BuiltInOpenApi};
@@ -34,6 +35,7 @@ use super::error::StartError;
 use super::flow_schemas::Flows;
 use super::followers;
 use super::health;
+use super::history::History;
 use super::hooks;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
@@ -91,6 +93,10 @@ pub(super) async fn assemble(
         .await
         .map_err(bootstrap)?;
     let started = Hook::default();
+    let extensions: Vec<Arc<dyn Extension>> = vec![
+        Arc::new(BackupOnDemand(BackupSource::new(options, store.clone()))),
+        Arc::new(History::new(registry.clone(), store.clone(), authorizer.clone())),
+    ];
     let mut server = ApiServer::new(
         registry.clone(),
         authenticator,
@@ -105,6 +111,7 @@ pub(super) async fn assemble(
         }
         None => None,
     };
+    server.extensions = extensions;
     server.health = health::checks(store, &registry, &started, &shutdown);
     server.flow_schemas = Some(Arc::new(Flows(flows)));
     server.connectors = Connectors {

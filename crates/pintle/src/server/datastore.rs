@@ -7,7 +7,7 @@ use cluster::DataDir;
 use registry::StorageEncoding;
 use store::{KeyRange, RangeRequest, StateStore};
 use store_embedded::EmbeddedStore;
-use store_etcd::{EtcdStore, TlsFiles};
+use store_etcd::{ConnectError, EtcdStore, TlsFiles};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,8 +47,9 @@ fn embedded(data_dir: &DataDir) -> Result<Datastore, StartError> {
     })
 }
 
-async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
-    let store = EtcdStore::connect(store_etcd::Options {
+/// Connects to the etcd that the options name.
+pub async fn connect(options: &DatastoreOptions) -> Result<EtcdStore, ConnectError> {
+    EtcdStore::connect(store_etcd::Options {
         endpoints: options.endpoints.clone(),
         tls: TlsFiles {
             authority: options.authority.clone(),
@@ -58,7 +59,11 @@ async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
         ..store_etcd::Options::default()
     })
     .await
-    .map_err(|source| StartError::Datastore { source })?;
+}
+
+async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
+    let store = connect(options).await;
+    let store = store.map_err(|source| StartError::Datastore { source })?;
     let objects = RangeRequest::new(KeyRange::prefix(OBJECTS)).count_only();
     let objects = store.range(objects).await;
     let objects = objects.map_err(|source| StartError::ReadDatastore { source })?;

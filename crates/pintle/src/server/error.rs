@@ -133,6 +133,9 @@ pub enum StartError {
         #[source]
         source: client::config::ConfigError,
     },
+    /// Scheduled backups cannot be made as they are asked for.
+    #[error("scheduled backups cannot be made")]
+    Backup(#[source] backup::BackupError),
     /// The listening socket broke.
     #[error("the server ended")]
     Serve {

@@ -3,6 +3,7 @@
 mod actions;
 mod any_server;
 mod api;
+mod backup;
 mod certificates;
 mod clients;
 mod components;
@@ -13,6 +14,7 @@ mod error;
 mod flow_schemas;
 mod followers;
 mod health;
+mod history;
 mod hooks;
 mod join_token;
 mod lookups;
@@ -22,8 +24,11 @@ mod ready;
 mod self_hosting;
 mod trust;
 
+pub use self::backup::PATH as BACKUP_PATH;
+pub use datastore::connect as connect_etcd;
 pub use error::StartError;
-pub use options::{ServerOptions, endpoint};
+pub use history::PATH as HISTORY_PATH;
+pub use options::{DatastoreOptions, ServerOptions, endpoint};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,6 +78,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     options.https_listen_port = listener
         .local_addr()
         .map_or(options.https_listen_port, |address| address.port());
+    let backups = backup::Plan::of(&options)?;
     let data_dir = DataDir::open(&options.data_dir)?;
     let pki = certificates::ensure(&options)?;
     let trust = Trust::new(&pki, &options)?;
@@ -92,6 +98,10 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let tasks = TaskTracker::new();
     datastore.keep_compacted(options.api.compaction_interval, &tasks, &shutdown);
     components::start(&options, &trust, &clients, &tasks, &shutdown);
+    if let Some(backups) = backups {
+        let source = backup::BackupSource::new(&options, datastore.store());
+        backups.start(source, &tasks, &shutdown);
+    }
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());
     if !options.disable_agent {

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 
 use crate::flags::{self, FlagError, pass};
 use crate::node::{NodeOptions, machine};
-use crate::settings::{ApiSettings, ControllerSettings, SchedulerSettings};
+use crate::settings::{ApiSettings, BackupOptions, ControllerSettings, SchedulerSettings};
 
 /// Options of `pintle server`.
 #[derive(Debug, Clone, Args)]
@@ -88,6 +88,9 @@ pub struct ServerOptions {
     /// Of the node this machine is, unless the agent is disabled.
     #[command(flatten)]
     pub node: NodeOptions,
+    /// Scheduled backups.
+    #[command(flatten)]
+    pub backup: BackupOptions,
     /// Run API server, store, controllers and scheduler as containers of a static pod of this node.
     #[arg(long)]
     pub self_hosted: bool,

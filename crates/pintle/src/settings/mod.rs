@@ -1,12 +1,14 @@
 //! What the components are told beyond the options that everyone sees: mostly by upstream's flags.
 
 mod api;
+mod backup;
 mod controllers;
 mod election;
 mod kubelet;
 mod proxy;
 mod scheduler;
 
+pub use self::backup::{BackupOptions, S3Options};
 pub use api::{ADMISSION_PLUGINS, ApiSettings, AuthorizationMode};
 pub use controllers::{ControllerSettings, SigningFiles};
 pub use election::ElectionSettings;

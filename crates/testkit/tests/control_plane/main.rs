@@ -1,11 +1,13 @@
 //! A control plane without nodes, as a user of kubectl sees it.
 
+mod backups;
 mod bad_input;
 mod commands;
 mod components;
 mod controllers;
 mod etcd;
 mod fake_kubelet;
+mod history;
 mod objects;
 mod ownership;
 mod placement;

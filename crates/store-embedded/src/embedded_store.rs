@@ -147,6 +147,8 @@ impl StateStore for EmbeddedStore {
 
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
         let size = measure(&transaction, self.engine.options.max_transaction_bytes)?;
+        // Here, where there may be many at once, and not where there is one writer for all.
+        let transaction = self.engine.prepare(transaction);
         let judged = self
             .ask(|answer| Request::Commit {
                 transaction,

@@ -10,6 +10,7 @@ mod compaction;
 mod housekeeping;
 mod importing;
 mod opening;
+mod prepared;
 mod reading;
 mod relocation;
 
@@ -22,6 +23,7 @@ use store::{Revision, RevisionWindow, StoreError};
 use crate::disk::Folder;
 use crate::format::end;
 use crate::format::identity::Identity;
+use crate::format::packing::Packer;
 use crate::history::History;
 use crate::index::Index;
 use crate::log::Log;
@@ -33,6 +35,7 @@ use crate::watches::Watches;
 pub(crate) use commit::{Judged, measure};
 pub(crate) use housekeeping::Housekeeping;
 pub(crate) use opening::identify;
+pub(crate) use prepared::Prepared;
 
 /// Everything of an open store.
 #[derive(Debug)]
@@ -45,6 +48,7 @@ pub(crate) struct Engine {
     log: Mutex<Log>,
     state: RwLock<State>,
     pins: Arc<Pins>,
+    packer: Packer,
     /// How many bytes of records the last write had, if it failed.
     failed_bytes: Mutex<Option<usize>>,
     /// How many bytes of log were read or written since the store was opened.

@@ -9,6 +9,7 @@ pub(crate) mod end;
 pub(crate) mod fields;
 pub(crate) mod frame;
 pub(crate) mod identity;
+pub(crate) mod packing;
 pub(crate) mod record;
 pub(crate) mod segment;
 

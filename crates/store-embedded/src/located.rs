@@ -59,23 +59,26 @@ impl Located {
         self.take_value(record).map(Some)
     }
 
-    fn take_value(&self, record: Vec<u8>) -> Result<KeyValue, StoreError> {
-        self.check(&record)?;
-        let value = Bytes::from(record).slice(RECORD_HEADER + self.key.len()..);
+    fn take_value(&self, bytes: Vec<u8>) -> Result<KeyValue, StoreError> {
+        let value = match self.open(&bytes)?.1 {
+            Some(unpacked) => unpacked.into(),
+            None => Bytes::from(bytes).slice(RECORD_HEADER + self.key.len()..),
+        };
         Ok(self.version.key_value(self.key.clone(), value))
     }
 
-    /// Refuses bytes that are not the record that was written.
-    fn check(&self, record: &[u8]) -> Result<(), StoreError> {
+    /// Refuses bytes that are not the record that was written. Gives the record, and the value if it is not stored as it is.
+    fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Record<'a>, Option<Vec<u8>>), StoreError> {
         let corrupt = |problem: &str| {
             let offset = self.version.location.offset;
             self.file().corrupt(offset.into(), problem)
         };
-        let record = Record::decode(record, self.segment().seal).map_err(corrupt)?;
+        let record = Record::decode(bytes, self.segment().seal).map_err(corrupt)?;
         if record.key != &*self.key || record.revision != self.version.revision {
             return Err(corrupt("the record is of another key"));
         }
-        Ok(())
+        let unpacked = record.unpacked().map_err(corrupt)?;
+        Ok((record, unpacked))
     }
 
     fn segment(&self) -> &SegmentFile {
@@ -139,9 +142,11 @@ fn read_run(
         let start = (location.offset - first.offset) as usize;
         let record = &bytes[start..start + location.length as usize];
         let located = &located[*place];
-        located.check(record)?;
-        // A copy, so that a value that is kept does not keep its neighbours.
-        let value = Bytes::copy_from_slice(&record[RECORD_HEADER + located.key.len()..]);
+        let value = match located.open(record)? {
+            (_, Some(unpacked)) => Bytes::from(unpacked),
+            // A copy, so that a value that is kept does not keep its neighbours.
+            (record, None) => Bytes::copy_from_slice(record.value),
+        };
         found[*place] = Some(located.version.key_value(located.key.clone(), value));
     }
     Ok(())

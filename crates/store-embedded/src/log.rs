@@ -40,7 +40,13 @@ struct Active {
     capacity: u64,
     /// Where the next frame goes. Zero as long as not even the header is written.
     end: u64,
+    /// Up to here something has been written already, if only zeros: to write there again changes nothing but
+    /// data, and needs fewer disk operations to be durable.
+    filled: u64,
 }
+
+/// A segment that was not filled ahead of its use is filled in steps of this, with the frames.
+const FILLED_AT_ONCE: u64 = 128 << 10;
 
 /// A segment that is ready to be written to.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ pub(crate) struct Spare {
     number: u32,
     file: File,
     capacity: u64,
+    filled: u64,
 }
 
 /// A frame that is being built.
@@ -132,6 +139,7 @@ impl Log {
             segment: segment.clone(),
             capacity: spare.capacity,
             end: 0,
+            filled: spare.filled,
         });
         Ok(Some((segment, spare.capacity)))
     }
@@ -170,12 +178,21 @@ impl Log {
             revision,
             active.segment.seal,
         );
+        let length = self.buffer.len();
+        let end = active.end + length as u64;
+        if end > active.filled {
+            active.filled = end.next_multiple_of(FILLED_AT_ONCE).min(active.capacity).max(end);
+            let zeros = usize::try_from(active.filled - end).expect("no more than is filled at once");
+            self.buffer.resize(length + zeros, 0);
+        }
         let file = &active.segment.file;
-        if let Err(error) = file.write(&self.buffer, active.end).and_then(|()| file.sync()) {
+        let written = file.write(&self.buffer, active.end).and_then(|()| file.sync());
+        self.buffer.truncate(length);
+        if let Err(error) = written {
             self.active = None;
             return Err(error);
         }
-        active.end += self.buffer.len() as u64;
+        active.end = end;
         self.position = Position {
             segment: active.segment.number,
             offset: active.end,
@@ -249,12 +266,12 @@ impl Spare {
             number,
             file,
             capacity,
+            filled: 0,
         })
     }
 
-    /// Writes zeros all over the segment, so that later writes change nothing but data and need fewer disk
-    /// operations to be durable.
-    pub(crate) fn fill(&self) -> Result<(), StoreError> {
+    /// Writes zeros all over the segment, durably.
+    pub(crate) fn fill(&mut self) -> Result<(), StoreError> {
         let zeros = vec![0; 256 << 10];
         let mut offset = 0;
         while offset < self.capacity {
@@ -264,7 +281,9 @@ impl Spare {
             self.file.write(&zeros[..length], offset)?;
             offset += length as u64;
         }
-        self.file.sync()
+        self.file.sync()?;
+        self.filled = self.capacity;
+        Ok(())
     }
 
     pub(crate) fn number(&self) -> u32 {

@@ -16,6 +16,8 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// The values of the newest changes are held in memory for watches, up to so many bytes.
     pub recent_value_bytes: usize,
+    /// Whether values are stored compressed where that pays.
+    pub pack_values: bool,
     /// The largest transaction taken, keys and values together. The default is etcd's.
     pub max_transaction_bytes: usize,
     /// Transactions are gathered into one write to the disk up to about so many bytes.
@@ -32,6 +34,7 @@ impl Default for Options {
             segment_bytes: 16 << 20,
             checkpoint_bytes: 32 << 20,
             recent_value_bytes: 4 << 20,
+            pack_values: true,
             max_transaction_bytes: 3 << 19,
             max_group_bytes: 4 << 20,
             max_queue_bytes: 64 << 20,

@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
-use store::{Revision, StoreError, Transaction};
+use store::{Revision, StoreError};
 use tokio::sync::oneshot;
 
-use crate::engine::Judged;
+use crate::engine::{Judged, Prepared};
 
 /// Something for the writer to do.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Commit, and say how that went.
     Commit {
-        transaction: Transaction,
+        transaction: Prepared,
         size: usize,
         answer: oneshot::Sender<Result<Judged, StoreError>>,
     },

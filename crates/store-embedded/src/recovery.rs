@@ -347,7 +347,7 @@ impl Recovery<'_> {
         let revision = record.revision;
         match record.kind {
             RecordKind::Compact => self.compacted = revision,
-            RecordKind::Moved => {
+            RecordKind::Moved | RecordKind::PackedMoved => {
                 let from = self
                     .index
                     .exactly(record.key, revision)
@@ -358,7 +358,7 @@ impl Recovery<'_> {
                     return Err("a record that was moved is unknown");
                 }
             }
-            RecordKind::Put | RecordKind::Delete => {
+            RecordKind::Put | RecordKind::PackedPut | RecordKind::Delete => {
                 let version = match record.kind {
                     RecordKind::Delete => Version::deletion(revision),
                     _ => Version {

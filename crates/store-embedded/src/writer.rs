@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{StoreError, Transaction};
+use store::StoreError;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::engine::{Engine, Judged};
+use crate::engine::{Engine, Judged, Prepared};
 use crate::keeper::Bell;
 use crate::queue::{Queue, Request, Taken};
 
@@ -52,7 +52,7 @@ impl Writer {
 
     /// Does what is asked, and commits as much of it together as stands together.
     fn serve(&self, requests: Vec<Request>) {
-        let mut group: (Vec<Transaction>, Vec<Answer>) = Default::default();
+        let mut group: (Vec<Prepared>, Vec<Answer>) = Default::default();
         for request in requests {
             // Whoever has gone away does not need the answer.
             match request {
@@ -75,11 +75,11 @@ impl Writer {
         self.commit(group);
     }
 
-    fn commit(&self, (transactions, answers): (Vec<Transaction>, Vec<Answer>)) {
+    fn commit(&self, (transactions, answers): (Vec<Prepared>, Vec<Answer>)) {
         if transactions.is_empty() {
             return;
         }
-        let outcomes = self.engine.commit(transactions, self.clock.now_ms());
+        let outcomes = self.engine.commit_prepared(transactions, self.clock.now_ms());
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             let _ = answer.send(outcome);
         }

@@ -16,6 +16,7 @@ fn options() -> Options {
         history: Duration::from_millis(20),
         segment_bytes: 8 << 10,
         checkpoint_bytes: 16 << 10,
+        pack_values: false,
         ..Options::default()
     }
 }

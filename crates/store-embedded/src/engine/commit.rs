@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::MutexGuard;
 use store::{Key, Operation, Precondition, Put, StoreError, Transaction};
 
+use super::prepared::{Prepared, PreparedOperation};
 use super::{Engine, State};
 use crate::format::record::{MAX_KEY, Record, RecordKind};
 use crate::history::{Change, ChangeKind};
@@ -30,9 +31,25 @@ pub(crate) enum Judged {
 const EXPIRE_AT_ONCE: usize = 500;
 
 impl Engine {
-    /// Commits a group of transactions, which have been validated. All that succeed are durable when this
-    /// returns; if the disk fails, none has happened.
+    /// Makes a transaction, which has been validated, ready to be written.
+    pub(crate) fn prepare(&self, transaction: Transaction) -> Prepared {
+        Prepared::new(transaction, self.options.pack_values.then_some(&self.packer))
+    }
+
+    /// Prepares and commits a group of transactions, where there are no threads to share that: in trials.
+    #[allow(dead_code)]
     pub(crate) fn commit(&self, group: Vec<Transaction>, now_ms: u64) -> Vec<Result<Judged, StoreError>> {
+        let group = group.into_iter().map(|transaction| self.prepare(transaction));
+        self.commit_prepared(group.collect(), now_ms)
+    }
+
+    /// Commits a group of transactions. All that succeed are durable when this returns; if the disk fails,
+    /// none has happened.
+    pub(crate) fn commit_prepared(
+        &self,
+        group: Vec<Prepared>,
+        now_ms: u64,
+    ) -> Vec<Result<Judged, StoreError>> {
         let count = group.len();
         match self.try_commit(group, now_ms) {
             Ok(judged) => judged.into_iter().map(Ok).collect(),
@@ -40,9 +57,9 @@ impl Engine {
         }
     }
 
-    fn try_commit(&self, transactions: Vec<Transaction>, now_ms: u64) -> Result<Vec<Judged>, StoreError> {
+    fn try_commit(&self, transactions: Vec<Prepared>, now_ms: u64) -> Result<Vec<Judged>, StoreError> {
         let mut log = self.log.lock();
-        self.ensure_room(&mut log, transactions.iter().map(record_bytes).sum())?;
+        self.ensure_room(&mut log, transactions.iter().map(Prepared::record_bytes).sum())?;
         let before = self.history.current();
         let mut state = self.state.write();
         let mut group = Group {
@@ -161,19 +178,6 @@ impl Engine {
     }
 }
 
-/// How many bytes the records of a transaction take at most.
-fn record_bytes(transaction: &Transaction) -> usize {
-    transaction.operations.iter().map(operation_bytes).sum()
-}
-
-fn operation_bytes(operation: &Operation) -> usize {
-    let value = match operation {
-        Operation::Put(put) => put.value.len(),
-        Operation::Delete(_) => 0,
-    };
-    Record::length(operation.key().len(), value)
-}
-
 /// Refuses what cannot be written; otherwise gives the size.
 pub(crate) fn measure(transaction: &Transaction, limit: usize) -> Result<usize, StoreError> {
     transaction.validate()?;
@@ -206,11 +210,11 @@ impl State {
         self.index.undo(key);
     }
 
-    fn deletions_due(&self, now_ms: u64) -> Vec<Transaction> {
+    fn deletions_due(&self, now_ms: u64) -> Vec<Prepared> {
         let due = self.index.due(now_ms, EXPIRE_AT_ONCE).into_iter();
         due.filter_map(|key| {
             let revision = self.index.newest(&key)?.revision;
-            Some(Transaction::delete_at(key, revision.into()))
+            Some(Prepared::deletion(key, revision))
         })
         .collect()
     }
@@ -227,7 +231,7 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn judge(&mut self, transaction: Transaction) -> Judged {
+    fn judge(&mut self, transaction: Prepared) -> Judged {
         if !transaction
             .preconditions
             .iter()
@@ -242,13 +246,11 @@ impl Group<'_> {
                 current: current.collect(),
             };
         }
-        let mut operations = transaction.operations;
-        operations.sort_by(|one, other| one.key().cmp(other.key()));
         let revision = self.revision + 1;
-        for operation in operations {
-            match operation {
-                Operation::Put(put) => self.put(put, revision),
-                Operation::Delete(key) => self.delete(key, revision),
+        for change in transaction.operations {
+            match change {
+                PreparedOperation::Put { put, packed } => self.put(put, packed, revision),
+                PreparedOperation::Delete(key) => self.delete(key, revision),
             }
         }
         Judged::Committed(self.revision)
@@ -273,7 +275,7 @@ impl Group<'_> {
         Some(self.state.segments.locate(&precondition.key, version))
     }
 
-    fn put(&mut self, put: Put, revision: u64) {
+    fn put(&mut self, put: Put, packed: Option<Vec<u8>>, revision: u64) {
         let expires_ms = put.time_to_live.map_or(0, |time_to_live| {
             let milliseconds = u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX);
             // One more, because the clock has cut off what it was past the last millisecond.
@@ -286,8 +288,11 @@ impl Group<'_> {
             if let Some(newest) = newest.filter(|newest| !newest.is_deletion()) {
                 (create_revision, version) = (newest.create_revision, newest.version + 1);
             }
-            let kind = RecordKind::Put;
-            let (key, value) = (&bytes[..], &put.value[..]);
+            let (kind, value) = match &packed {
+                Some(packed) => (RecordKind::PackedPut, &packed[..]),
+                None => (RecordKind::Put, &put.value[..]),
+            };
+            let key = &bytes[..];
             let record = Record {
                 kind,
                 revision,

@@ -80,7 +80,7 @@ impl Housekeeping {
             }
             log.take_number()
         };
-        let spare = Spare::make(&engine.folder, number, engine.options.segment_bytes.into())?;
+        let mut spare = Spare::make(&engine.folder, number, engine.options.segment_bytes.into())?;
         spare.fill()?;
         if let Some(late) = engine.log.lock().offer_spare(spare) {
             engine

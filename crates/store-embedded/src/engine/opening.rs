@@ -9,7 +9,8 @@ use store::StoreError;
 use super::checkpointing::Checkpointed;
 use super::{Engine, Housekeeping, State};
 use crate::disk::{Disk, Folder};
-use crate::format::identity::{FORMAT, Identity};
+use crate::format::identity::{self, FORMAT, Identity};
+use crate::format::packing::Packer;
 use crate::format::{checkpoint, segment};
 use crate::history::History;
 use crate::log::Log;
@@ -34,6 +35,8 @@ impl Engine {
             // After the kill of a process, the name of the checkpoint that makes the rest superfluous may not be durable.
             folder.sync()?;
         }
+        // Only now, because a store that cannot be opened is not changed; and before anything is written.
+        identity::renew(&folder, identity)?;
         for name in &recovered.superfluous {
             folder.remove(name)?;
         }
@@ -70,6 +73,7 @@ impl Engine {
             log: Mutex::new(log),
             state: RwLock::new(State { index, segments }),
             pins: Arc::new(Pins::new(compacted)),
+            packer: Packer::default(),
             failed_bytes: Mutex::new(None),
             log_bytes: AtomicU64::new(recovered.log_bytes),
             occasions: AtomicU64::new(0),

@@ -5,7 +5,7 @@ use store::StoreError;
 use super::{Engine, State};
 use crate::disk::File;
 use crate::format::frame::Frame;
-use crate::format::record::{Record, RecordKind};
+use crate::format::record::Record;
 use crate::format::segment::SEGMENT_HEADER;
 use crate::segments::SegmentFile;
 use crate::version::Location;
@@ -90,7 +90,7 @@ impl Engine {
         let moves: Vec<(&Needed<'_>, Location)> = self.append_records_to(&mut log, batch_bytes, |slot| {
             let records = batch.iter().map(|needed| {
                 let record = Record {
-                    kind: RecordKind::Moved,
+                    kind: needed.record.kind.moved(),
                     ..needed.record
                 };
                 (needed, slot.push(&record))
@@ -111,7 +111,7 @@ impl Engine {
 
 impl State {
     fn needs(&self, record: &Record<'_>, at: Location) -> bool {
-        matches!(record.kind, RecordKind::Put | RecordKind::Moved)
+        record.kind.has_value()
             && self
                 .index
                 .exactly(record.key, record.revision)

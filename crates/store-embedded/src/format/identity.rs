@@ -11,7 +11,10 @@ pub(crate) const FORMAT: &str = "FORMAT";
 pub(crate) const FORMAT_UNFINISHED: &str = "FORMAT.new";
 
 /// What the file begins with. The number grows when a version writes what earlier ones cannot read.
-const PREAMBLE: &str = "pintle state store, format 1\nstore ";
+const PREAMBLE: &str = "pintle state store, format 2\nstore ";
+
+/// What it began with before values were packed.
+const EARLIER_PREAMBLE: &str = "pintle state store, format 1\nstore ";
 
 /// Which store a folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,10 @@ impl Identity {
         let file = folder.open(FORMAT)?;
         let bytes = file.read_all()?;
         let text = String::from_utf8_lossy(&bytes);
-        let Some(id) = text.strip_prefix(PREAMBLE) else {
+        let id = text
+            .strip_prefix(PREAMBLE)
+            .or(text.strip_prefix(EARLIER_PREAMBLE));
+        let Some(id) = id else {
             return Err(StoreError::UnknownFormat {
                 path: file.path,
                 found: text.lines().next().unwrap_or_default().to_owned(),
@@ -45,14 +51,27 @@ impl Identity {
 
     /// Makes a new store of an empty folder, durably.
     pub(crate) fn create(folder: &Folder) -> Result<Self, StoreError> {
-        let id = Uuid::new_v4();
+        let identity = Self {
+            store: Uuid::new_v4().into_bytes(),
+        };
+        identity.write(folder)?;
+        Ok(identity)
+    }
+
+    fn write(self, folder: &Folder) -> Result<(), StoreError> {
+        let id = Uuid::from_bytes(self.store);
         let file = folder.create(FORMAT_UNFINISHED)?;
         file.write(format!("{PREAMBLE}{id}\n").as_bytes(), 0)?;
         file.sync()?;
         folder.rename(FORMAT_UNFINISHED, FORMAT)?;
-        folder.sync()?;
-        Ok(Self {
-            store: id.into_bytes(),
-        })
+        folder.sync()
     }
+}
+
+/// Has the file say that this version writes to the store, durably.
+pub(crate) fn renew(folder: &Folder, identity: Identity) -> Result<(), StoreError> {
+    if folder.open(FORMAT)?.read_all()?.starts_with(PREAMBLE.as_bytes()) {
+        return Ok(());
+    }
+    identity.write(folder)
 }

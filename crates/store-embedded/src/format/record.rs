@@ -3,6 +3,7 @@
 use super::Problem;
 use super::checksum::Seal;
 use super::fields::Fields;
+use super::packing;
 
 /// How many bytes stand before a record's key.
 pub(crate) const RECORD_HEADER: usize = 48;
@@ -21,6 +22,10 @@ pub(crate) enum RecordKind {
     Compact = 3,
     /// A put of long ago, brought here from a segment that is to be removed.
     Moved = 4,
+    /// The key was set; the value is packed.
+    PackedPut = 5,
+    /// A packed put of long ago, brought here.
+    PackedMoved = 6,
 }
 
 /// One change, or one value brought here from elsewhere.
@@ -33,6 +38,7 @@ pub(crate) struct Record<'a> {
     /// When the key expires, in milliseconds since 1970; zero if never.
     pub(crate) expires_ms: u64,
     pub(crate) key: &'a [u8],
+    /// As it is stored.
     pub(crate) value: &'a [u8],
 }
 
@@ -107,6 +113,14 @@ impl<'a> Record<'a> {
         read().ok_or("a record is cut off or of an unknown kind")
     }
 
+    /// The value, if it is not stored as it is.
+    pub(crate) fn unpacked(&self) -> Result<Option<Vec<u8>>, Problem> {
+        self.kind
+            .is_packed()
+            .then(|| packing::unpack(self.value))
+            .transpose()
+    }
+
     /// Reads a record that fills `bytes`, and checks it.
     pub(crate) fn decode(bytes: &'a [u8], seal: Seal) -> Result<Self, Problem> {
         if !seal.holds(bytes) {
@@ -121,9 +135,33 @@ impl<'a> Record<'a> {
 
 impl RecordKind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Put, Self::Delete, Self::Compact, Self::Moved]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        let all = [
+            Self::Put,
+            Self::Delete,
+            Self::Compact,
+            Self::Moved,
+            Self::PackedPut,
+            Self::PackedMoved,
+        ];
+        all.into_iter().find(|kind| *kind as u8 == byte)
+    }
+
+    /// Whether the record holds a value.
+    pub(crate) fn has_value(self) -> bool {
+        !matches!(self, Self::Delete | Self::Compact)
+    }
+
+    fn is_packed(self) -> bool {
+        matches!(self, Self::PackedPut | Self::PackedMoved)
+    }
+
+    /// The kind of the record that holds the same value elsewhere.
+    pub(crate) fn moved(self) -> Self {
+        if self.is_packed() {
+            Self::PackedMoved
+        } else {
+            Self::Moved
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub fn tight_options() -> Options {
         checkpoint_bytes: 1000,
         recent_value_bytes: 10,
         max_group_bytes: 2000,
+        // Or the values would be so small that they do not matter.
+        pack_values: false,
         ..Options::default()
     }
 }

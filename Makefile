@@ -7,7 +7,7 @@ SEED ?= $(shell date +%s)
 # Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
 TEST_PACKAGES := busybox-static containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
 
-.PHONY: run test check fmt lint unit e2e crash-test bench apidiff build setup setup-tests
+.PHONY: run test check fmt lint unit e2e crash-test bench bench-store apidiff build setup setup-tests
 
 ## make run: install what is missing, build, start a one-node cluster
 run: setup build
@@ -46,6 +46,10 @@ lint:
 
 bench: build setup-tests
 	cargo run --release --quiet --package bench
+
+## the state store side by side with a real etcd: a quarter of an hour
+bench-store: build setup-tests
+	cargo run --release --quiet --package bench -- store
 
 ## recorded exchanges of a real kube-apiserver, from the folder that APIDIFF names, against pintle
 apidiff: build setup-tests

@@ -1,7 +1,7 @@
 //! Load programs that run against pintle and any other Kubernetes API server.
 //!
 //! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second; `reads`,
-//! `lists` and `watches` what reading costs it; `node` what a one-node cluster takes when idle, and how soon a pod runs. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
+//! `lists` and `watches` what reading costs it; `node` what a one-node cluster takes when idle, and how soon a pod runs; `store` sets the state store beside a real etcd. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
 //! pintle of its own.
 
 mod creates;
@@ -12,6 +12,7 @@ mod process;
 mod reads;
 mod server;
 mod start;
+mod state_store;
 mod watches;
 mod wire;
 
@@ -43,6 +44,8 @@ enum Program {
     Lists(lists::Options),
     /// Deliveries to many watchers, and what watchers cost that are idle or do not read.
     Watches(watches::Options),
+    /// The state store beside a real etcd: puts, reads, watches, memory, disk, start.
+    Store(state_store::Options),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,6 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(Program::Lists(options)) => block_on(lists::run(binary, &options)),
         Some(Program::Watches(options)) => block_on(watches::run(binary, &options)),
         Some(Program::Node(options)) => node::run(binary, &options),
+        Some(Program::Store(options)) => state_store::run(binary, &options),
         // Inside the machine that `node` made, only its part is to be done.
         None if testkit::Machine::is_inside() => node::run(binary, &node::Options::default()),
         None => {
@@ -63,6 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             block_on(reads::run(binary, &reads::Options::default()))?;
             block_on(lists::run(binary, &lists::Options::default()))?;
             block_on(watches::run(binary, &watches::Options::default()))?;
+            state_store::run(binary, &state_store::Options::shortened())?;
             node::run(binary, &node::Options::default())
         }
     }

@@ -1,0 +1,66 @@
+//! The comparison: rounds in which both stores are started afresh and put under the same loads, one after the other.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::load::{self, Operation, Rate, Result};
+use super::process::Program;
+use super::table::{Figure, Table};
+use super::{Options, disk};
+
+/// Keys of the range that is read.
+const RANGE_KEYS: usize = 10_000;
+
+/// Watchers of one prefix.
+const WATCHERS: usize = 1000;
+
+/// Measures and prints.
+pub async fn run(programs: &[Program], options: &Options, directory: &Path) -> Result<()> {
+    let mut table = Table::new(programs);
+    for round in 1..=options.rounds.max(1) {
+        println!(
+            "round {round}: a write of 1,000 bytes and fdatasync takes {:?}",
+            disk::sync_time(directory)?
+        );
+        for (column, program) in programs.iter().enumerate() {
+            let folder = tempfile::Builder::new()
+                .prefix(program.name())
+                .tempdir_in(directory)?;
+            table.add(column, measure(program, options, folder.path()).await?);
+        }
+    }
+    table.print();
+    Ok(())
+}
+
+async fn measure(program: &Program, options: &Options, folder: &Path) -> Result<Vec<Figure>> {
+    let duration = Duration::from_secs_f64(options.load_seconds);
+    let server = program.start(&folder.join("data")).await?;
+    let mut figures = vec![Figure::milliseconds("start, empty", server.ready_after)];
+    for clients in [1, 32, 500] {
+        let rate = load::operations(&server, Operation::Put, clients, duration).await?;
+        figures.extend(of_rate("puts", clients, rate));
+    }
+    for (name, operation) in [("creates", Operation::Create), ("gets", Operation::Get)] {
+        let rate = load::operations(&server, operation, 500, duration).await?;
+        figures.extend(of_rate(name, 500, rate));
+    }
+    let (took, used) = load::ranges(&server, RANGE_KEYS, options.ranges).await?;
+    figures.push(Figure::milliseconds("range of 10,000 keys, time", took));
+    figures.push(Figure::milliseconds("range of 10,000 keys, CPU", used));
+    let (rate, used) = load::fan_out(&server, WATCHERS, options.watched_puts).await?;
+    figures.push(Figure::rate("1,000 watchers, deliveries", rate));
+    figures.push(Figure::microseconds("1,000 watchers, CPU per delivery", used));
+    server.stop()?;
+    Ok(figures)
+}
+
+fn of_rate(name: &str, clients: usize, rate: Rate) -> [Figure; 3] {
+    let plural = if clients == 1 { "client" } else { "clients" };
+    let what = format!("{name}, {clients} {plural}");
+    [
+        Figure::rate(&what, rate.per_second),
+        Figure::microseconds(&format!("{what}, CPU each"), rate.cpu_each),
+        Figure::milliseconds(&format!("{what}, median time"), rate.median),
+    ]
+}

@@ -20,6 +20,7 @@ use crate::connect::{self, ConnectError};
 use crate::connections::{Connections, Effort, needs_leader};
 use crate::failure::{Failure, LARGEST_REQUEST};
 use crate::keys::{Namespace, PhysicalRange};
+use crate::latest::Latest;
 use crate::leases::Leases;
 use crate::options::Options;
 use crate::pages::{self, Pages};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
     pub(crate) namespace: Namespace,
     leases: Leases,
+    latest: Latest,
     /// The oldest revision that can be read, as far as we know.
     compacted: AtomicU64,
 }
@@ -49,6 +51,7 @@ impl EtcdStore {
                 connections,
                 namespace: Namespace::new(options.namespace),
                 leases: Leases::default(),
+                latest: Latest::default(),
                 compacted: AtomicU64::new(0),
             }),
         })
@@ -99,6 +102,10 @@ impl Shared {
     }
 
     async fn latest(&self) -> Result<Revision, StoreError> {
+        self.latest.get(|| self.ask_for_latest()).await
+    }
+
+    async fn ask_for_latest(&self) -> Result<Revision, StoreError> {
         let request = EtcdRange {
             key: self.namespace.key(b"\0"),
             count_only: true,

@@ -13,6 +13,7 @@ mod describe;
 mod etcd_store;
 mod failure;
 mod keys;
+mod latest;
 mod leases;
 mod options;
 mod pages;

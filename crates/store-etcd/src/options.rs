@@ -49,7 +49,7 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(3),
             read_attempt: Duration::from_secs(4),
-            write_attempt: Duration::from_secs(10),
+            write_attempt: Duration::from_secs(8),
             total: Duration::from_secs(15),
             start: Duration::from_secs(20),
             health: Duration::from_secs(2),

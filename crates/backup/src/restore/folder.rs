@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
@@ -59,6 +59,9 @@ impl FolderRestore {
     pub fn begin(data_dir: &Path, with_store: bool) -> Result<Self, BackupError> {
         let data_dir =
             std::path::absolute(data_dir).map_err(BackupError::write(&data_dir.display().to_string()))?;
+        if is_mount_point(&data_dir) {
+            return Err(BackupError::MountPoint { path: data_dir });
+        }
         let unfinished = beside(&data_dir, &format!("restoring-{}", std::process::id()));
         let made = make_private(&unfinished);
         made.map_err(BackupError::write(&unfinished.display().to_string()))?;
@@ -188,6 +191,12 @@ fn has_data(data_dir: &Path) -> io::Result<bool> {
     }
 }
 
+fn is_mount_point(path: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.dev());
+    let parent = path.parent().and_then(device);
+    device(path).is_some_and(|own| parent.is_some_and(|parent| parent != own))
+}
+
 fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{what}"));
@@ -217,6 +226,15 @@ fn write_private(path: &Path, file: &SavedFile) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mount_points_are_told_from_folders() {
+        let folder = tempfile::tempdir().expect("folder");
+        assert!(!is_mount_point(folder.path()) && !is_mount_point(&folder.path().join("missing")));
+        assert!(is_mount_point(Path::new("/proc")));
+        let refused = FolderRestore::begin(Path::new("/proc"), false);
+        assert!(matches!(refused, Err(BackupError::MountPoint { .. })));
+    }
 
     #[test]
     fn files_stay_below_the_data_directory() {

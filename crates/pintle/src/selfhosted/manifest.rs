@@ -119,6 +119,7 @@ impl ControlPlane<'_> {
 fn files(options: &ServerOptions) -> Vec<PathBuf> {
     let mut files = options.api.files.paths();
     files.extend(options.datastore.files());
+    files.extend(options.backup.files());
     files.extend(options.controllers.root_authority.iter());
     files.extend(options.controllers.signing.certificate.iter());
     files.extend(options.controllers.signing.key.iter());

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::StartError;
 use super::options::ServerOptions;
-use super::{END_WITHIN, certificates, listen, ready, work};
+use super::{END_WITHIN, backup, certificates, listen, ready, work};
 use crate::node::{Failure, LateCertificate, publish_name_service};
 use crate::selfhosted;
 use crate::signals::cancel_on_signal;
@@ -28,6 +28,9 @@ pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Resul
     if options.disable_agent {
         return Err(StartError::NoNode);
     }
+    let seen = options.backup.check_container(&options.data_dir);
+    seen.map_err(StartError::Backup)?;
+    backup::Plan::of(&options)?;
     selfhosted::refuse_others(&options.data_dir)?;
     let _held = DataDir::open(selfhosted::agent_folder(&options.data_dir))?;
     if options.https_listen_port == 0 {

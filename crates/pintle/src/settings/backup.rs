@@ -27,6 +27,30 @@ pub struct BackupOptions {
     pub s3: S3Options,
 }
 
+impl BackupOptions {
+    /// All files that are named.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.passphrase_file, &self.s3.credentials_file, &self.s3.ca_file]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Refuses what a server in a container would not see.
+    pub fn check_container(&self, data_dir: &Path) -> Result<(), BackupError> {
+        if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.starts_with(data_dir)) {
+            let problem = "with --self-hosted, --backup-dir must lie in the data directory";
+            return Err(wrong(&dir.display().to_string(), problem));
+        }
+        match &self.s3.endpoint {
+            Some(endpoint) if self.s3.credentials_file.is_none() => {
+                let problem = "with --self-hosted, the key comes from --backup-s3-credentials-file";
+                Err(wrong(endpoint, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A bucket of an S3-compatible server.
 #[derive(Clone, Debug, Default, Args)]
 pub struct S3Options {
@@ -196,6 +220,23 @@ mod tests {
                 parts
             );
         }
+    }
+
+    #[test]
+    fn containers_see_the_data_directory_and_named_files() {
+        let (_folder, s3) = options();
+        let mut options = BackupOptions {
+            schedule: None,
+            retention: 1,
+            dir: Some(PathBuf::from("/d/x")),
+            passphrase_file: None,
+            s3,
+        };
+        assert!(options.check_container(Path::new("/d")).is_ok());
+        assert_eq!(options.files().count(), 1);
+        assert!(options.check_container(Path::new("/e")).is_err());
+        options.s3.credentials_file = None;
+        assert!(options.check_container(Path::new("/d")).is_err());
     }
 
     #[test]

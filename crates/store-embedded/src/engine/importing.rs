@@ -17,16 +17,25 @@ impl Engine {
         if entries.iter().any(|entry| entry.key_value.key.len() > MAX_KEY) {
             return Err(StoreError::Invalid("a key must not be longer than 65535 bytes"));
         }
+        let packer = self.options.pack_values.then_some(&self.packer);
+        let packed = entries
+            .iter()
+            .map(|entry| packer.and_then(|packer| packer.pack(&entry.key_value.value)));
+        let packed: Vec<Option<Vec<u8>>> = packed.collect();
         let bytes = entries
             .iter()
             .map(|entry| Record::length(entry.key_value.key.len(), entry.key_value.value.len()));
         self.append_records(bytes.sum(), |slot| {
             let mut state = self.state.write();
             let mut twice = false;
-            for entry in entries {
+            for (entry, packed) in entries.iter().zip(&packed) {
                 let key_value = &entry.key_value;
+                let (kind, value) = match packed {
+                    Some(packed) => (RecordKind::PackedPut, &packed[..]),
+                    None => (RecordKind::Put, &key_value.value[..]),
+                };
                 let record = Record {
-                    kind: RecordKind::Put,
+                    kind,
                     revision: key_value.mod_revision.get(),
                     create_revision: key_value.create_revision.get(),
                     version: key_value.version,
@@ -35,7 +44,7 @@ impl Engine {
                         now_ms.saturating_add(left_ms).saturating_add(1)
                     }),
                     key: &key_value.key,
-                    value: &key_value.value,
+                    value,
                 };
                 let location = slot.push(&record);
                 state.segments.hold(location);

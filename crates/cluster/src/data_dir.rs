@@ -38,6 +38,11 @@ pub enum DataDirError {
     },
 }
 
+/// Where the state store of a data directory is.
+pub fn store(data_dir: &Path) -> PathBuf {
+    data_dir.join("store")
+}
+
 impl DataDir {
     /// Makes the directory if it is not there, and holds it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
@@ -85,7 +90,7 @@ impl DataDir {
 
     /// The state store.
     pub fn store(&self) -> PathBuf {
-        self.path.join("store")
+        store(&self.path)
     }
 
     /// What the node keeps: kubelet, containers, images.

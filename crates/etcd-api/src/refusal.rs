@@ -55,7 +55,7 @@ fn store_message(error: &StoreError) -> String {
     let text = match error {
         StoreError::Compacted { .. } => "etcdserver: mvcc: required revision has been compacted",
         StoreError::FutureRevision { .. } => "etcdserver: mvcc: required revision is a future revision",
-        StoreError::TooLarge { .. } => "etcdserver: request is too large",
+        StoreError::TooLarge { .. } => Refusal::TOO_LARGE,
         StoreError::DiskFull => "etcdserver: mvcc: database space exceeded",
         StoreError::Corrupt { .. } => "etcdserver: corrupt cluster",
         StoreError::Closed => "etcdserver: server stopped",
@@ -65,6 +65,9 @@ fn store_message(error: &StoreError) -> String {
 }
 
 impl Refusal {
+    /// What a write is told that is larger than the store takes.
+    pub(crate) const TOO_LARGE: &str = "etcdserver: request is too large";
+
     fn code(&self) -> Code {
         match self {
             Self::EmptyKey

@@ -10,8 +10,10 @@ mod check;
 mod compare;
 mod straight;
 
-use etcd_rpc::message::{Request, Response, TxnRequest, TxnResponse};
-use store::{Outcome, Revision, StoreError};
+use etcd_rpc::message::{
+    DeleteRangeRequest, DeleteRangeResponse, Request, Response, TxnRequest, TxnResponse,
+};
+use store::{Key, Outcome, Revision, StoreError, Transaction};
 
 use crate::keyspace;
 use crate::reading::{Reader, message};
@@ -22,6 +24,9 @@ use straight::Straight;
 
 /// So often a transaction is tried. Each time somebody else has got through.
 const TRIES: usize = 1000;
+
+/// So many bytes of keys are deleted in one commit at most when there are more than one takes.
+const KEY_BYTES_AT_ONCE: usize = 512 << 10;
 
 /// A transaction's answer and the revision it stands at.
 pub(crate) type Done = (TxnResponse, Revision);
@@ -87,6 +92,41 @@ async fn commit_straight(
             Ok(Some((answer, revision)))
         }
     }
+}
+
+/// Deletes more than one commit takes: in several, which no other write of this API comes between.
+pub(crate) async fn delete_much(
+    reader: &Reader,
+    request: &DeleteRangeRequest,
+) -> Result<(DeleteRangeResponse, Revision), Refusal> {
+    let _undisturbed = reader.leases.exclusive().await;
+    let mut range = store::RangeRequest::new(keyspace::requested(&request.key, &request.range_end));
+    if !request.prev_kv {
+        range = range.keys_only();
+    }
+    let found = reader.range(range).await?;
+    let (mut revision, mut rest) = (found.revision, &found.items[..]);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fitting = rest.iter().take_while(|item| {
+            bytes += item.key.len();
+            bytes <= KEY_BYTES_AT_ONCE
+        });
+        let (now, later) = rest.split_at(fitting.count().max(1));
+        let keys: Vec<Key> = now.iter().map(|item| Key::from(&item.key[..])).collect();
+        let deletion = keys.iter().cloned().fold(Transaction::new(), Transaction::delete);
+        if let Some(committed) = reader.store.commit(deletion).await?.committed() {
+            revision = committed;
+        }
+        reader.leases.note(keys.into_iter().map(|key| (key, None)));
+        rest = later;
+    }
+    let answer = DeleteRangeResponse {
+        header: None,
+        deleted: i64::try_from(found.items.len()).unwrap_or(i64::MAX),
+        prev_kvs: if request.prev_kv { found.items } else { Vec::new() },
+    };
+    Ok((answer, revision))
 }
 
 /// Decides and commits until nobody comes in between.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use common::{Ours, RealEtcd, SOON, etcdctl, etcdctl_command};
 use serde_json::Value;
 use store::MemoryStore;
+use store_embedded::{EmbeddedStore, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 async fn fresh() -> Ours {
@@ -93,6 +94,22 @@ async fn keys_are_put_got_and_deleted() {
         (&item["create_revision"], &item["version"]),
         (&5.into(), &1.into())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_is_deleted_than_a_commit_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = EmbeddedStore::open(folder.path(), Options::default()).expect("opened");
+    let ours = Ours::start(Arc::new(store)).await;
+    for part in 0..20 {
+        let keys = (0..100).map(|number| format!("{:0>1000}", part * 100 + number));
+        let puts = keys.fold(store::Transaction::new(), |all, key| {
+            all.put(key.into(), "".into())
+        });
+        ours.store.commit(puts).await.expect("committed");
+    }
+    assert_eq!(ours.ctl(&["del", "0", "--prefix"]).await, "2000\n");
+    assert_eq!(ours.ctl(&["get", "", "--prefix"]).await, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ mod agent;
 mod cli;
 mod commands;
 mod component;
+mod etcd;
 mod flags;
 mod holder;
 mod killall;

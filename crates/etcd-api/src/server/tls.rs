@@ -1,13 +1,15 @@
 //! TLS: the server's certificate, and whose certificates clients must show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
@@ -72,8 +74,63 @@ pub fn config(
     Ok(Arc::new(config))
 }
 
-/// [`config`] with what lies in files.
+/// [`config`] with what lies in files. The certificate is read again when its file has changed; the authorities are not.
 pub fn files_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let certificate = FileCertificate::read(files.clone())?;
+    let authorities = files
+        .client_authority
+        .as_ref()
+        .map(|path| certificates(path, "the authorities of clients"))
+        .transpose()?;
+    config(Arc::new(certificate), authorities)
+}
+
+/// A certificate that follows its file: whoever renews it need not tell.
+#[derive(Debug)]
+struct FileCertificate {
+    files: TlsFiles,
+    current: Mutex<Dated>,
+}
+
+#[derive(Clone, Debug)]
+struct Dated {
+    modified: Option<SystemTime>,
+    certified: Arc<CertifiedKey>,
+}
+
+impl FileCertificate {
+    fn read(files: TlsFiles) -> Result<Self, TlsError> {
+        let current = Dated {
+            modified: modified(&files.certificate),
+            certified: certified(&files)?,
+        };
+        Ok(Self {
+            files,
+            current: Mutex::new(current),
+        })
+    }
+}
+
+impl ResolvesServerCert for FileCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut current = self.current.lock();
+        let modified = modified(&self.files.certificate);
+        if modified != current.modified {
+            match certified(&self.files) {
+                Ok(certified) => *current = Dated { modified, certified },
+                // The key may be on its way still; the old one serves until the next connection.
+                Err(error) => tracing::warn!(%error, "the changed certificate cannot be used"),
+            }
+        }
+        Some(current.certified.clone())
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+fn certified(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain = certificates(&files.certificate, "the server's certificate")?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::File {
         what: "the server's key",
@@ -81,13 +138,7 @@ pub fn files_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         problem: error.to_string(),
     })?;
     let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
-    let certified = certified.map_err(TlsError::Certificate)?;
-    let authorities = files
-        .client_authority
-        .as_ref()
-        .map(|path| certificates(path, "the authorities of clients"))
-        .transpose()?;
-    config(Arc::new(SingleCertAndKey::from(certified)), authorities)
+    certified.map(Arc::new).map_err(TlsError::Certificate)
 }
 
 fn certificates(path: &PathBuf, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -51,9 +51,16 @@ impl Kv for EtcdApi {
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        match self.one(Operation::DeleteRange(request.into_inner())).await? {
-            Done::DeleteRange(answer) => Ok(Response::new(answer)),
-            _ => Err(unexpected()),
+        let request = request.into_inner();
+        match self.one(Operation::DeleteRange(request.clone())).await {
+            Ok(Done::DeleteRange(answer)) => Ok(Response::new(answer)),
+            Ok(_) => Err(unexpected()),
+            Err(status) if status.message() == Refusal::TOO_LARGE => {
+                let (mut answer, revision) = txn::delete_much(&self.reader, &request).await?;
+                answer.header = self.header_at(revision);
+                Ok(Response::new(answer))
+            }
+            Err(status) => Err(status),
         }
     }
 

@@ -13,6 +13,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::agent::{self, AgentOptions};
 use crate::commands::{ShortCommand, print_completion};
 use crate::component::Run;
+use crate::etcd::{self, EtcdOptions};
 use crate::killall::KillallCommand;
 use crate::server::{self, ServerOptions};
 
@@ -36,6 +37,8 @@ enum Command {
     #[command(flatten)]
     Short(ShortCommand),
     Killall(KillallCommand),
+    /// Run the state store alone, for clients of etcd.
+    Etcd(Box<EtcdOptions>),
     /// Print what a shell needs to complete pintle's command line.
     Completion {
         /// The shell.
@@ -163,6 +166,7 @@ impl Command {
             Self::Server(options) => server::run(*options).map_err(Into::into),
             Self::Agent(options) => agent::run(*options).map_err(Into::into),
             Self::Short(command) => command.run().map_err(Into::into),
+            Self::Etcd(options) => etcd::run(*options).map_err(Into::into),
             Self::Killall(command) => command.run().map_err(Into::into),
             Self::Completion { shell } => {
                 print_completion(shell, command());

@@ -10,6 +10,7 @@ use pki::{Identity, Layout, ServerPki, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
+use super::etcd_face;
 use super::options::ServerOptions;
 use super::trust::Trust;
 use crate::node::{LateCertificate, machine};
@@ -18,8 +19,14 @@ use crate::node::{LateCertificate, machine};
 pub(super) fn ensure(options: &ServerOptions) -> Result<ServerPki, StartError> {
     let path = options.data_dir.clone();
     let layout = Layout::in_folder(&path);
-    ServerPki::ensure(&layout, &wanted(options), Timestamp::now())
-        .map_err(|source| StartError::Pki { path, source })
+    let ensure = || {
+        let mut pki = ServerPki::ensure(&layout, &wanted(options), Timestamp::now())?;
+        if options.serves_etcd() {
+            pki.due_at = pki.due_at.min(etcd_face::ensure_certificates(options)?);
+        }
+        Ok(pki)
+    };
+    ensure().map_err(|source| StartError::Pki { path, source })
 }
 
 fn wanted(options: &ServerOptions) -> Wanted {

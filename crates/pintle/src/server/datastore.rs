@@ -82,6 +82,14 @@ impl Datastore {
         }
     }
 
+    /// The store of the data directory, if that is what it is.
+    pub(super) fn embedded(&self) -> Option<&Arc<EmbeddedStore>> {
+        match &self.store {
+            Kind::Embedded(store) => Some(store),
+            Kind::Etcd(_) => None,
+        }
+    }
+
     /// Whether it held no cluster when it was opened.
     pub(super) fn is_new(&self) -> bool {
         self.is_new

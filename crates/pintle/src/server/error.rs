@@ -50,6 +50,34 @@ pub enum StartError {
         #[source]
         source: store::StoreError,
     },
+    /// What clients of etcd were granted cannot be read or looked after.
+    #[error("the leases in the cluster's state cannot be looked after")]
+    Leases {
+        /// Why.
+        #[source]
+        source: store::StoreError,
+    },
+    /// The store is not this server's to serve.
+    #[error("--etcd-listen serves the server's own store, which it has not with --datastore-endpoint")]
+    ForeignStore,
+    /// The port for clients of etcd is taken, or the address is not this machine's.
+    #[error(
+        "cannot listen on {address} for clients of etcd; choose another --etcd-listen, or end what uses it"
+    )]
+    EtcdListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificates for clients of etcd cannot be used.
+    #[error("the store cannot be served to clients of etcd")]
+    EtcdTls {
+        /// Why.
+        #[source]
+        source: etcd_api::server::TlsError,
+    },
     /// Keys or certificates cannot be made or read.
     #[error("the certificates in {path} cannot be used")]
     Pki {

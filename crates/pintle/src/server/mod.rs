@@ -11,6 +11,7 @@ mod datastore;
 mod documents;
 mod endpoints;
 mod error;
+mod etcd_face;
 mod flow_schemas;
 mod followers;
 mod health;
@@ -85,6 +86,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let datastore = datastore::open(&options, &data_dir).await?;
     let service = api::assemble(&options, &trust, &datastore, CancellationToken::new()).await?;
 
+    let etcd_face = etcd_face::start(&options, &datastore).await?;
     let certificate = certificates::served(&trust.serving)?;
     let tls = tls_config(certificate.clone()).map_err(|source| StartError::Tls { source })?;
     let server = Server::new(service.api.clone(), tls, limits(&options));
@@ -136,6 +138,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .await
         .map_err(|_| StartError::Panicked)?
         .map_err(|source| StartError::Serve { source })?;
+    etcd_face.end().await;
     datastore.close();
     failure.check().map_err(Into::into)
 }

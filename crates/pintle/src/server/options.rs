@@ -76,6 +76,9 @@ pub struct ServerOptions {
     /// Keep the cluster's state in an etcd, which others may use too; by default it is kept in the data directory.
     #[command(flatten)]
     pub datastore: DatastoreOptions,
+    /// Serve the state store to clients of etcd that show a certificate of the authority `pki/etcd/ca.crt`.
+    #[arg(long, value_name = "IP:PORT")]
+    pub etcd_listen: Option<SocketAddr>,
     /// Do not run the node agent.
     #[arg(long)]
     pub disable_agent: bool,
@@ -206,6 +209,11 @@ impl ServerOptions {
         )?);
         warnings.extend(self.node.apply_upstream_arguments()?);
         Ok(warnings)
+    }
+
+    /// Whether the store is served to clients of etcd: by this server, or beside it in a static pod.
+    pub fn serves_etcd(&self) -> bool {
+        self.etcd_listen.is_some() || self.self_hosted || self.in_static_pod
     }
 
     /// Where the API listens.

@@ -6,6 +6,7 @@ mod commands;
 mod components;
 mod controllers;
 mod etcd;
+mod etcd_face;
 mod fake_kubelet;
 mod history;
 mod objects;

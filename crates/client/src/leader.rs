@@ -3,16 +3,22 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Client;
 use crate::controller::Chain;
 use crate::error::{Error, optional};
+use crate::options::ListOptions;
 use crate::path::Scope;
+use crate::watch::WatchEvent;
+
+/// How long giving the Lease up may take: whoever ends does not wait for a server that does not answer.
+const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where candidates meet, and how long leadership lasts. The times are upstream's defaults.
 #[derive(Clone, Debug)]
@@ -51,31 +57,22 @@ impl Election {
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()>,
     {
-        let mut candidate = Candidate {
-            client,
-            election: self,
-            seen: None,
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = candidate.acquire() => {}
+        Candidate::new(client, self).lead(&shutdown, work).await;
+    }
+
+    /// The same again and again until `shutdown` fires: whoever loses the lead stands for it anew.
+    pub async fn run_always<W, F>(self, client: Client, shutdown: CancellationToken, mut work: W)
+    where
+        W: FnMut(CancellationToken) -> F,
+        F: Future<Output = ()>,
+    {
+        let mut candidate = Candidate::new(client, self);
+        while !shutdown.is_cancelled() {
+            candidate.lead(&shutdown, &mut work).await;
+            // Who ends its work by itself, or cannot keep the lead, lets others come first.
+            let pause = sleep(candidate.election.retry_period);
+            shutdown.run_until_cancelled(pause).await;
         }
-        tracing::info!(
-            lease = candidate.election.name,
-            identity = candidate.election.identity,
-            "leading"
-        );
-        let leading = shutdown.child_token();
-        tokio::join!(work(leading.clone()), async {
-            tokio::select! {
-                () = leading.cancelled() => {}
-                () = candidate.hold() => {
-                    tracing::error!(lease = candidate.election.name, "leadership lost");
-                    leading.cancel();
-                }
-            }
-        });
-        candidate.release().await;
     }
 }
 
@@ -86,32 +83,115 @@ struct Candidate {
     seen: Option<(String, Instant)>,
 }
 
+/// How a try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Try {
+    /// This candidate leads.
+    Leads,
+    /// Another does.
+    Held,
+    /// Somebody wrote the Lease at the same time; who leads is not known.
+    Raced,
+}
+
 impl Candidate {
-    async fn acquire(&mut self) {
-        loop {
-            match self.try_acquire_or_renew().await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => tracing::debug!(error = %Chain(&error), "lease not acquired"),
-            }
-            tokio::time::sleep(self.election.retry_period).await;
+    fn new(client: Client, election: Election) -> Self {
+        Self {
+            client,
+            election,
+            seen: None,
         }
     }
 
-    /// Renews until that fails for too long.
+    async fn lead<W, F>(&mut self, shutdown: &CancellationToken, work: W)
+    where
+        W: FnOnce(CancellationToken) -> F,
+        F: Future<Output = ()>,
+    {
+        if shutdown.run_until_cancelled(self.acquire()).await.is_none() {
+            return;
+        }
+        let (lease, identity) = (self.election.name.clone(), self.election.identity.clone());
+        tracing::info!(lease, identity, "leading");
+        let leading = shutdown.child_token();
+        let worked = async {
+            work(leading.clone()).await;
+            leading.cancel();
+        };
+        let held = async {
+            if leading.run_until_cancelled(self.hold()).await.is_some() {
+                tracing::error!(lease, "leadership lost");
+                leading.cancel();
+            }
+        };
+        tokio::join!(worked, held);
+        if timeout(RELEASE_WITHIN, self.release()).await.is_err() {
+            tracing::debug!(lease, "lease not released: no answer");
+        }
+    }
+
+    async fn acquire(&mut self) {
+        loop {
+            match timeout(self.election.renew_deadline, self.attempt()).await {
+                Ok(Ok(Try::Leads)) => return,
+                Ok(Ok(Try::Held | Try::Raced)) => match self.await_chance().await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(error = %Chain(&error), "lease not watched"),
+                },
+                Ok(Err(error)) => tracing::debug!(error = %Chain(&error), "lease not acquired"),
+                Err(_) => tracing::debug!("lease not acquired: no answer"),
+            }
+            sleep(self.election.retry_period).await;
+        }
+    }
+
+    /// Follows the Lease until it has expired, or has been given up. False if the watch ended before.
+    async fn await_chance(&mut self) -> Result<bool, Error> {
+        let only = ListOptions::fields(format!("metadata.name={}", self.election.name));
+        let version = self
+            .seen
+            .as_ref()
+            .map_or_else(String::new, |(version, _)| version.clone());
+        let (client, namespace) = (self.client.clone(), self.election.namespace.clone());
+        let watch = client.watch::<Lease>(Scope::Namespace(&namespace), &only, &version);
+        let Ok(changes) = timeout_at(self.expires_at(), watch).await else {
+            return Ok(true);
+        };
+        let mut changes = changes?;
+        loop {
+            let Ok(event) = timeout_at(self.expires_at(), changes.next()).await else {
+                return Ok(true);
+            };
+            match event.transpose()? {
+                Some(WatchEvent::Added(lease) | WatchEvent::Modified(lease)) => {
+                    self.observe(&lease);
+                    if holder(&lease).is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Some(WatchEvent::Deleted(_)) => return Ok(true),
+                Some(WatchEvent::Bookmark(_)) => {}
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// Renews until that fails for too long. A server that does not answer fails too.
     async fn hold(&mut self) {
         let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(self.election.retry_period).await;
-            match self.try_acquire_or_renew().await {
-                Ok(true) => renewed = Instant::now(),
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(error = %Chain(&error), "lease not renewed");
-                    if renewed.elapsed() >= self.election.renew_deadline {
-                        return;
-                    }
-                }
+            sleep(self.election.retry_period).await;
+            let began = Instant::now();
+            let deadline = renewed + self.election.renew_deadline;
+            match timeout_at(deadline, self.attempt()).await {
+                Ok(Ok(Try::Leads)) => renewed = began,
+                Ok(Ok(Try::Held)) | Err(_) => return,
+                Ok(Ok(Try::Raced)) => {}
+                Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "lease not renewed"),
+            }
+            if renewed.elapsed() >= self.election.renew_deadline {
+                return;
             }
         }
     }
@@ -120,21 +200,20 @@ impl Candidate {
         Scope::Namespace(&self.election.namespace)
     }
 
-    /// Whether this candidate leads after the try.
-    async fn try_acquire_or_renew(&mut self) -> Result<bool, Error> {
+    /// Takes or renews the Lease, if it may be had.
+    async fn attempt(&mut self) -> Result<Try, Error> {
         let now = Timestamp::now();
         let held = optional(self.client.get::<Lease>(self.scope(), &self.election.name).await)?;
         let Some(mut lease) = held else {
             let lease = self.first_lease(now);
-            return won(self.client.create(self.scope(), &lease).await);
+            return written(self.client.create(self.scope(), &lease).await);
         };
         self.observe(&lease);
-        let spec = lease.spec.get_or_insert_default();
-        let holder = spec.holder_identity.clone().unwrap_or_default();
-        let mine = holder == self.election.identity;
-        if !mine && !holder.is_empty() && !self.has_expired() {
-            return Ok(false);
+        let mine = holder(&lease) == self.election.identity;
+        if !mine && !holder(&lease).is_empty() && Instant::now() < self.expires_at() {
+            return Ok(Try::Held);
         }
+        let spec = lease.spec.get_or_insert_default();
         if !mine {
             spec.acquire_time = Some(MicroTime(now));
             spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0) + 1);
@@ -142,7 +221,7 @@ impl Candidate {
         spec.holder_identity = Some(self.election.identity.clone());
         spec.renew_time = Some(MicroTime(now));
         spec.lease_duration_seconds = Some(self.election.lease_duration.as_secs() as i32);
-        won(self.client.replace(&lease).await)
+        written(self.client.replace(&lease).await)
     }
 
     fn first_lease(&self, now: Timestamp) -> Lease {
@@ -170,10 +249,10 @@ impl Candidate {
         }
     }
 
-    fn has_expired(&self) -> bool {
-        self.seen
-            .as_ref()
-            .is_some_and(|(_, since)| since.elapsed() >= self.election.lease_duration)
+    /// When another's leadership ends unless it says something before.
+    fn expires_at(&self) -> Instant {
+        let since = self.seen.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+        since + self.election.lease_duration
     }
 
     /// Gives the Lease up, so that another candidate need not wait for it to expire.
@@ -183,10 +262,10 @@ impl Candidate {
                 .client
                 .get::<Lease>(self.scope(), &self.election.name)
                 .await?;
-            let spec = lease.spec.get_or_insert_default();
-            if spec.holder_identity.as_deref() != Some(self.election.identity.as_str()) {
+            if holder(&lease) != self.election.identity {
                 return Ok(());
             }
+            let spec = lease.spec.get_or_insert_default();
             spec.holder_identity = Some(String::new());
             spec.lease_duration_seconds = Some(1);
             self.client.replace(&lease).await.map(drop)
@@ -198,11 +277,21 @@ impl Candidate {
     }
 }
 
-/// A conflict means that another candidate was faster.
-fn won(result: Result<Lease, Error>) -> Result<bool, Error> {
+/// Who leads by the Lease; empty if nobody does.
+fn holder(lease: &Lease) -> &str {
+    let spec = lease.spec.as_ref();
+    spec.and_then(|spec| spec.holder_identity.as_deref())
+        .unwrap_or_default()
+}
+
+/// A conflict means that somebody else was faster.
+fn written(result: Result<Lease, Error>) -> Result<Try, Error> {
     match result {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_conflict() || error.is_already_exists() => Ok(false),
+        Ok(_) => Ok(Try::Leads),
+        Err(error) if error.is_conflict() || error.is_already_exists() => Ok(Try::Raced),
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

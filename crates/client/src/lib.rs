@@ -17,6 +17,7 @@ pub mod options;
 pub mod path;
 pub mod queue;
 pub mod recorder;
+pub mod servers;
 pub mod transport;
 pub mod watch;
 
@@ -28,6 +29,7 @@ pub use options::{DeleteOptions, ListOptions, Patch, PatchOptions};
 pub use path::Scope;
 pub use queue::WorkQueue;
 pub use recorder::{EventRecorder, EventType};
+pub use servers::Servers;
 pub use transport::{Body, Transport, TransportError};
 pub use watch::WatchEvent;
 

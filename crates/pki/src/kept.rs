@@ -24,18 +24,27 @@ pub(crate) fn authority(
     common_name: &str,
     now: Timestamp,
 ) -> Result<Authority, PkiError> {
+    if let Some(existing) = existing_authority(layout, name)? {
+        return Ok(existing);
+    }
+    let authority = Authority::create(common_name, now)?;
+    layout.write(&layout.key(name), &authority.key().to_pem()?, true)?;
+    layout.write(&layout.certificate(name), &authority.certificate().to_pem(), true)?;
+    Ok(authority)
+}
+
+/// The authority of that name, if there is anything of it.
+pub(crate) fn existing_authority(layout: &Layout, name: &str) -> Result<Option<Authority>, PkiError> {
     let (certificate_path, key_path) = (layout.certificate(name), layout.key(name));
     let (certificate, key) = (layout.read(&certificate_path)?, layout.read(&key_path)?);
     if certificate.is_none() && key.is_none() {
-        let authority = Authority::create(common_name, now)?;
-        layout.write(&key_path, &authority.key().to_pem()?, true)?;
-        layout.write(&certificate_path, &authority.certificate().to_pem(), true)?;
-        return Ok(authority);
+        return Ok(None);
     }
     let certificate = Certificate::from_pem(&certificate.unwrap_or_default())
         .map_err(|error| error.in_file(&certificate_path))?;
     let key = Key::from_pem(&key.unwrap_or_default()).map_err(|error| error.in_file(&key_path))?;
-    Authority::new(certificate, key).map_err(|error| error.in_file(&certificate_path))
+    let authority = Authority::new(certificate, key).map_err(|error| error.in_file(&certificate_path))?;
+    Ok(Some(authority))
 }
 
 /// Certificates below the authorities. These are replaced freely, so what cannot be read counts as missing.

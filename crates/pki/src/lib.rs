@@ -5,6 +5,7 @@
 
 mod authority;
 mod certificate;
+mod cluster_secrets;
 mod encode;
 mod error;
 mod etcd;
@@ -20,6 +21,7 @@ mod profile;
 mod public_key;
 mod renewal;
 mod request;
+pub mod sealed;
 mod server;
 mod service_account;
 mod token_key;
@@ -27,6 +29,7 @@ mod usage;
 
 pub use authority::{AUTHORITY_LIFETIME, Authority, Issued, LEAF_LIFETIME};
 pub use certificate::Certificate;
+pub use cluster_secrets::ClusterSecrets;
 pub use error::PkiError;
 pub use etcd::EtcdPki;
 pub use identity::Identity;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::authority::Authority;
+use crate::cluster_secrets::AUTHORITIES;
 use crate::error::PkiError;
 use crate::identity::Identity;
 use crate::kept::{self, Leaves};
@@ -109,8 +110,9 @@ impl ServerPki {
     /// and again only when the token key is there.
     pub fn ensure(layout: &Layout, wanted: &Wanted, now: Timestamp) -> Result<Self, PkiError> {
         let service_account_key = TokenKey::ensure(layout)?;
-        let authority = kept::authority(layout, "ca", "kubernetes", now)?;
-        let front_proxy_authority = kept::authority(layout, "front-proxy-ca", "front-proxy-ca", now)?;
+        let [cluster, front_proxy] = AUTHORITIES;
+        let authority = kept::authority(layout, cluster.0, cluster.1, now)?;
+        let front_proxy_authority = kept::authority(layout, front_proxy.0, front_proxy.1, now)?;
         let mut leaves = Leaves::new(layout, now);
         let mut pair = |authority, name, profile| leaves.pair(authority, name, &profile);
         let serving = Profile::server("kube-apiserver", wanted.names.clone());

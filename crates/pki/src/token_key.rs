@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
+use crate::cluster_secrets::TOKEN_KEY;
 use crate::error::PkiError;
 use crate::key::Key;
 use crate::layout::Layout;
@@ -18,7 +19,7 @@ pub struct TokenKey(Arc<LazyLock<Result<Key, String>, Making>>);
 impl TokenKey {
     /// The key of a layout; begins to make it if there is none.
     pub(crate) fn ensure(layout: &Layout) -> Result<Self, PkiError> {
-        let path = layout.key("sa");
+        let path = layout.key(TOKEN_KEY);
         if let Some(text) = layout.read(&path)? {
             return Ok(Self::from(
                 Key::from_pem(&text).map_err(|error| error.in_file(&path))?,
@@ -28,7 +29,7 @@ impl TokenKey {
         let made = Self::later(move || {
             // Written before anyone can sign with it: a token must not outlive its key.
             let key = Key::generate_rsa()?;
-            layout.write(&layout.public_key("sa"), &key.public_pem(), false)?;
+            layout.write(&layout.public_key(TOKEN_KEY), &key.public_pem(), false)?;
             layout.write(&path, &key.to_pem()?, true)?;
             Ok(key)
         });

@@ -18,5 +18,5 @@ pub use flow::{Flow, FlowIndex};
 pub use rbac::GrantCheck;
 pub use requester::StampRequester;
 pub use reviews::{ReviewAccess, ReviewRules, ReviewSelf, ReviewToken, WhoseAccess};
-pub use services::{AddressRange, Family, Ledger, PortRange, ServiceAllocation};
+pub use services::{AddressRange, Family, Holdings, Ledger, Others, PortRange, ServiceAllocation};
 pub use token::IssueToken;

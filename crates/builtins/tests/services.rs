@@ -30,6 +30,7 @@ impl Cluster {
         let range = AddressRange::new("10.43.0.0/28".parse().unwrap());
         let allocation: Arc<dyn Hooks> = Arc::new(ServiceAllocation {
             ledger: Ledger::new(vec![range], PortRange::default(), []),
+            others: None,
             kind: Arc::clone(services.kind()),
         });
         registry.plug(Plugins {

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The file in it that is locked.
 pub const LOCK: &str = "lock";
 
+/// The file in it with the token with which nodes join.
+pub const NODE_TOKEN: &str = "node-token";
+
 /// A data directory that this process holds. Dropping it lets it go; so does the end of the process, however it ends.
 #[derive(Debug)]
 pub struct DataDir {
@@ -85,7 +88,7 @@ impl DataDir {
 
     /// The token with which nodes join.
     pub fn node_token(&self) -> PathBuf {
-        self.path.join("node-token")
+        self.path.join(NODE_TOKEN)
     }
 
     /// The state store.

@@ -62,9 +62,15 @@ async fn ensure(objects: &dyn Objects, wanted: &Wanted, is_new: bool) -> Result<
         let Some(action) = plan(wanted, existing.as_ref()) else {
             return Ok(());
         };
-        existing = match objects.act(wanted, &action).await? {
-            Some(object) => Some(object),
-            None => objects.get(wanted).await?,
+        existing = match objects.act(wanted, &action).await {
+            Ok(Some(object)) => Some(object),
+            Ok(None) => objects.get(wanted).await?,
+            // Another server that starts may have made it meanwhile: then what it holds is not to be had any more.
+            Err(error) if existing.is_none() => match objects.get(wanted).await? {
+                Some(object) => Some(object),
+                None => return Err(error),
+            },
+            Err(error) => return Err(error),
         };
     }
     Ok(())

@@ -3,13 +3,29 @@
 use async_trait::async_trait;
 use meta::Status;
 use serde_json::Value;
+use store::{Key, Revision};
 
 use crate::context::RequestContext;
 
 /// Something taken for a write that may yet fail. Dropping it without [`Pending::keep`] gives it back.
 pub trait Pending: Send {
-    /// The write happened: what was taken stays taken.
-    fn keep(self: Box<Self>);
+    /// The write happened, in that revision: what was taken stays taken.
+    fn keep(self: Box<Self>, at: Revision);
+
+    /// What keeps servers over one store from taking the same; none if nobody else takes. Where the guard no longer stands, the
+    /// write does not happen, and the hooks are asked anew.
+    fn guard(&self) -> Option<Guard> {
+        None
+    }
+}
+
+/// A key of the store that everybody who takes something writes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The key.
+    pub key: Key,
+    /// When it was written last, as far as the taker knows; zero if never.
+    pub revision: Revision,
 }
 
 /// Runs around the writes of one resource, plugged in at assembly.

@@ -35,7 +35,7 @@ pub use action::{Action, ActionRequest};
 pub use admission::{Admission, AdmissionRequest, Operation};
 pub use compaction::compact_history;
 pub use context::{RequestContext, Warnings};
-pub use hooks::{Hooks, Pending};
+pub use hooks::{Guard, Hooks, Pending};
 pub use object::Object;
 pub use options::{
     DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,

@@ -57,7 +57,7 @@ pub(super) enum AddressError {
 }
 
 /// A range of service addresses: without the network's own address, and without the broadcast address.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddressRange {
     first: u128,
     last: u128,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::addresses::AddressError;
 use super::families::settle;
 use super::ledger::{Held, Ledger, Taking, port_number};
+use super::others::Others;
 use super::ports::PortError;
 
 const SERVICE: GroupVersionKind = GroupVersionKind::new("", "v1", "Service");
@@ -21,6 +22,8 @@ const SERVICE: GroupVersionKind = GroupVersionKind::new("", "v1", "Service");
 pub struct ServiceAllocation {
     /// Who holds what.
     pub ledger: Arc<Ledger>,
+    /// Other servers over the same store, if there may be any.
+    pub others: Option<Others>,
     /// The kind of Services: it knows what a client leaves out that stays as it was.
     pub kind: Arc<dyn Kind>,
 }
@@ -34,8 +37,7 @@ impl Hooks for ServiceAllocation {
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         // What the kind does to a new object may be done twice; here it makes one address of its two fields.
         self.kind.prepare_for_create(new);
-        let mut taking = self.ledger.begin(context.dry_run);
-        self.take(&mut taking, new, None)?;
+        let taking = self.take_in_turn(context, new, None).await?;
         Ok(Some(Box::new(taking)))
     }
 
@@ -46,8 +48,7 @@ impl Hooks for ServiceAllocation {
         old: &Value,
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         self.kind.prepare_for_update(new, old);
-        let mut taking = self.ledger.begin(context.dry_run);
-        self.take(&mut taking, new, Some(old))?;
+        let mut taking = self.take_in_turn(context, new, Some(old)).await?;
         taking.release_after(Held::by(old).without(&Held::by(new)));
         Ok(Some(Box::new(taking)))
     }
@@ -58,6 +59,34 @@ impl Hooks for ServiceAllocation {
 }
 
 impl ServiceAllocation {
+    /// With other servers, what seems to be taken may have been given back there: it is looked again before anybody is refused.
+    async fn take_in_turn(
+        &self,
+        context: &RequestContext,
+        new: &mut Value,
+        old: Option<&Value>,
+    ) -> Result<Taking, Status> {
+        let Some(others) = &self.others else {
+            let mut taking = self.ledger.begin(context.dry_run, None);
+            self.take(&mut taking, new, old)?;
+            return Ok(taking);
+        };
+        let mut refused = None;
+        for _ in 0..2 {
+            let turn = others.turn(&self.ledger).await?;
+            let mut taking = self.ledger.begin(context.dry_run, Some(turn));
+            let mut filled = new.clone();
+            match self.take(&mut taking, &mut filled, old) {
+                Ok(()) => {
+                    *new = filled;
+                    return Ok(taking);
+                }
+                Err(status) => refused = Some(status),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Status::internal("nothing was tried")))
+    }
+
     fn take(&self, taking: &mut Taking, new: &mut Value, old: Option<&Value>) -> Result<(), Status> {
         let name = meta::object::name(new).to_owned();
         let invalid = |errors: &ErrorList| Status::invalid(&SERVICE, &name, errors);

@@ -6,19 +6,24 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use parking_lot::Mutex;
-use registry::Pending;
+use registry::{Guard, Pending};
 use serde_json::Value;
+use store::Revision;
 
 use super::addresses::{AddressError, AddressRange, Family};
+use super::others::Turn;
 use super::ports::{PortError, PortRange};
 
 /// Everything that can be taken. Made from the Services there are, and right ever after if every write goes through its
-/// hooks.
+/// hooks; with other servers over the store, it is read anew when it may be behind.
 pub struct Ledger {
     state: Mutex<State>,
+    /// Nothing is taken.
+    empty: State,
     families: Vec<Family>,
 }
 
+#[derive(Clone)]
 struct State {
     /// The primary family first; at most one of each.
     ranges: Vec<AddressRange>,
@@ -33,18 +38,21 @@ impl Ledger {
         services: impl IntoIterator<Item = &'a Value>,
     ) -> Arc<Self> {
         let families = ranges.iter().map(AddressRange::family).collect();
-        let mut state = State { ranges, ports };
-        for service in services {
-            let held = Held::by(service);
-            held.addresses
-                .iter()
-                .for_each(|address| state.hold_address(*address));
-            held.ports.iter().for_each(|port| state.ports.hold(*port));
-        }
+        let empty = State { ranges, ports };
+        let mut state = empty.clone();
+        services.into_iter().for_each(|service| state.hold(service));
         Arc::new(Self {
             state: Mutex::new(state),
+            empty,
             families,
         })
+    }
+
+    /// Forgets everything but what these hold. Nothing may be under way.
+    pub(super) fn read_anew(&self, services: &[Value]) {
+        let mut state = self.empty.clone();
+        services.iter().for_each(|service| state.hold(service));
+        *self.state.lock() = state;
     }
 
     /// The families that Services can have, the primary first.
@@ -62,10 +70,11 @@ impl Ledger {
         self.state.lock().ports.free()
     }
 
-    /// Begins to take.
-    pub(super) fn begin(self: &Arc<Self>, dry_run: bool) -> Taking {
+    /// Begins to take; with other servers, when it is this write's turn.
+    pub(super) fn begin(self: &Arc<Self>, dry_run: bool, turn: Option<Turn>) -> Taking {
         Taking {
             ledger: Arc::clone(self),
+            turn,
             dry_run,
             taken: Held::default(),
             invented: BTreeSet::new(),
@@ -86,6 +95,14 @@ impl Ledger {
 impl State {
     fn range_of(&mut self, address: IpAddr) -> Option<&mut AddressRange> {
         self.ranges.iter_mut().find(|range| range.contains(address))
+    }
+
+    fn hold(&mut self, service: &Value) {
+        let held = Held::by(service);
+        held.addresses
+            .iter()
+            .for_each(|address| self.hold_address(*address));
+        held.ports.iter().for_each(|port| self.ports.hold(*port));
     }
 
     fn hold_address(&mut self, address: IpAddr) {
@@ -130,6 +147,10 @@ impl Held {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.ports.is_empty()
+    }
+
     /// What is in this and not in `other`.
     pub fn without(&self, other: &Self) -> Self {
         Self {
@@ -148,6 +169,7 @@ pub(super) fn port_number(value: &Value) -> Option<u16> {
 /// What a write has taken so far. Dropped, it is all given back; kept, what the write no longer needs is.
 pub(super) struct Taking {
     ledger: Arc<Ledger>,
+    turn: Option<Turn>,
     dry_run: bool,
     taken: Held,
     /// Ports among the taken ones that a dry run made up.
@@ -214,9 +236,17 @@ impl Taking {
 }
 
 impl Pending for Taking {
-    fn keep(mut self: Box<Self>) {
-        self.taken = Held::default();
+    fn keep(mut self: Box<Self>, at: Revision) {
+        let taken = std::mem::take(&mut self.taken);
         self.ledger.release(&self.released);
+        if let Some(turn) = self.turn.take() {
+            turn.done((!taken.is_empty()).then_some(at));
+        }
+    }
+
+    fn guard(&self) -> Option<Guard> {
+        let turn = self.turn.as_ref().filter(|_| !self.taken.is_empty());
+        turn.map(Turn::guard)
     }
 }
 

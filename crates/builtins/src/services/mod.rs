@@ -5,10 +5,12 @@ mod addresses;
 mod families;
 mod hooks;
 mod ledger;
+mod others;
 mod pool;
 mod ports;
 
 pub use addresses::{AddressRange, Family};
 pub use hooks::ServiceAllocation;
 pub use ledger::Ledger;
+pub use others::{Holdings, Others};
 pub use ports::PortRange;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// Numbers from zero up. The lower ones are kept for those who choose: who does not gets one of the others, as long as there
 /// are any.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pool {
     size: u128,
     kept_for_choice: u128,

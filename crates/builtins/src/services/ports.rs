@@ -16,7 +16,7 @@ pub(super) enum PortError {
 }
 
 /// The ports of nodes that Services can have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PortRange {
     range: RangeInclusive<u16>,
     pool: Pool,

@@ -8,7 +8,7 @@ mod join;
 mod roles;
 mod system;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 use meta::GroupVersionResource;
@@ -29,9 +29,10 @@ pub struct Settings {
     pub service_address: IpAddr,
     /// What every node must know.
     pub shared: Shared,
-    /// Where the API server is reached by other machines; a loopback address makes no endpoint.
-    pub advertise_address: IpAddr,
-    /// On which port.
+    /// Where other machines reach the API servers; loopback addresses make no endpoints. Empty if somebody else keeps the
+    /// list.
+    pub masters: Vec<SocketAddr>,
+    /// On which port the API is served.
     pub port: u16,
     /// PEM of the authority that signs clients.
     pub client_authority: String,
@@ -61,7 +62,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn new(resource: GroupVersionResource, policy: Policy, object: Value) -> Self {
+    pub(crate) fn new(resource: GroupVersionResource, policy: Policy, object: Value) -> Self {
         Self {
             namespace: meta::object::namespace(&object).to_owned(),
             name: meta::object::name(&object).to_owned(),
@@ -107,7 +108,7 @@ mod tests {
                 cluster_dns: "10.43.0.10".parse().expect("an address"),
                 cluster_domain: String::from("cluster.local"),
             },
-            advertise_address: "192.0.2.1".parse().expect("an address"),
+            masters: vec!["192.0.2.1:6443".parse().expect("an address")],
             port: 6443,
             client_authority: String::from("A"),
             front_proxy_authority: String::from("F"),

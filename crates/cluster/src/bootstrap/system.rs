@@ -6,6 +6,7 @@ use meta::GroupVersionResource;
 use serde_json::{Value, json};
 
 use super::{Settings, Wanted};
+use crate::masters;
 use crate::reconcile::Policy;
 
 const NAMESPACES: GroupVersionResource = GroupVersionResource::new("", "v1", "namespaces");
@@ -14,9 +15,6 @@ const PRIORITY_CLASSES: GroupVersionResource =
 const SERVICE_CIDRS: GroupVersionResource =
     GroupVersionResource::new("networking.k8s.io", "v1", "servicecidrs");
 const SERVICES: GroupVersionResource = GroupVersionResource::new("", "v1", "services");
-const ENDPOINTS: GroupVersionResource = GroupVersionResource::new("", "v1", "endpoints");
-const ENDPOINT_SLICES: GroupVersionResource =
-    GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices");
 pub(super) const CONFIG_MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
 
 const SERVICE_PORT: u16 = 443;
@@ -110,9 +108,7 @@ pub(super) fn services(settings: &Settings) -> Vec<Wanted> {
             dns_service(settings.shared.cluster_dns),
         ),
     ];
-    if !settings.advertise_address.is_loopback() && !settings.advertise_address.is_unspecified() {
-        all.extend(endpoints(settings));
-    }
+    all.extend(masters::endpoints(&settings.masters));
     all
 }
 
@@ -143,37 +139,6 @@ fn dns_service(address: IpAddr) -> Value {
             ],
         },
     })
-}
-
-fn endpoints(settings: &Settings) -> [Wanted; 2] {
-    let address = settings.advertise_address;
-    let ports = json!([{"name": "https", "port": settings.port, "protocol": "TCP"}]);
-    let endpoints = json!({
-        "apiVersion": "v1",
-        "kind": "Endpoints",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
-        },
-        "subsets": [{"addresses": [{"ip": address}], "ports": ports}],
-    });
-    let slice = json!({
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"kubernetes.io/service-name": "kubernetes"},
-        },
-        "addressType": family(address.is_ipv6()),
-        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
-        "ports": ports,
-    });
-    [
-        Wanted::new(ENDPOINTS, Policy::Fields(&["subsets"]), endpoints),
-        Wanted::new(ENDPOINT_SLICES, Policy::Fields(&["endpoints", "ports"]), slice),
-    ]
 }
 
 fn family(is_v6: bool) -> &'static str {

@@ -2,6 +2,7 @@
 //! sent before that is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::transport::BoxError;
 use http::Uri;
@@ -11,11 +12,14 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::token::JoinToken;
 
 const HTTPS: u16 = 443;
+/// How long a server may take to shake hands.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why the cluster cannot be found.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,23 @@ pub(super) async fn authority(server: &str, token: &JoinToken) -> Result<Certifi
     authorities.into_iter().next().ok_or_else(other)
 }
 
+/// The first of the servers that answers, and the authority of its cluster. One of another cluster is an error, not a reason
+/// to look further.
+pub(super) async fn any_authority(
+    servers: &[String],
+    token: &JoinToken,
+) -> Result<(String, Certificate), DiscoverError> {
+    let mut unreachable = DiscoverError::Address(String::new());
+    for server in servers {
+        match authority(server, token).await {
+            Ok(authority) => return Ok((server.clone(), authority)),
+            Err(error @ DiscoverError::Unreachable { .. }) => unreachable = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unreachable)
+}
+
 async fn handshake(server: &str) -> Result<Vec<CertificateDer<'static>>, DiscoverError> {
     let (host, port) = address(server)?;
     let unreachable = |source: BoxError| DiscoverError::Unreachable {
@@ -61,13 +82,18 @@ async fn handshake(server: &str) -> Result<Vec<CertificateDer<'static>>, Discove
         .with_custom_certificate_verifier(Arc::new(Look(provider)))
         .with_no_client_auth();
     let name = ServerName::try_from(host.clone()).map_err(|_| DiscoverError::Address(server.to_owned()))?;
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(|error| unreachable(error.into()))?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .map_err(|error| unreachable(error.into()))?;
+    let connect = async {
+        let stream = TcpStream::connect((host, port)).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    };
+    let stream = match timeout(CONNECT_WITHIN, connect).await {
+        Ok(connected) => connected.map_err(|error| unreachable(error.into()))?,
+        Err(_) => {
+            return Err(unreachable(
+                format!("no connection within {CONNECT_WITHIN:?}").into(),
+            ));
+        }
+    };
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
     Ok(chain.to_vec())
 }
@@ -168,6 +194,25 @@ mod tests {
         let wrong = format!("K10{}::abcdef.0123456789abcdef", "0".repeat(64));
         let error = authority(&url, &token(wrong)).await.expect_err("refused");
         assert!(matches!(error, DiscoverError::OtherCluster(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_first_server_that_answers_is_used() {
+        let pki =
+            ServerPki::ensure(&Layout::in_memory(), &Wanted::default(), Timestamp::now()).expect("made");
+        let other =
+            ServerPki::ensure(&Layout::in_memory(), &Wanted::default(), Timestamp::now()).expect("made");
+        let (right, wrong) = (server(&pki).await, server(&other).await);
+        let nobody = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let nobody = format!("https://{}", nobody.local_addr().expect("address"));
+        let hash = pki.authority.certificate().public_key_hash();
+        let token = JoinToken::parse(&format!("K10{hash}::abcdef.0123456789abcdef")).expect("a token");
+        let found = any_authority(&[nobody.clone(), right.clone()], &token).await;
+        assert_eq!(found.expect("found").0, right);
+        let error = any_authority(&[wrong, right], &token).await.expect_err("refused");
+        assert!(matches!(error, DiscoverError::OtherCluster(_)), "{error}");
+        let error = any_authority(&[nobody], &token).await.expect_err("refused");
+        assert!(matches!(error, DiscoverError::Unreachable { .. }), "{error}");
     }
 
     #[test]

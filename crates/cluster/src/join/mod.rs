@@ -11,7 +11,7 @@ use client::config::{ClientConfig, ConfigError};
 use client::k8s_openapi::ByteString;
 use client::k8s_openapi::api::certificates::v1::{CertificateSigningRequest, CertificateSigningRequestSpec};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use client::{Client, ListOptions, Scope, WatchEvent, https};
+use client::{Client, ListOptions, Scope, Servers, WatchEvent, https};
 use futures::StreamExt;
 use jiff::Timestamp;
 use pki::{Credential, Key, Kubeconfig, NodeNames, PkiError, Profile, SigningRequest, due_at};
@@ -56,8 +56,8 @@ pub enum JoinError {
 /// Who joins, and where.
 #[derive(Clone, Debug)]
 pub struct Join {
-    /// `https://192.0.2.1:6443`.
-    pub server: String,
+    /// The servers of the cluster, any or all of them: `https://192.0.2.1:6443`.
+    pub servers: Vec<String>,
     /// The token; a machine that has joined before needs none.
     pub token: Option<JoinToken>,
     /// The node to be.
@@ -72,19 +72,22 @@ pub async fn join(join: &Join, now: Timestamp) -> Result<Kubeconfig, JoinError> 
         return Ok(existing);
     }
     let token = join.token.as_ref().ok_or(JoinError::NoToken)?;
-    let authority = discover::authority(&join.server, token).await?;
-    let transport = https::connect(&ClientConfig {
-        server: join.server.clone(),
+    let (server, authority) = discover::any_authority(&join.servers, token).await?;
+    let mut servers = vec![server.clone()];
+    servers.extend(join.servers.iter().filter(|other| **other != server).cloned());
+    let config = ClientConfig {
+        server: server.clone(),
         certificate_authority: authority.to_pem().into_bytes(),
         token: Some(token.token.bearer()),
         ..ClientConfig::default()
-    })?;
+    };
+    let transport = https::connect_to_any(&config, Servers::new(&servers)?)?;
     let key = Key::generate_ecdsa()?;
     let client = Client::new(transport, "pintle-agent");
     let certificate = request_certificate(&client, &join.node, &key, Purpose::Client).await?;
     let kubeconfig = Kubeconfig {
         cluster: String::from("pintle"),
-        server: join.server.clone(),
+        server,
         certificate_authority: authority.to_pem(),
         user: join.node.client_profile().common_name,
         credential: Credential::Certificate {

@@ -4,9 +4,11 @@
 //! alone again, the taint goes.
 
 mod controller;
+mod endpoints;
 mod plan;
 
 pub use controller::run;
+pub use endpoints::{PublishError, addresses, endpoints, is_reachable, publish};
 
 use std::str::FromStr;
 

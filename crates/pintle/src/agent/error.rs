@@ -32,6 +32,9 @@ pub enum AgentError {
         #[source]
         source: cluster::join::JoinError,
     },
+    /// What is given as a server is none.
+    #[error("--server is not the address of a server; give https://HOST:PORT")]
+    Server(#[source] client::config::ConfigError),
     /// The certificate that joining gave cannot be used.
     #[error("the node's certificate cannot be used; remove {path} to join anew")]
     Config {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::error::AgentError;
 use super::options::AgentOptions;
+use crate::node::Masters;
 
 /// Waits that grow from one second to half a minute.
 pub(super) struct Pause(Duration);
@@ -34,14 +35,18 @@ pub(super) fn kubeconfig(data_dir: &DataDir) -> PathBuf {
 }
 
 /// Joins, or finds that this machine has joined before.
-pub(super) async fn join(options: &AgentOptions, data_dir: &DataDir) -> Result<ClientConfig, AgentError> {
+pub(super) async fn join(
+    options: &AgentOptions,
+    data_dir: &DataDir,
+    masters: &Masters,
+) -> Result<ClientConfig, AgentError> {
     let path = kubeconfig(data_dir);
     let failed = |source| AgentError::Join {
-        server: options.server.clone(),
+        server: options.server.join(", "),
         source,
     };
     let request = Join {
-        server: options.server.clone(),
+        servers: masters.urls(),
         token: token(options)?,
         node: options.node.names(),
         kubeconfig: path.clone(),
@@ -51,14 +56,11 @@ pub(super) async fn join(options: &AgentOptions, data_dir: &DataDir) -> Result<C
         if !may_pass(&error) {
             return Err(failed(error));
         }
-        tracing::warn!(server = options.server, error = %client::controller::Chain(&error), "cannot join yet");
+        let servers = options.server.join(", ");
+        tracing::warn!(servers, error = %client::controller::Chain(&error), "cannot join yet");
         pause.wait().await;
     }
-    let mut config =
-        ClientConfig::from_kubeconfig(&path).map_err(|source| AgentError::Config { path, source })?;
-    // The cluster may have moved since the node joined.
-    config.server.clone_from(&options.server);
-    Ok(config)
+    ClientConfig::from_kubeconfig(&path).map_err(|source| AgentError::Config { path, source })
 }
 
 fn token(options: &AgentOptions) -> Result<Option<JoinToken>, AgentError> {

@@ -11,14 +11,14 @@ pub use options::AgentOptions;
 use std::sync::Arc;
 use std::time::Instant;
 
+use client::Client;
 use client::config::ClientConfig;
-use client::{Client, https};
 use cluster::DataDir;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::node::{self, Failure, LateCertificate, NodeSettings};
+use crate::node::{self, Failure, LateCertificate, Masters, NodeSettings};
 use crate::signals::cancel_on_signal;
 
 /// Runs a worker node until a signal ends it.
@@ -35,18 +35,20 @@ async fn work(options: AgentOptions, started: Instant) -> Result<(), AgentError>
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(AgentError::Runtime)?;
     let data_dir = DataDir::open(&options.data_dir)?;
+    let masters = Masters::new(&options.server, &data_dir.agent()).map_err(AgentError::Server)?;
     let joined = shutdown
-        .run_until_cancelled(joining::join(&options, &data_dir))
+        .run_until_cancelled(joining::join(&options, &data_dir, &masters))
         .await;
     let Some(config) = joined.transpose()? else {
         return Ok(());
     };
     let path = joining::kubeconfig(&data_dir);
-    let transport = https::connect(&config).map_err(|source| AgentError::Config { path, source })?;
-    let client = Client::new(transport, "pintle-agent");
+    let client = masters.client(&config, "pintle-agent");
+    let client = client.map_err(|source| AgentError::Config { path, source })?;
     let shared = shared::read(&client, &data_dir.agent().join("cluster.json")).await?;
     let certificate = Arc::new(LateCertificate::default());
     let tasks = TaskTracker::new();
+    tasks.spawn(masters.follow(client.clone(), shutdown.clone()));
     tasks.spawn(serve_as_soon_as_signed(
         options.clone(),
         data_dir.agent(),

@@ -20,9 +20,15 @@ pub struct AgentOptions {
         env = "PINTLE_DATA_DIR"
     )]
     pub data_dir: PathBuf,
-    /// The server to join: https://HOST:PORT.
-    #[arg(long, value_name = "URL", env = "PINTLE_SERVER")]
-    pub server: String,
+    /// The servers of the cluster to join, any or all of them: https://HOST:PORT.
+    #[arg(
+        long,
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true,
+        env = "PINTLE_SERVER"
+    )]
+    pub server: Vec<String>,
     /// The token to join with: what the file node-token in the server's data directory says.
     #[arg(long, value_name = "TOKEN", env = "PINTLE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,

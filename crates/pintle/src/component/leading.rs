@@ -21,7 +21,8 @@ where
         work(shutdown).await;
         return Ok(());
     }
-    let candidate = election.with_candidate(identity());
+    let host = crate::node::machine::host_name().unwrap_or_else(|| String::from("pintle"));
+    let candidate = election.with_candidate(candidate(&host));
     candidate.run(client, shutdown.clone(), work).await;
     if shutdown.is_cancelled() {
         Ok(())
@@ -30,8 +31,7 @@ where
     }
 }
 
-/// The machine's name, and what no other process of that name has.
-fn identity() -> String {
-    let host = crate::node::machine::host_name().unwrap_or_else(|| String::from("pintle"));
-    format!("{host}_{}", uuid::Uuid::new_v4())
+/// A candidate's name: the machine's, and what no other process of that name has.
+pub fn candidate(machine: &str) -> String {
+    format!("{machine}_{}", uuid::Uuid::new_v4())
 }

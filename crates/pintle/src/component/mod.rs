@@ -10,6 +10,7 @@ mod scheduler;
 mod service_proxy;
 
 pub use error::ComponentError;
+pub use leading::candidate;
 
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,7 @@ impl Run {
                     disable_agent: true,
                     disable_controller_manager: true,
                     disable_scheduler: true,
+                    is_component: true,
                     ..options
                 };
                 let (options, warnings) = settings(&apiserver::TREATMENTS, given, alone)?;

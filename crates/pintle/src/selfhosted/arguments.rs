@@ -1,7 +1,5 @@
 //! The command lines of the components in their containers.
 
-use std::path::Path;
-
 use super::FOLDER;
 use super::image::PROGRAM;
 use crate::flags::Component;
@@ -53,7 +51,7 @@ fn passed(given: &[String]) -> Vec<String> {
 pub(super) fn controller_manager(options: &ServerOptions) -> Vec<String> {
     let data_dir = &options.data_dir;
     let file = |path: &str| data_dir.join(path).display().to_string();
-    let mut line = component(Component::ControllerManager, data_dir, "controller-manager.conf");
+    let mut line = component(Component::ControllerManager, options, "controller-manager.conf");
     line.extend([
         String::from("--use-service-account-credentials=true"),
         format!("--cluster-cidr={}", options.cluster_cidr),
@@ -67,17 +65,17 @@ pub(super) fn controller_manager(options: &ServerOptions) -> Vec<String> {
 
 /// The scheduler, over the kubeconfig that the data directory has for it.
 pub(super) fn scheduler(options: &ServerOptions) -> Vec<String> {
-    let mut line = component(Component::Scheduler, &options.data_dir, "scheduler.conf");
+    let mut line = component(Component::Scheduler, options, "scheduler.conf");
     line.extend(flags(&options.upstream.kube_scheduler_arg));
     line
 }
 
-fn component(component: Component, data_dir: &Path, kubeconfig: &str) -> Vec<String> {
+fn component(component: Component, options: &ServerOptions, kubeconfig: &str) -> Vec<String> {
     vec![
         format!("{FOLDER}/{}", component.name()),
-        format!("--kubeconfig={}", data_dir.join(kubeconfig).display()),
-        // There is one of each: an election would only make the next wait for the time of the last.
-        String::from("--leader-elect=false"),
+        format!("--kubeconfig={}", options.data_dir.join(kubeconfig).display()),
+        // Of a lone master there is one of each: an election would only make the next wait for the time of the last.
+        format!("--leader-elect={}", options.shares_datastore()),
     ]
 }
 

@@ -37,6 +37,7 @@ use super::followers;
 use super::health;
 use super::history::History;
 use super::hooks;
+use super::leadership::Leadership;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
 use super::options::ServerOptions;
@@ -58,6 +59,7 @@ pub(super) async fn assemble(
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
     let store = datastore.store();
+    let others = datastore.is_shared().then(|| store.clone());
     let registry = Registry::start(store.clone(), kinds::all(), datastore.encoding())
         .await
         .map_err(bootstrap)?;
@@ -83,7 +85,7 @@ pub(super) async fn assemble(
     let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
     registry.plug(Plugins {
         admission: Arc::new(admission_chain(options, &seen_by_plugins, &authorizer)?),
-        hooks: hooks::all(options, &registry, &roles, &authorizer)
+        hooks: hooks::all(options, &registry, &roles, &authorizer, others)
             .await
             .map_err(bootstrap)?,
         actions: actions::all(options, trust, &authenticator, &authorizer),
@@ -223,13 +225,19 @@ impl Assembled {
         trust: &Trust,
         token: BootstrapToken,
         clients: &Clients,
+        leadership: Leadership,
         is_new: bool,
     ) -> Result<(), StartError> {
+        let masters = match leadership {
+            Leadership::Alone => vec![options.advertised()],
+            // Each makes itself known while it is alive.
+            Leadership::Elected => Vec::new(),
+        };
         let settings = Settings {
             service_cidrs: vec![options.service_cidr.to_string()],
             service_address: options.kubernetes_address(),
             shared: options.shared(),
-            advertise_address: options.advertise_address(),
+            masters,
             port: options.https_listen_port,
             client_authority: trust.client_authority.clone(),
             front_proxy_authority: trust.front_proxy_authority.clone(),

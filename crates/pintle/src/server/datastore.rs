@@ -26,6 +26,8 @@ pub(super) struct Datastore {
 enum Kind {
     Embedded(Arc<EmbeddedStore>),
     Etcd(Arc<EtcdStore>),
+    #[cfg(test)]
+    Other(Arc<dyn StateStore>),
 }
 
 /// Opens the store that the options name: an etcd, or the embedded one in the data directory.
@@ -74,11 +76,22 @@ async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
 }
 
 impl Datastore {
+    /// A store that several masters of a test share.
+    #[cfg(test)]
+    pub(super) fn of_test(store: Arc<dyn StateStore>) -> Self {
+        Self {
+            store: Kind::Other(store),
+            is_new: false,
+        }
+    }
+
     /// The store itself.
     pub(super) fn store(&self) -> Arc<dyn StateStore> {
         match &self.store {
             Kind::Embedded(store) => store.clone(),
             Kind::Etcd(store) => store.clone(),
+            #[cfg(test)]
+            Kind::Other(store) => store.clone(),
         }
     }
 
@@ -87,6 +100,8 @@ impl Datastore {
         match &self.store {
             Kind::Embedded(store) => Some(store),
             Kind::Etcd(_) => None,
+            #[cfg(test)]
+            Kind::Other(_) => None,
         }
     }
 
@@ -100,6 +115,8 @@ impl Datastore {
         match &self.store {
             Kind::Embedded(_) => StorageEncoding::Json,
             Kind::Etcd(_) => StorageEncoding::Protobuf,
+            #[cfg(test)]
+            Kind::Other(_) => StorageEncoding::Protobuf,
         }
     }
 
@@ -116,12 +133,24 @@ impl Datastore {
         });
     }
 
+    /// Whether other masters may use it too.
+    pub(super) fn is_shared(&self) -> bool {
+        match &self.store {
+            Kind::Embedded(_) => false,
+            Kind::Etcd(_) => true,
+            #[cfg(test)]
+            Kind::Other(_) => true,
+        }
+    }
+
     /// Closes it, when nobody writes to it any more.
     pub(super) fn close(&self) {
         match &self.store {
             Kind::Embedded(store) => store.close(),
             // Nothing is waiting there to be written.
             Kind::Etcd(_) => {}
+            #[cfg(test)]
+            Kind::Other(_) => {}
         }
     }
 }

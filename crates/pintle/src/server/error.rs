@@ -78,6 +78,9 @@ pub enum StartError {
         #[source]
         source: etcd_api::server::TlsError,
     },
+    /// The servers over a datastore do not agree.
+    #[error(transparent)]
+    Agreement(#[from] super::agreement::AgreementError),
     /// Keys or certificates cannot be made or read.
     #[error("the certificates in {path} cannot be used")]
     Pki {

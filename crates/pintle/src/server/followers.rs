@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::Follower;
 use meta::{GroupResource, Status};
 use registry::{ListOptions, Object, Registry, Resource, WatchEvent, WatchOptions, Watcher};
 use tokio_util::sync::CancellationToken;
+
+/// After the store failed.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Brings a follower up to date; from then on, until the token fires, it is told of each change.
 pub(super) async fn feed(
@@ -79,14 +83,21 @@ impl Feed {
                 }
                 Some(WatchEvent::Bookmark { .. }) => {}
                 // The follower fell behind what the cache holds of the past.
-                Some(WatchEvent::Error(_)) | None => match self.catch_up().await {
-                    Ok(next) => watcher = next,
-                    Err(status) => {
-                        tracing::error!(resource = %self.name, status = status.message, "no longer followed");
-                        return;
-                    }
-                },
+                Some(WatchEvent::Error(_)) | None => watcher = self.follow_again().await,
             }
+        }
+    }
+
+    /// However long the store is away: until then decisions are made by what was known last.
+    async fn follow_again(&mut self) -> Watcher {
+        loop {
+            match self.catch_up().await {
+                Ok(watcher) => return watcher,
+                Err(status) => {
+                    tracing::warn!(resource = %self.name, status = status.message, "not followed at present");
+                }
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 }

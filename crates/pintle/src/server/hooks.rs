@@ -4,22 +4,32 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use auth::Authorizer;
 use auth::rbac::{GROUP, RbacIndex};
-use builtins::{AddressRange, GrantCheck, Ledger, PortRange, ServiceAllocation, StampRequester};
+use builtins::{
+    AddressRange, GrantCheck, Holdings, Ledger, Others, PortRange, ServiceAllocation, StampRequester,
+};
 use meta::{GroupResource, GroupVersionResource, Status};
-use registry::{Hooks, ListOptions, Registry};
+use registry::{Hooks, ListOptions, Registry, Resource, WeakRegistry};
+use serde_json::Value;
+use store::{Key, Revision, StateStore};
 
 use super::options::ServerOptions;
 
 const SERVICES: GroupVersionResource = GroupVersionResource::new("", "v1", "services");
 
-/// The hooks of all resources that have any. What Services hold already is read from the registry.
+/// Masters over one datastore write this when they give a Service addresses or ports.
+const TAKEN: &str = "/pintle/service-allocations";
+
+/// The hooks of all resources that have any. What Services hold already is read from the registry. `others` is the store if
+/// other masters write to it too.
 pub(super) async fn all(
     options: &ServerOptions,
     registry: &Registry,
     roles: &Arc<RbacIndex>,
     authorizer: &Arc<dyn Authorizer>,
+    others: Option<Arc<dyn StateStore>>,
 ) -> Result<HashMap<GroupResource, Arc<dyn Hooks>>, Status> {
     let mut hooks: HashMap<GroupResource, Arc<dyn Hooks>> = HashMap::new();
     for plural in ["roles", "clusterroles", "rolebindings", "clusterrolebindings"] {
@@ -33,9 +43,8 @@ pub(super) async fn all(
     let requests = GroupResource::new("certificates.k8s.io", "certificatesigningrequests");
     hooks.insert(requests, Arc::new(StampRequester));
     let services = registry.resource(&SERVICES);
-    let services = services.ok_or_else(|| Status::internal("services are not served"))?;
-    let page = services.list(None, &ListOptions::default()).await?;
-    let held: Vec<_> = page.items.iter().map(|service| service.tree()).collect();
+    let services = services.ok_or_else(not_served)?;
+    let held = all_of(&services).await?;
     let ports = &options.service_node_port_range;
     let allocation = ServiceAllocation {
         ledger: Ledger::new(
@@ -43,8 +52,38 @@ pub(super) async fn all(
             PortRange::new(ports.first..=ports.last),
             &held,
         ),
+        others: others.map(|store| {
+            let services = registry.downgrade();
+            Others::new(Key::from(TAKEN), Arc::new(Services { store, services }))
+        }),
         kind: Arc::clone(services.kind()),
     };
     hooks.insert(SERVICES.group_resource(), Arc::new(allocation));
     Ok(hooks)
+}
+
+fn not_served() -> Status {
+    Status::internal("services are not served")
+}
+
+async fn all_of(services: &Resource) -> Result<Vec<Value>, Status> {
+    let page = services.list(None, &ListOptions::default()).await?;
+    Ok(page.items.iter().map(|service| service.tree()).collect())
+}
+
+/// What the Services of all masters hold.
+struct Services {
+    store: Arc<dyn StateStore>,
+    services: WeakRegistry,
+}
+
+#[async_trait]
+impl Holdings for Services {
+    async fn read(&self, key: &Key) -> Result<(Revision, Vec<Value>), Status> {
+        let written = self.store.get(key, None).await;
+        let written = written.map_err(|error| Status::service_unavailable(error.to_string()))?;
+        let services = self.services.upgrade()?.resource(&SERVICES);
+        let held = all_of(&*services.ok_or_else(not_served)?).await?;
+        Ok((written.map_or(Revision::ZERO, |held| held.mod_revision), held))
+    }
 }

@@ -1,6 +1,9 @@
 //! The token with which nodes join: given, kept from an earlier start, or made at the first.
 
+use std::path::Path;
+
 use cluster::DataDir;
+use cluster::data_dir::NODE_TOKEN;
 use cluster::token::{BootstrapToken, JoinToken};
 use pki::ServerPki;
 
@@ -13,7 +16,7 @@ pub(super) fn ensure(
     pki: &ServerPki,
 ) -> Result<BootstrapToken, StartError> {
     let path = data_dir.node_token();
-    let kept = pki::file::read(&path).map_err(StartError::pki(&path))?;
+    let kept = kept(data_dir.path())?;
     let malformed = |source| StartError::Token { source };
     let token = match given.or(kept.as_deref()) {
         Some(text) => JoinToken::parse(text).map_err(malformed)?.token,
@@ -28,4 +31,10 @@ pub(super) fn ensure(
         pki::file::write(&path, &text, true).map_err(StartError::pki(&path))?;
     }
     Ok(full.token)
+}
+
+/// The token of an earlier start in a data directory.
+pub(super) fn kept(data_dir: &Path) -> Result<Option<String>, StartError> {
+    let path = data_dir.join(NODE_TOKEN);
+    pki::file::read(&path).map_err(StartError::pki(&path))
 }

@@ -16,13 +16,17 @@ use serde_json::Value;
 pub(super) struct Lookups(pub(super) Registry);
 
 impl Lookups {
-    /// The object as the cache has it now; authentication does not wait for the store.
+    /// The object as the cache has it now; authentication does not wait for the store. Only what the cache does not have is
+    /// looked for in the store: it may have been made a moment ago through another master.
     async fn find(&self, resource: &'static str, namespace: &str, name: &str) -> Option<Arc<Object>> {
         let resource = self.0.resource(&GroupVersionResource::new("", "v1", resource))?;
         let any_version = GetOptions {
             resource_version: String::from("0"),
         };
-        resource.get(namespace, name, &any_version).await.ok()
+        if let Ok(found) = resource.get(namespace, name, &any_version).await {
+            return Some(found);
+        }
+        resource.get(namespace, name, &GetOptions::default()).await.ok()
     }
 }
 

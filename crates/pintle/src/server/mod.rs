@@ -1,6 +1,7 @@
 //! `pintle server`: puts a master node together and runs it.
 
 mod actions;
+mod agreement;
 mod any_server;
 mod api;
 mod backup;
@@ -18,11 +19,16 @@ mod health;
 mod history;
 mod hooks;
 mod join_token;
+mod leadership;
 mod lookups;
 mod networks;
 mod options;
+mod own_node;
+mod presence;
 mod ready;
 mod self_hosting;
+#[cfg(test)]
+mod several_masters;
 mod trust;
 
 pub use self::backup::PATH as BACKUP_PATH;
@@ -46,6 +52,8 @@ use crate::node::{self, Failure, LateCertificate, NodeSettings};
 use crate::selfhosted;
 use crate::signals::cancel_on_signal;
 use clients::Clients;
+use leadership::Leadership;
+use presence::Presence;
 use trust::Trust;
 
 /// How long the parts of the server may take to end.
@@ -81,9 +89,10 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .map_or(options.https_listen_port, |address| address.port());
     let backups = backup::Plan::of(&options)?;
     let data_dir = DataDir::open(&options.data_dir)?;
+    let datastore = datastore::open(&options, &data_dir).await?;
+    let leadership = leadership::of(&options, &datastore).await?;
     let pki = certificates::ensure(&options)?;
     let trust = Trust::new(&pki, &options)?;
-    let datastore = datastore::open(&options, &data_dir).await?;
     let service = api::assemble(&options, &trust, &datastore, CancellationToken::new()).await?;
 
     let etcd_face = etcd_face::start(&options, &datastore).await?;
@@ -95,11 +104,19 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let clients = Clients::new(service.api.clone());
     let token = join_token::ensure(options.token.as_deref(), &data_dir, &pki)?;
     service
-        .bootstrap(&options, &trust, token, &clients, datastore.is_new())
+        .bootstrap(&options, &trust, token, &clients, leadership, datastore.is_new())
         .await?;
     let tasks = TaskTracker::new();
     datastore.keep_compacted(options.api.compaction_interval, &tasks, &shutdown);
-    components::start(&options, &trust, &clients, &tasks, &shutdown);
+    if leadership == Leadership::Elected {
+        let presence = Presence {
+            store: datastore.store(),
+            client: clients.server(),
+            own: options.advertised(),
+        };
+        tasks.spawn(presence.keep(shutdown.clone()));
+    }
+    components::start(&options, &trust, &clients, leadership, &tasks, &shutdown);
     if let Some(backups) = backups {
         let source = backup::BackupSource::new(&options, datastore.store());
         backups.start(source, &tasks, &shutdown);
@@ -107,11 +124,15 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());
     if !options.disable_agent {
+        let node = match leadership {
+            Leadership::Alone => clients.node(&options.node.name(), "pintle"),
+            Leadership::Elected => own_node::client(&options, &tasks, &shutdown)?,
+        };
         work(
             &options,
             &pki,
             &kubelet_certificate,
-            &clients.node(&options.node.name(), "pintle"),
+            &node,
             &tasks,
             &shutdown,
             &failure,

@@ -100,6 +100,9 @@ pub struct ServerOptions {
     /// This is the API server of such a pod.
     #[arg(long, hide = true)]
     pub in_static_pod: bool,
+    /// This is an API server with upstream's flags, and no whole master.
+    #[arg(skip)]
+    pub is_component: bool,
     /// The command line as it was given, behind `server`.
     #[arg(skip)]
     pub given: Vec<String>,
@@ -266,6 +269,16 @@ impl ServerOptions {
             cluster_dns: self.dns_address(),
             cluster_domain: self.cluster_domain.clone(),
         }
+    }
+
+    /// Whether the cluster's state is kept where other masters may use it too.
+    pub fn shares_datastore(&self) -> bool {
+        !self.datastore.endpoints.is_empty()
+    }
+
+    /// Address and port at which other machines reach this server.
+    pub fn advertised(&self) -> SocketAddr {
+        SocketAddr::new(self.advertise_address(), self.https_listen_port)
     }
 
     /// Where other machines reach this server: as told, else the address it listens on, else the one that leads to the

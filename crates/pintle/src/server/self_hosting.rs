@@ -6,20 +6,27 @@ use std::time::{Duration, Instant};
 use client::config::ClientConfig;
 use client::{Client, https, transport};
 use cluster::DataDir;
+use cluster::masters::TaintMode;
 use http::Request;
 use pki::Layout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::datastore;
 use super::error::StartError;
+use super::leadership::{self, Leadership};
 use super::options::ServerOptions;
-use super::{END_WITHIN, backup, certificates, listen, ready, work};
+use super::{END_WITHIN, backup, certificates, listen, own_node, ready, work};
 use crate::node::{Failure, LateCertificate, publish_name_service};
 use crate::selfhosted;
+use crate::settings::ElectionSettings;
 use crate::signals::cancel_on_signal;
 
 /// How often the API in its container is asked whether it is ready: nothing tells of that.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// By this Lease the masters of a cluster agree which of them does what is pintle's own.
+const LEASE: &str = "pintle-masters";
 
 /// Runs until a signal ends it. The containers go on afterwards, and the next start adopts them.
 pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), StartError> {
@@ -32,17 +39,21 @@ pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Resul
     seen.map_err(StartError::Backup)?;
     backup::Plan::of(&options)?;
     selfhosted::refuse_others(&options.data_dir)?;
-    let _held = DataDir::open(selfhosted::agent_folder(&options.data_dir))?;
+    let held = DataDir::open(selfhosted::agent_folder(&options.data_dir))?;
     if options.https_listen_port == 0 {
         options.https_listen_port = free_port(&options).await?;
     }
+    let leadership = agree(&options, &held).await?;
     let pki = certificates::ensure(&options)?;
     selfhosted::prepare(&options).map_err(|source| StartError::Prepare { source })?;
 
     let tasks = TaskTracker::new();
     let failure = Failure::default();
     let certificate = Arc::new(LateCertificate::default());
-    let node = over_https(&options, "kubelet", "pintle")?;
+    let node = match leadership {
+        Leadership::Alone => over_https(&options, "kubelet", "pintle")?,
+        Leadership::Elected => own_node::client(&options, &tasks, &shutdown)?,
+    };
     work(&options, &pki, &certificate, &node, &tasks, &shutdown, &failure).await?;
     let administrator = over_https(&options, "admin", "pintle")?;
     if shutdown
@@ -51,7 +62,7 @@ pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Resul
         .is_some()
     {
         if !options.disable_controller_manager {
-            look_after(&options, &administrator, &tasks, &shutdown);
+            look_after(&options, leadership, &administrator, &tasks, &shutdown);
         }
         ready::announce(&options, started)?;
         shutdown.cancelled().await;
@@ -96,16 +107,39 @@ async fn until_ready(client: &Client) {
 }
 
 /// What is pintle's own and no component of upstream's does.
-fn look_after(options: &ServerOptions, client: &Client, tasks: &TaskTracker, shutdown: &CancellationToken) {
-    tasks.spawn(publish_name_service(
+fn look_after(
+    options: &ServerOptions,
+    leadership: Leadership,
+    client: &Client,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let (name, mode) = (options.node.name(), options.control_plane_taint);
+    let (of_all, service, own) = (client.clone(), options.dns_address(), name.clone());
+    tasks.spawn(leadership.run(
+        ElectionSettings::of(LEASE),
+        name.clone(),
         client.clone(),
-        options.dns_address(),
         shutdown.clone(),
+        move |leading| {
+            let name_service = publish_name_service(of_all.clone(), service, leading.clone());
+            let taints = cluster::masters::run(of_all.clone(), Some(own.clone()), mode, leading);
+            async {
+                tokio::join!(name_service, taints);
+            }
+        },
     ));
-    tasks.spawn(cluster::masters::run(
-        client.clone(),
-        Some(options.node.name()),
-        options.control_plane_taint,
-        shutdown.clone(),
-    ));
+    if leadership == Leadership::Elected {
+        let marks = cluster::masters::run(client.clone(), Some(name), TaintMode::Never, shutdown.clone());
+        tasks.spawn(marks);
+    }
+}
+
+/// The API server in its container agrees with others too; here the node's certificates come first.
+async fn agree(options: &ServerOptions, held: &DataDir) -> Result<Leadership, StartError> {
+    if !options.shares_datastore() {
+        return Ok(Leadership::Alone);
+    }
+    let datastore = datastore::open(options, held).await?;
+    leadership::of(options, &datastore).await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use meta::{ResourceVersion, Status};
 use store::{Key, KeyValue, Outcome, Revision, Transaction};
 
@@ -12,14 +13,15 @@ use crate::caches::Caches;
 use crate::context::RequestContext;
 use crate::draft::Draft;
 use crate::fault;
-use crate::hooks::Pending;
+use crate::hooks::{Guard, Pending};
 use crate::object::Object;
 use crate::served::Served;
 
 /// How a write ended.
 pub(super) enum Put {
     Done(Arc<Object>),
-    /// The key was not in the expected state; this is what it holds.
+    /// Somebody was faster, and this is what the key holds. It may be what was expected: then what was taken for the write
+    /// may be somebody else's by now, and is to be taken anew.
     Raced(Option<KeyValue>),
 }
 
@@ -49,7 +51,7 @@ impl Resource {
             time_to_live: self.kind.time_to_live(),
         };
         let written = match taken {
-            None => write.run().await,
+            None => write.run(None).await,
             Some(taken) => finish(write.run_keeping(taken)).await,
         };
         Ok(match written? {
@@ -106,12 +108,18 @@ enum Written {
 }
 
 impl Write {
-    async fn run(self) -> Result<Written, Status> {
+    async fn run(self, guard: Option<Guard>) -> Result<Written, Status> {
         let (key, value) = (self.key, self.draft.value().clone());
         let transaction = Transaction::new().require(key.clone(), self.expected);
         let transaction = match self.time_to_live {
             Some(time_to_live) => transaction.put_for(key, value, time_to_live),
             None => transaction.put(key, value),
+        };
+        let transaction = match guard {
+            Some(guard) => transaction
+                .require(guard.key.clone(), guard.revision)
+                .put(guard.key, Bytes::new()),
+            None => transaction,
         };
         let announcement = self.cache.announce(&self.draft);
         match self.caches.store().commit(transaction).await {
@@ -119,15 +127,17 @@ impl Write {
                 announcement.stands();
                 Ok(Written::Done(Arc::new(self.draft.at(Some(version(revision)?)))))
             }
-            Ok(Outcome::Conflict { mut current, .. }) => Ok(Written::Raced(current.pop().flatten())),
+            // The object's own key comes first.
+            Ok(Outcome::Conflict { current, .. }) => Ok(Written::Raced(current.into_iter().next().flatten())),
             Err(error) => Err(fault::of_store(error)),
         }
     }
 
     async fn run_keeping(self, taken: Box<dyn Pending>) -> Result<Written, Status> {
-        let written = self.run().await?;
-        if let Written::Done(_) = written {
-            taken.keep();
+        let written = self.run(taken.guard()).await?;
+        if let Written::Done(object) = &written {
+            let at = object.resource_version().map_or(0, |version| version.get());
+            taken.keep(Revision::new(at));
         }
         Ok(written)
     }

@@ -10,6 +10,7 @@ use store::KeyValue;
 
 use super::commit::Put;
 use super::target::Target;
+use super::update::{MAX_ATTEMPTS, MODIFIED};
 use super::{Resource, Written};
 use crate::action::{Action, ActionRequest};
 use crate::admission::Operation;
@@ -31,6 +32,8 @@ pub(super) enum Inserted {
     Done(Arc<Object>),
     /// There is an object of that name.
     Exists(Option<KeyValue>),
+    /// There is none, but what was taken for it may be somebody else's by now.
+    Overtaken,
 }
 
 impl Resource {
@@ -79,6 +82,7 @@ impl Resource {
             return match self.insert(context, served, target, new).await? {
                 Inserted::Done(object) => Ok(object),
                 Inserted::Exists(existing) => Err(self.exists(served, target.name, existing)),
+                Inserted::Overtaken => Err(self.overtaken(&target)),
             };
         }
         let mut attempt = 1;
@@ -94,12 +98,38 @@ impl Resource {
                 Inserted::Done(object) => return Ok(object),
                 Inserted::Exists(_) if attempt < NAME_ATTEMPTS => attempt += 1,
                 Inserted::Exists(_) => return Err(no_unique_name(&self.group_resource, &generated)),
+                Inserted::Overtaken => return Err(self.overtaken(&target)),
             }
         }
     }
 
-    /// Makes a body a new object of the server, and stores it.
+    /// Makes a body a new object of the server, and stores it. Where another server has taken what this one took for it, all
+    /// of it is done anew.
     pub(super) async fn insert(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        new: Value,
+    ) -> Result<Inserted, Status> {
+        if !self.shared.plugins()?.hooks.contains_key(&self.group_resource) {
+            return self.insert_once(context, served, target, new).await;
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            match self.insert_once(context, served, target, new.clone()).await? {
+                Inserted::Overtaken => {}
+                inserted => return Ok(inserted),
+            }
+        }
+        Ok(Inserted::Overtaken)
+    }
+
+    /// 409 for a create that others overtook again and again.
+    pub(super) fn overtaken(&self, target: &Target<'_>) -> Status {
+        Status::conflict(&self.group_resource, target.name, MODIFIED)
+    }
+
+    async fn insert_once(
         &self,
         context: &RequestContext,
         served: &Served,
@@ -126,6 +156,7 @@ impl Resource {
         }
         match self.put(served, served.draft(new), None, taken).await? {
             Put::Done(object) => Ok(Inserted::Done(object)),
+            Put::Raced(None) => Ok(Inserted::Overtaken),
             Put::Raced(existing) => Ok(Inserted::Exists(existing)),
         }
     }

@@ -141,6 +141,7 @@ impl Resource {
                 created: true,
             })),
             Inserted::Exists(existing) => Known::stored(rewrite.served, existing).map(Attempt::Raced),
+            Inserted::Overtaken => Err(self.overtaken(&target)),
         }
     }
 

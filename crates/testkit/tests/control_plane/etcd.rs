@@ -10,7 +10,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn over(etcd: &Etcd) -> ServerBuilder {
     let flags = etcd.pintle_flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    ServerBuilder::control_plane().with(&flags)
+    ServerBuilder::control_plane()
+        .with(&flags)
+        .with(&["--token=secret"])
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! Who does not belong to the cluster in the datastore is told so, and changes nothing.
+
+use testkit::{Machine, ServerBuilder};
+
+use crate::cluster::{TOKEN, master, nodes};
+
+fn refused(builder: &ServerBuilder) -> String {
+    let output = builder.command().output().expect("the binary is built");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn servers_of_one_cluster_have_one_token_and_one_authority() {
+    Machine::run(|machine| {
+        let etcd = testkit::etcd_on(&nodes(machine)[..1]).start();
+        let flags = etcd.pintle_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let server = master(machine, "m1", &etcd.pintle_flags()).start();
+        let held = || etcd.ctl(&["get", "/pintle/bootstrap", "--print-value-only"]);
+        let before = held();
+        assert!(!before.contains("PRIVATE") && !before.contains(TOKEN), "{before}");
+
+        let second = |arguments: &[&str]| {
+            ServerBuilder::node(machine, "m2")
+                .with(&["--disable-agent"])
+                .with(&flags)
+                .with(arguments)
+        };
+        let said = refused(&second(&[]));
+        assert!(said.contains("need the same token"), "{said}");
+        let wrong = second(&["--token=wrong"]);
+        let said = refused(&wrong);
+        assert!(said.contains("the token is not the one of the cluster"), "{said}");
+        assert!(!wrong.data_dir().join("pki").exists());
+        let said = refused(&second(&["--token", TOKEN, "--service-cidr=10.99.0.0/16"]));
+        assert!(
+            said.contains("--service-cidr is 10.99.0.0/16 here and 10.43.0.0/16"),
+            "{said}"
+        );
+
+        // A data directory that has been a cluster of its own.
+        let alone = ServerBuilder::node(machine, "m2").with(&["--disable-agent"]);
+        alone.start().stop();
+        let said = refused(&alone.clone().with(&["--token", TOKEN]).with(&flags));
+        assert!(said.contains("belongs to another cluster"), "{said}");
+
+        assert_eq!(held(), before);
+        server.kubectl().run(&["get", "namespaces"]);
+        // The whole token of the first server's file is as good as the text it was made of.
+        let whole = std::fs::read_to_string(server.builder().data_dir().join("node-token")).expect("kept");
+        let second = second(&["--token", whole.trim()]).start();
+        second.kubectl().run(&["get", "namespaces"]);
+    });
+}

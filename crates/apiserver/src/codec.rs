@@ -34,7 +34,8 @@ pub fn to_protobuf(value: &Value) -> Result<Vec<u8>, Status> {
 
 /// The same of an object, encoded by the first who asks.
 pub fn object_to_protobuf(object: &Object) -> Result<Bytes, Status> {
-    object.protobuf(|object| to_protobuf(&object.tree()).map(Bytes::from))
+    let encoded = object.protobuf(|object| to_protobuf(&object.tree()).map(Bytes::from));
+    encoded.cloned()
 }
 
 /// JSON as a tree, for encodings that need one.

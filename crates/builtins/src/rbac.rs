@@ -28,8 +28,10 @@ impl Hooks for GrantCheck {
         context: &RequestContext,
         new: &mut Value,
     ) -> Result<Option<Box<dyn Pending>>, Status> {
-        // Rights to escalate by name do not count for what has no name yet.
-        self.check(&context.user, new, "").await.map(|()| None)
+        // Rights to escalate by name count only where the request names it: for an update that creates.
+        self.check(&context.user, new, &context.requested_name)
+            .await
+            .map(|()| None)
     }
 
     async fn begin_update(

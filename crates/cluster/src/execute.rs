@@ -88,11 +88,12 @@ impl Objects for Client {
             Action::Update(object) => (Method::PUT, path(wanted, true), object),
             Action::UpdateStatus(object) => (Method::PUT, format!("{}/status", path(wanted, true)), object),
             Action::Recreate(object) => {
-                let gone = self
-                    .call::<Value>(Method::DELETE, &path(wanted, true), "", None)
-                    .await;
-                optional(gone)?;
+                delete(self, wanted).await?;
                 (Method::POST, path(wanted, false), object)
+            }
+            Action::Delete => {
+                delete(self, wanted).await?;
+                return Ok(None);
             }
         };
         let body = serde_json::to_vec(body).map_err(Error::Encode)?;
@@ -105,6 +106,12 @@ impl Objects for Client {
             Err(error) => Err(error),
         }
     }
+}
+
+async fn delete(client: &Client, wanted: &Wanted) -> Result<(), Error> {
+    let path = path(wanted, true);
+    let gone = client.call::<Value>(Method::DELETE, &path, "", None).await;
+    optional(gone).map(drop)
 }
 
 /// The path of an object, or of the collection it belongs to.
@@ -161,6 +168,10 @@ mod tests {
                 Action::Create(_) if objects.contains_key(&key) => return Ok(None),
                 Action::Create(object) | Action::Update(object) => object,
                 Action::UpdateStatus(object) | Action::Recreate(object) => object,
+                Action::Delete => {
+                    objects.remove(&key);
+                    return Ok(None);
+                }
             };
             objects.insert(key, object.clone());
             Ok(Some(object.clone()))
@@ -178,6 +189,19 @@ mod tests {
             object,
             status: Some(json!({"ready": true})),
         }]
+    }
+
+    #[tokio::test]
+    async fn what_earlier_versions_made_goes() {
+        let memory = Memory::default();
+        run(&memory, true).await;
+        let mut retired = wanted();
+        retired[0].policy = Policy::Retired;
+        for (is_new, writes) in [(false, 1), (false, 0), (true, 0)] {
+            execute(&memory, [retired.clone()], is_new).await.expect("done");
+            assert_eq!(std::mem::take(&mut *memory.writes.lock()), writes);
+            assert!(memory.objects.lock().is_empty());
+        }
     }
 
     async fn run(memory: &Memory, is_new: bool) -> (usize, usize) {

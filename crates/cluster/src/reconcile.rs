@@ -20,6 +20,8 @@ pub enum Policy {
     Spec,
     /// Keep these fields as wanted (`spec/ports`), and leave the rest alone.
     Fields(&'static [&'static str]),
+    /// Delete it: earlier versions made it.
+    Retired,
 }
 
 /// What to do.
@@ -31,6 +33,8 @@ pub enum Action {
     Update(Value),
     /// Delete it and make it anew.
     Recreate(Value),
+    /// Delete it.
+    Delete,
     /// Write its status.
     UpdateStatus(Value),
 }
@@ -41,9 +45,10 @@ const SPEC_AUTO_UPDATE: &str = "apf.kubernetes.io/autoupdate-spec";
 /// What it takes to get from `existing` to `wanted`; nothing, mostly. A status follows once the object is there.
 pub fn plan(wanted: &Wanted, existing: Option<&Value>) -> Option<Action> {
     let Some(existing) = existing else {
-        return Some(Action::Create(wanted.object.clone()));
+        return (wanted.policy != Policy::Retired).then(|| Action::Create(wanted.object.clone()));
     };
     let changed = match wanted.policy {
+        Policy::Retired => return Some(Action::Delete),
         Policy::CreateOnly => None,
         Policy::Role if refuses(existing, ROLE_AUTO_UPDATE) => None,
         Policy::RoleBinding if refuses(existing, ROLE_AUTO_UPDATE) => None,

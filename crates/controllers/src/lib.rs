@@ -16,6 +16,7 @@ mod node_fit;
 mod owner;
 mod pod;
 mod pod_control;
+mod selection;
 
 pub mod bootstrap_tokens;
 pub mod certificate_cleaner;
@@ -44,6 +45,7 @@ pub mod ttl_after_finished;
 pub mod volume_protection;
 
 pub use context::{Context, ControllerError};
+pub use selection::{Selection, SelectionError};
 
 use std::time::Duration;
 
@@ -58,6 +60,10 @@ pub struct Settings {
     pub cluster_cidr: Ipv4Net,
     /// A node that was not heard of for this long is lost.
     pub node_grace_period: Duration,
+    /// Finished pods that may stay; none is no limit.
+    pub terminated_pod_threshold: Option<usize>,
+    /// Which of them run.
+    pub selection: Selection,
 }
 
 /// Runs every controller until the context's shutdown.
@@ -68,37 +74,136 @@ pub async fn run_all(context: Context, settings: Settings) {
 }
 
 async fn run_each(context: Context, settings: Settings) {
+    let chosen = &settings.selection;
     tokio::join!(
-        bootstrap_tokens::run_cleaner(context.clone()),
-        bootstrap_tokens::run_signer(context.clone()),
-        certificate_cleaner::run(context.clone()),
-        cluster_role_aggregation::run(context.clone()),
-        cron_job::run(context.clone()),
-        daemon_set::run(context.clone()),
-        deployment::run(context.clone()),
-        disruption::run(context.clone()),
-        endpoint_slice_mirroring::run(context.clone()),
-        ephemeral_volumes::run(context.clone()),
-        garbage_collector::run(context.clone()),
-        job::run(context.clone()),
-        namespaces::run(context.clone()),
-        nodes::run_eviction(context.clone()),
-        nodes::run_lifecycle(context.clone(), settings.node_grace_period),
-        nodes::run_pod_cidr(context.clone(), settings.cluster_cidr),
-        nodes::run_ttl(context.clone()),
-        persistent_volume_binder::run(context.clone()),
-        pod_garbage_collector::run(context.clone()),
-        replicaset::run(context.clone()),
-        replication_controller::run(context.clone()),
-        resource_quota::run(context.clone()),
-        root_ca::run(context.clone(), settings.root_certificate_authority),
-        service_account::run(context.clone()),
-        service_cidrs::run(context.clone()),
-        service_endpoints::run_endpoints(context.clone()),
-        service_endpoints::run_slices(context.clone()),
-        stateful_set::run(context.clone()),
-        ttl_after_finished::run(context.clone()),
-        volume_protection::run_claims(context.clone()),
-        volume_protection::run_volumes(context),
+        when(
+            chosen,
+            "token-cleaner-controller",
+            bootstrap_tokens::run_cleaner(context.clone())
+        ),
+        when(
+            chosen,
+            "bootstrap-signer-controller",
+            bootstrap_tokens::run_signer(context.clone())
+        ),
+        when(
+            chosen,
+            "certificatesigningrequest-cleaner-controller",
+            certificate_cleaner::run(context.clone())
+        ),
+        when(
+            chosen,
+            "clusterrole-aggregation-controller",
+            cluster_role_aggregation::run(context.clone())
+        ),
+        when(chosen, "cronjob-controller", cron_job::run(context.clone())),
+        when(chosen, "daemonset-controller", daemon_set::run(context.clone())),
+        when(chosen, "deployment-controller", deployment::run(context.clone())),
+        when(chosen, "disruption-controller", disruption::run(context.clone())),
+        when(
+            chosen,
+            "endpointslice-mirroring-controller",
+            endpoint_slice_mirroring::run(context.clone())
+        ),
+        when(
+            chosen,
+            "ephemeral-volume-controller",
+            ephemeral_volumes::run(context.clone())
+        ),
+        when(
+            chosen,
+            "garbage-collector-controller",
+            garbage_collector::run(context.clone())
+        ),
+        when(chosen, "job-controller", job::run(context.clone())),
+        when(chosen, "namespace-controller", namespaces::run(context.clone())),
+        when(
+            chosen,
+            "taint-eviction-controller",
+            nodes::run_eviction(context.clone())
+        ),
+        when(
+            chosen,
+            "node-lifecycle-controller",
+            nodes::run_lifecycle(context.clone(), settings.node_grace_period)
+        ),
+        when(
+            chosen,
+            "node-ipam-controller",
+            nodes::run_pod_cidr(context.clone(), settings.cluster_cidr)
+        ),
+        when(chosen, "ttl-controller", nodes::run_ttl(context.clone())),
+        when(
+            chosen,
+            "persistentvolume-binder-controller",
+            persistent_volume_binder::run(context.clone())
+        ),
+        when(
+            chosen,
+            "pod-garbage-collector-controller",
+            pod_garbage_collector::run(context.clone(), settings.terminated_pod_threshold)
+        ),
+        when(chosen, "replicaset-controller", replicaset::run(context.clone())),
+        when(
+            chosen,
+            "replicationcontroller-controller",
+            replication_controller::run(context.clone())
+        ),
+        when(
+            chosen,
+            "resourcequota-controller",
+            resource_quota::run(context.clone())
+        ),
+        when(
+            chosen,
+            "root-ca-certificate-publisher-controller",
+            root_ca::run(context.clone(), settings.root_certificate_authority)
+        ),
+        when(
+            chosen,
+            "serviceaccount-controller",
+            service_account::run(context.clone())
+        ),
+        when(
+            chosen,
+            "service-cidr-controller",
+            service_cidrs::run(context.clone())
+        ),
+        when(
+            chosen,
+            "endpoints-controller",
+            service_endpoints::run_endpoints(context.clone())
+        ),
+        when(
+            chosen,
+            "endpointslice-controller",
+            service_endpoints::run_slices(context.clone())
+        ),
+        when(
+            chosen,
+            "statefulset-controller",
+            stateful_set::run(context.clone())
+        ),
+        when(
+            chosen,
+            "ttl-after-finished-controller",
+            ttl_after_finished::run(context.clone())
+        ),
+        when(
+            chosen,
+            "persistentvolumeclaim-protection-controller",
+            volume_protection::run_claims(context.clone())
+        ),
+        when(
+            chosen,
+            "persistentvolume-protection-controller",
+            volume_protection::run_volumes(context)
+        ),
     );
+}
+
+async fn when(chosen: &Selection, name: &str, controller: impl Future<Output = ()>) {
+    if chosen.includes(name) {
+        controller.await;
+    }
 }

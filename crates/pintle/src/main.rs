@@ -10,6 +10,7 @@ mod holder;
 mod killall;
 mod logging;
 mod node;
+mod renewal;
 mod selfhosted;
 mod server;
 mod settings;

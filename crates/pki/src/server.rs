@@ -11,6 +11,7 @@ use crate::error::PkiError;
 use crate::identity::Identity;
 use crate::kept::{self, Leaves};
 use crate::layout::Layout;
+use crate::node_part::NodePart;
 use crate::profile::{AlternativeNames, Profile};
 use crate::token_key::TokenKey;
 
@@ -72,7 +73,8 @@ impl NodeNames {
         Profile::client(self.user(), &[GROUP_NODES])
     }
 
-    fn user(&self) -> String {
+    /// The kubelet's user.
+    pub fn user(&self) -> String {
         format!("system:node:{}", self.name)
     }
 }
@@ -150,9 +152,18 @@ fn clients(node: Option<&NodeNames>) -> Vec<(&'static str, Profile)> {
             Profile::client("system:kube-controller-manager", &[]),
         ),
         ("scheduler", Profile::client("system:kube-scheduler", &[])),
-        ("proxy", Profile::client("system:kube-proxy", &[])),
     ];
-    clients.extend(node.map(|node| ("kubelet", node.client_profile())));
+    match node {
+        Some(node) => {
+            clients.push(("kubelet", node.client_profile()));
+            clients.extend(NodePart::ALL.map(|part| (part.name(), part.profile(&node.name))));
+        }
+        // For a proxy that somebody else runs.
+        None => clients.push((
+            NodePart::Proxy.name(),
+            Profile::client(NodePart::Proxy.user(), &[]),
+        )),
+    }
     clients
 }
 

@@ -11,6 +11,9 @@ use schema::FieldValidation;
 pub struct RequestContext {
     /// Who asks.
     pub user: Arc<User>,
+    /// The object that the request's path names; empty if it names none. A create may name one: an update or apply of what is
+    /// not there.
+    pub requested_name: String,
     /// The time of the request; every timestamp a write makes is this one.
     pub now: jiff::Timestamp,
     /// Go through everything, write nothing.
@@ -28,6 +31,7 @@ impl RequestContext {
     pub fn new(user: Arc<User>, now: jiff::Timestamp) -> Self {
         Self {
             user,
+            requested_name: String::new(),
             now,
             dry_run: false,
             field_manager: String::from("unknown"),

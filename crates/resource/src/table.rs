@@ -1,6 +1,46 @@
 //! Tables: what `kubectl get` prints is decided by the server.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use serde_json::Value;
+
+/// The descriptions of fields that columns show. They come from outside, and are the same for all servers in a process.
+static TEXTS: LazyTexts = LazyTexts::new();
+
+type Texts = HashMap<&'static str, String>;
+type Source = fn() -> Texts;
+
+/// Texts that are looked up when a table is first asked for.
+struct LazyTexts {
+    source: OnceLock<Source>,
+    found: OnceLock<Texts>,
+}
+
+impl LazyTexts {
+    const fn new() -> Self {
+        Self {
+            source: OnceLock::new(),
+            found: OnceLock::new(),
+        }
+    }
+
+    fn get(&self) -> Option<&Texts> {
+        let source = self.source.get()?;
+        Some(self.found.get_or_init(source))
+    }
+}
+
+/// Says where the descriptions of fields come from: by [`Column::field`]. Only the first call counts.
+pub fn describe_fields(source: fn() -> HashMap<&'static str, String>) {
+    // Whoever comes later has the same to say.
+    let _ = TEXTS.source.set(source);
+}
+
+/// The field that says what an object is called.
+pub const OBJECT_NAME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.name";
+/// The field that says when it was made.
+pub const OBJECT_CREATED: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.creationTimestamp";
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +53,9 @@ pub struct Column {
     pub format: &'static str,
     /// What it shows, in our words.
     pub description: &'static str,
+    /// The field whose description says what it shows; empty if none does: `io.k8s.api.core.v1.ConfigMap.data`, of which
+    /// `io.k8s.api.` is left out.
+    pub field: &'static str,
     /// 0 is always shown, more only with `-o wide`.
     pub priority: i32,
 }
@@ -25,8 +68,22 @@ impl Column {
             kind: "string",
             format: "",
             description,
+            field: "",
             priority: 0,
         }
+    }
+
+    /// The same, described as that field is: `core.v1.ConfigMap.data`.
+    #[must_use]
+    pub const fn shows(mut self, field: &'static str) -> Self {
+        self.field = field;
+        self
+    }
+
+    /// What it shows, in the words of the field if they are known.
+    pub fn text(&self) -> &'static str {
+        let known = TEXTS.get().and_then(|texts| texts.get(self.field));
+        known.map_or(self.description, String::as_str)
     }
 
     /// The same, shown only with `-o wide`.
@@ -54,6 +111,7 @@ pub fn default_columns() -> Vec<Column> {
             kind: "string",
             format: "name",
             description: "Name of the object.",
+            field: OBJECT_NAME,
             priority: 0,
         },
         Column {
@@ -61,6 +119,7 @@ pub fn default_columns() -> Vec<Column> {
             kind: "date",
             format: "",
             description: "When it was created.",
+            field: OBJECT_CREATED,
             priority: 0,
         },
     ]

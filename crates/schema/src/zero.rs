@@ -48,6 +48,8 @@ pub(crate) fn absent(field: &Field) -> Option<Value> {
 pub(crate) fn present(field: &Field, value: Value) -> Option<Value> {
     if value.is_null() {
         absent(field)
+    } else if says_something_empty(field) {
+        Some(value)
     } else if field.omitempty && !field.pointer && can_be_empty(field.kind) && is_empty(&value) {
         None
     } else {
@@ -62,6 +64,18 @@ fn can_be_empty(kind: Kind) -> bool {
         Kind::List(_) | Kind::WrappedList(_) | Kind::Map(_) | Kind::Any => true,
         Kind::Quantity | Kind::IntOrString | Kind::Time | Kind::MicroTime | Kind::Duration => false,
         Kind::RawExtension | Kind::Fields | Kind::Json | Kind::SchemaOr(_) | Kind::Object(_) => false,
+    }
+}
+
+/// The few lists where an empty one asks for something before it is stored: to forget all owners, and to have no policy at
+/// all in place of the default ones.
+fn says_something_empty(field: &Field) -> bool {
+    match field.kind {
+        Kind::List(Kind::Object(of)) => {
+            (field.name == "managedFields" && of.name == "ManagedFieldsEntry")
+                || (field.name == "policies" && of.name == "HPAScalingPolicy")
+        }
+        _ => false,
     }
 }
 

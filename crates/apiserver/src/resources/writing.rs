@@ -18,6 +18,7 @@ pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
     call.labels.dry_run = options.dry_run;
     RequestContext {
         user: call.user.clone(),
+        requested_name: call.info.name().to_owned(),
         now: crate::clock::now(),
         dry_run: options.dry_run,
         field_manager: options.field_manager.clone(),

@@ -131,7 +131,7 @@ fn column(column: &Column) -> Value {
         "name": column.name,
         "type": column.kind,
         "format": column.format,
-        "description": column.description,
+        "description": column.text(),
         "priority": column.priority,
     })
 }

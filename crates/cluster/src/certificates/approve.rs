@@ -1,36 +1,33 @@
-//! Requests that need nobody's approval: those of kubelets, for what they are.
+//! Requests that need nobody's approval: those of kubelets, for what they are, and for the parts of their nodes.
 
 use client::k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use client::k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use client::k8s_openapi::api::core::v1::Node;
-use pki::SigningRequest;
+use pki::{NodePart, SigningRequest};
 
-use super::sign::{KUBELET_CLIENT, KUBELET_SERVING, is_kubelet_client, is_kubelet_serving, parse};
+use super::sign::{
+    CLIENT, KUBELET_CLIENT, KUBELET_SERVING, is_kubelet_client, is_kubelet_serving, is_plain_client, parse,
+};
 
 /// What stands between a recognized request and its approval.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Approval {
-    /// The requester must be allowed to create `certificatesigningrequests/NAME`.
-    Permission {
-        /// The subresource that stands for the permission.
-        subresource: &'static str,
-        /// What to say on approval.
-        message: &'static str,
-    },
+    /// Nothing: a node asks for itself. What to say on approval.
+    Own(&'static str),
+    /// The requester must be allowed to create `certificatesigningrequests/nodeclient`.
+    NewNode,
     /// The node must be there and have the names asked for.
     Node(String),
 }
 
-const SELF: Approval = Approval::Permission {
-    subresource: "selfnodeclient",
-    message: "Auto approving self kubelet client certificate after SubjectAccessReview.",
-};
-const NEW: Approval = Approval::Permission {
-    subresource: "nodeclient",
-    message: "Auto approving kubelet client certificate after SubjectAccessReview.",
-};
+/// The subresource that stands for the permission to become a node.
+const NEW_NODE: &str = "nodeclient";
+
+const SELF: Approval = Approval::Own("Auto approving self kubelet client certificate.");
+const PART: Approval = Approval::Own("Auto approving client certificate of a node's part.");
+const NEW: Approval = Approval::NewNode;
 
 /// What a request needs to be approved; none if a person has to decide.
 pub(super) fn recognize(csr: &CertificateSigningRequest) -> Option<Approval> {
@@ -44,12 +41,24 @@ pub(super) fn recognize(csr: &CertificateSigningRequest) -> Option<Approval> {
             let node = user.strip_prefix("system:node:")?;
             Some(Approval::Node(node.to_owned()))
         }
+        CLIENT if is_node_part(csr, &request, user) => Some(PART),
         _ => None,
     }
 }
 
-/// The question whether the requester has the permission.
-pub(super) fn review(csr: &CertificateSigningRequest, subresource: &str) -> SubjectAccessReview {
+/// Whether a node asks for a part of itself, and for nothing else.
+fn is_node_part(csr: &CertificateSigningRequest, request: &SigningRequest, user: &str) -> bool {
+    let Some(node) = user.strip_prefix("system:node:") else {
+        return false;
+    };
+    NodePart::of_user(&request.common_name).is_some()
+        && request.organizations == [NodePart::group(node)]
+        && request.names.is_empty()
+        && is_plain_client(csr)
+}
+
+/// The question whether the requester may become a node.
+pub(super) fn review(csr: &CertificateSigningRequest) -> SubjectAccessReview {
     let text = |value: &str| Some(value.to_owned());
     SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
@@ -61,7 +70,7 @@ pub(super) fn review(csr: &CertificateSigningRequest, subresource: &str) -> Subj
                 group: text("certificates.k8s.io"),
                 resource: text("certificatesigningrequests"),
                 verb: text("create"),
-                subresource: text(subresource),
+                subresource: text(NEW_NODE),
                 version: text("*"),
                 ..ResourceAttributes::default()
             }),
@@ -103,6 +112,7 @@ mod tests {
         const CLIENT: &[&str] = &["digital signature", "client auth"];
         const OLDER: &[&str] = &["key encipherment", "digital signature", "client auth"];
         const SERVER: &[&str] = &["digital signature", "server auth"];
+        const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client";
         let none = names(&[]);
         let own = names(&["a"]);
         let nodes: &[&str] = &["system:nodes"];
@@ -192,7 +202,87 @@ mod tests {
                 None,
             ),
         ];
-        for (user, signer, common_name, groups, names, usages, wanted) in cases {
+        let part_cases = [
+            (
+                "system:node:a",
+                "system:kube-proxy",
+                "system:pintle:node:a",
+                &none,
+                CLIENT,
+                Some(PART),
+            ),
+            (
+                "system:node:a",
+                "system:pintle:cluster-dns",
+                "system:pintle:node:a",
+                &none,
+                OLDER,
+                Some(PART),
+            ),
+            (
+                "system:node:b",
+                "system:kube-proxy",
+                "system:pintle:node:a",
+                &none,
+                CLIENT,
+                None,
+            ),
+            (
+                "x",
+                "system:kube-proxy",
+                "system:pintle:node:a",
+                &none,
+                CLIENT,
+                None,
+            ),
+            (
+                "system:node:a",
+                "system:kube-scheduler",
+                "system:pintle:node:a",
+                &none,
+                CLIENT,
+                None,
+            ),
+            (
+                "system:node:a",
+                "system:kube-proxy",
+                "system:masters",
+                &none,
+                CLIENT,
+                None,
+            ),
+            (
+                "system:node:a",
+                "system:kube-proxy",
+                "system:pintle:node:a",
+                &own,
+                CLIENT,
+                None,
+            ),
+            (
+                "system:node:a",
+                "system:kube-proxy",
+                "system:pintle:node:a",
+                &none,
+                SERVER,
+                None,
+            ),
+        ];
+        let part_cases = part_cases
+            .each_ref()
+            .map(|(user, name, group, names, usages, wanted)| {
+                (
+                    *user,
+                    CLIENT_SIGNER,
+                    *name,
+                    std::slice::from_ref(group),
+                    *names,
+                    *usages,
+                    wanted.clone(),
+                )
+            });
+        for (user, signer, common_name, groups, names, usages, wanted) in cases.into_iter().chain(part_cases)
+        {
             let mut csr = csr(signer, common_name, groups, names, usages);
             csr.spec.username = Some(user.to_owned());
             assert_eq!(

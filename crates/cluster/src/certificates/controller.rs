@@ -21,9 +21,18 @@ use super::sign::sign;
 const WORKERS: usize = 2;
 const NAME: &str = "certificate-controller";
 
+/// What is done with requests; upstream has a controller for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duties {
+    /// Those of nodes are approved.
+    pub approve: bool,
+    /// Those that are approved are signed.
+    pub sign: bool,
+}
+
 /// Approves and signs certificate requests until the token fires. The client's identity is the controller's
 /// (`system:serviceaccount:kube-system:certificate-controller`).
-pub async fn run(client: Client, authority: Arc<Authority>, shutdown: CancellationToken) {
+pub async fn run(client: Client, authority: Arc<Authority>, duties: Duties, shutdown: CancellationToken) {
     let client = client.named(NAME);
     let requests = Informer::<CertificateSigningRequest>::start(
         client.clone(),
@@ -42,7 +51,7 @@ pub async fn run(client: Client, authority: Arc<Authority>, shutdown: Cancellati
         let (client, authority, requests) = (client.clone(), Arc::clone(&authority), requests.clone());
         async move {
             match requests.store().get("", &name) {
-                Some(csr) => handle(&client, &authority, &csr).await,
+                Some(csr) => handle(&client, &authority, duties, &csr).await,
                 None => Ok(Outcome::Done),
             }
         }
@@ -53,11 +62,14 @@ pub async fn run(client: Client, authority: Arc<Authority>, shutdown: Cancellati
 async fn handle(
     client: &Client,
     authority: &Authority,
+    duties: Duties,
     csr: &CertificateSigningRequest,
 ) -> Result<Outcome, Error> {
     let now = Timestamp::now();
     if is_open(csr) {
-        if let Some(message) = approval(client, csr).await? {
+        if duties.approve
+            && let Some(message) = approval(client, csr).await?
+        {
             write(
                 client,
                 &with(csr, APPROVED, "AutoApproved", message, now),
@@ -65,7 +77,9 @@ async fn handle(
             )
             .await?;
         }
-    } else if let Some(signed) = sign(csr, authority, now) {
+    } else if duties.sign
+        && let Some(signed) = sign(csr, authority, now)
+    {
         write(client, &signed, "status").await?;
     }
     Ok(Outcome::Done)
@@ -74,11 +88,11 @@ async fn handle(
 /// What to say on approval; none if it is not for the controller to approve.
 async fn approval(client: &Client, csr: &CertificateSigningRequest) -> Result<Option<&'static str>, Error> {
     match recognize(csr) {
-        Some(Approval::Permission { subresource, message }) => {
-            let review: SubjectAccessReview =
-                client.create(Scope::Cluster, &review(csr, subresource)).await?;
+        Some(Approval::Own(message)) => Ok(Some(message)),
+        Some(Approval::NewNode) => {
+            let review: SubjectAccessReview = client.create(Scope::Cluster, &review(csr)).await?;
             let allowed = review.status.is_some_and(|status| status.allowed);
-            Ok(allowed.then_some(message))
+            Ok(allowed.then_some("Auto approving kubelet client certificate after SubjectAccessReview."))
         }
         Some(Approval::Node(name)) => {
             let node = optional(client.get::<Node>(Scope::Cluster, &name).await)?;

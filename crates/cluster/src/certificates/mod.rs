@@ -6,4 +6,4 @@ mod conditions;
 mod controller;
 mod sign;
 
-pub use controller::run;
+pub use controller::{Duties, run};

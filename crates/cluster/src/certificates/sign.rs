@@ -112,6 +112,11 @@ fn are(csr: &CertificateSigningRequest, wanted: &[Usage]) -> bool {
     usages == wanted
 }
 
+/// Whether it is for a client, and nothing more.
+pub(super) fn is_plain_client(csr: &CertificateSigningRequest) -> bool {
+    are(csr, &[Usage::DigitalSignature, Usage::ClientAuth])
+}
+
 fn anything(_: &CertificateSigningRequest, _: &SigningRequest) -> Result<(), String> {
     Ok(())
 }
@@ -139,7 +144,7 @@ pub(super) fn is_kubelet_client(
     if !request.names.is_empty() {
         return Err(String::from("subject alternative names are not allowed"));
     }
-    if !are(csr, &[Usage::DigitalSignature, Usage::ClientAuth]) {
+    if !is_plain_client(csr) {
         return Err(String::from("usages did not match"));
     }
     Ok(())

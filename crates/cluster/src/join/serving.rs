@@ -6,22 +6,19 @@ use client::k8s_openapi::api::core::v1::Node;
 use client::{Client, ListOptions, Scope, WatchEvent};
 use futures::StreamExt;
 use jiff::Timestamp;
-use pki::{Certificate, Identity, Key, NodeNames, due_at};
+use pki::{Identity, Key, NodeNames};
 
-use super::{JoinError, Purpose, request_certificate};
+use super::JoinError;
+use super::request::{Purpose, request_certificate};
 
-/// The kubelet's serving certificate and key, kept in two files: those that are there, or new ones. Waits until the node is
-/// registered with its addresses, since nobody gets a certificate for names that are not its own.
-pub async fn serving_identity(
+/// A new serving certificate and key for the kubelet, put into two files. Waits until the node is registered with its
+/// addresses, since nobody gets a certificate for names that are not its own.
+pub async fn obtain_serving(
     client: &Client,
     node: &NodeNames,
     certificate: &Path,
     key: &Path,
-    now: Timestamp,
 ) -> Result<Identity, JoinError> {
-    if let Some(identity) = existing(certificate, key, node, now) {
-        return Ok(identity);
-    }
     registered(client, &node.name).await?;
     let new_key = Key::generate_ecdsa()?;
     let pem = request_certificate(client, node, &new_key, Purpose::Serving).await?;
@@ -31,23 +28,16 @@ pub async fn serving_identity(
     Ok(Identity::from_pem(pem, key_pem)?)
 }
 
-/// What the files hold, if it is for all of the node's names and not due for renewal.
-fn existing(certificate: &Path, key: &Path, node: &NodeNames, now: Timestamp) -> Option<Identity> {
+/// What the files hold, if it is for all of the node's names and still holds.
+pub fn held_serving(certificate: &Path, key: &Path, node: &NodeNames, now: Timestamp) -> Option<Identity> {
     let pem = pki::file::read(certificate).ok()??;
     let key_pem = pki::file::read(key).ok()??;
-    let parsed = Certificate::from_pem(&pem).ok()?;
-    let is_good = parsed.common_name == node.serving_profile().common_name
-        && node.names.dns.iter().all(|name| parsed.names.dns.contains(name))
-        && node
-            .names
-            .addresses
-            .iter()
-            .all(|ip| parsed.names.addresses.contains(ip))
-        && now < due_at(parsed.validity);
-    if !is_good {
-        return None;
-    }
-    Identity::from_pem(pem, key_pem).ok()
+    let identity = Identity::from_pem(pem, key_pem).ok()?;
+    let (wanted, held) = (node.serving_profile(), &identity.certificate);
+    let is_good = held.common_name == wanted.common_name
+        && held.names.contains(&wanted.names)
+        && now <= held.validity.not_after;
+    is_good.then_some(identity)
 }
 
 /// Waits until the node has addresses.

@@ -22,7 +22,7 @@ use plan::{Reason, reason, surplus};
 pub const NAME: &str = "pod-garbage-collector";
 const WORKERS: usize = 2;
 /// Finished pods that may stay, upstream's default.
-const THRESHOLD: usize = 12_500;
+pub const DEFAULT_THRESHOLD: usize = 12_500;
 /// How long a node must be gone before its pods go.
 const QUARANTINE: Duration = Duration::from_secs(40);
 
@@ -34,12 +34,13 @@ enum Work {
     Pod(Key),
 }
 
-/// Runs until the context's shutdown.
-pub async fn run(context: Context) {
+/// Runs until the context's shutdown. As many finished pods as `threshold` says may stay; none is no limit.
+pub async fn run(context: Context, threshold: Option<usize>) {
     let controller = Arc::new(Controller {
         client: context.client(NAME),
         nodes: context.informers().of::<Node>(),
         pods: context.informers().of::<Pod>(),
+        threshold,
     });
     // Pods are judged by nodes, so these must be known first.
     controller.nodes.synced().await;
@@ -56,6 +57,7 @@ struct Controller {
     client: Client,
     nodes: Informer<Node>,
     pods: Informer<Pod>,
+    threshold: Option<usize>,
 }
 
 impl Controller {
@@ -102,7 +104,10 @@ impl Controller {
     }
 
     async fn remove_surplus(&self) -> Result<Outcome, ControllerError> {
-        for pod in surplus(self.pods.store().list(), THRESHOLD) {
+        let Some(threshold) = self.threshold else {
+            return Ok(Outcome::Done);
+        };
+        for pod in surplus(self.pods.store().list(), threshold) {
             self.remove(&pod, Reason::TooManyFinished).await?;
         }
         Ok(Outcome::Done)

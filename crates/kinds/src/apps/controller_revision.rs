@@ -29,7 +29,7 @@ impl Strategy for ControllerRevision {
         vec![
             NAME,
             Column::string("Controller", "The workload."),
-            Column::string("Revision", "Which of its states."),
+            Column::string("Revision", "Which of its states.").shows("apps.v1.ControllerRevision.revision"),
             AGE,
         ]
     }

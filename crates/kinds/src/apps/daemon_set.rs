@@ -114,16 +114,20 @@ impl Strategy for DaemonSet {
         let [containers, images] = container_columns();
         vec![
             NAME,
-            integer("Desired", "Nodes that should run it."),
-            integer("Current", "Nodes that do."),
-            integer("Ready", "Nodes on which it is ready."),
-            integer("Up-to-date", "Nodes that run the newest template."),
-            integer("Available", "Nodes on which it has been ready for long enough."),
-            Column::string("Node Selector", "Labels of the nodes that suit."),
+            integer("Desired", "Nodes that should run it.")
+                .shows("apps.v1.DaemonSetStatus.desiredNumberScheduled"),
+            integer("Current", "Nodes that do.").shows("apps.v1.DaemonSetStatus.currentNumberScheduled"),
+            integer("Ready", "Nodes on which it is ready.").shows("apps.v1.DaemonSetStatus.numberReady"),
+            integer("Up-to-date", "Nodes that run the newest template.")
+                .shows("apps.v1.DaemonSetStatus.updatedNumberScheduled"),
+            integer("Available", "Nodes on which it has been ready for long enough.")
+                .shows("apps.v1.DaemonSetStatus.numberAvailable"),
+            Column::string("Node Selector", "Labels of the nodes that suit.")
+                .shows("core.v1.PodSpec.nodeSelector"),
             AGE,
             containers,
             images,
-            selector_column(),
+            selector_column().shows("apps.v1.DaemonSetSpec.selector"),
         ]
     }
 

@@ -100,12 +100,14 @@ impl Strategy for Deployment {
         vec![
             NAME,
             Column::string("Ready", "Pods that are ready, of those wanted."),
-            Column::string("Up-to-date", "Pods of the newest template."),
-            Column::string("Available", "Pods that have been ready for long enough."),
+            Column::string("Up-to-date", "Pods of the newest template.")
+                .shows("apps.v1.DeploymentStatus.updatedReplicas"),
+            Column::string("Available", "Pods that have been ready for long enough.")
+                .shows("apps.v1.DeploymentStatus.availableReplicas"),
             AGE,
             containers,
             images,
-            selector_column(),
+            selector_column().shows("apps.v1.DeploymentSpec.selector"),
         ]
     }
 

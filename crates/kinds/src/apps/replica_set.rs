@@ -85,13 +85,13 @@ pub fn replica_columns() -> Vec<Column> {
     let [containers, images] = container_columns();
     vec![
         NAME,
-        integer("Desired", "Pods that are wanted."),
-        integer("Current", "Pods that are there."),
-        integer("Ready", "Pods that are ready."),
+        integer("Desired", "Pods that are wanted.").shows("apps.v1.ReplicaSetSpec.replicas"),
+        integer("Current", "Pods that are there.").shows("apps.v1.ReplicaSetStatus.replicas"),
+        integer("Ready", "Pods that are ready.").shows("apps.v1.ReplicaSetStatus.readyReplicas"),
         AGE,
         containers,
         images,
-        selector_column(),
+        selector_column().shows("apps.v1.ReplicaSetSpec.selector"),
     ]
 }
 

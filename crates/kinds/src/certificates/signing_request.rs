@@ -117,7 +117,8 @@ impl Strategy for CertificateSigningRequest {
             AGE,
             Column::string("SignerName", "Who is to sign."),
             Column::string("Requestor", "Who asks."),
-            Column::string("RequestedDuration", "How long the certificate shall be good."),
+            Column::string("RequestedDuration", "How long the certificate shall be good.")
+                .shows("certificates.v1.CertificateSigningRequestSpec.expirationSeconds"),
             Column::string("Condition", "What has become of it."),
         ]
     }

@@ -43,7 +43,11 @@ impl Strategy for Lease {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, Column::string("Holder", "Who holds it."), AGE]
+        vec![
+            NAME,
+            Column::string("Holder", "Who holds it.").shows("coordination.v1.LeaseSpec.holderIdentity"),
+            AGE,
+        ]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

@@ -31,7 +31,11 @@ impl Strategy for ConfigMap {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, Column::string("Data", "How many entries there are."), AGE]
+        vec![
+            NAME,
+            Column::string("Data", "How many entries there are.").shows("core.v1.ConfigMap.data"),
+            AGE,
+        ]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

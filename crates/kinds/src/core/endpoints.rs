@@ -46,7 +46,8 @@ impl Strategy for Endpoints {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Endpoints", "Addresses and ports that are ready."),
+            Column::string("Endpoints", "Addresses and ports that are ready.")
+                .shows("core.v1.Endpoints.subsets"),
             AGE,
         ]
     }

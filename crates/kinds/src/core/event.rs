@@ -153,15 +153,23 @@ fn at_most(place: &Field, most: usize, text: &str) {
 /// Columns of events of both groups.
 pub fn columns() -> Vec<Column> {
     vec![
-        Column::string("Last Seen", "When it happened last."),
-        Column::string("Type", "Whether it is normal or a warning."),
-        Column::string("Reason", "What happened, in a word."),
-        Column::string("Object", "To what it happened."),
-        Column::string("Subobject", "To which part of it.").wide(),
-        Column::string("Source", "Who reports it, and from where.").wide(),
-        Column::string("Message", "What happened, for people."),
-        Column::string("First Seen", "When it happened first.").wide(),
-        Column::string("Count", "How often it happened.").wide(),
+        Column::string("Last Seen", "When it happened last.").shows("core.v1.Event.lastTimestamp"),
+        Column::string("Type", "Whether it is normal or a warning.").shows("core.v1.Event.type"),
+        Column::string("Reason", "What happened, in a word.").shows("core.v1.Event.reason"),
+        Column::string("Object", "To what it happened.").shows("core.v1.Event.involvedObject"),
+        Column::string("Subobject", "To which part of it.")
+            .shows("core.v1.ObjectReference.fieldPath")
+            .wide(),
+        Column::string("Source", "Who reports it, and from where.")
+            .shows("core.v1.Event.source")
+            .wide(),
+        Column::string("Message", "What happened, for people.").shows("core.v1.Event.message"),
+        Column::string("First Seen", "When it happened first.")
+            .shows("core.v1.Event.firstTimestamp")
+            .wide(),
+        Column::string("Count", "How often it happened.")
+            .shows("core.v1.Event.count")
+            .wide(),
         crate::toolkit::columns::NAME.wide(),
     ]
 }

@@ -18,8 +18,32 @@ room! {
 
 const ONLY_THESE: &str = "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)";
 
+/// The older field is the first of the newer ones; where they differ, the older one counts.
+fn default_pod_cidrs(object: &mut Value) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let first = spec.get("podCIDRs").and_then(|all| all.get(0)).cloned();
+    match spec
+        .get("podCIDR")
+        .filter(|one| one.as_str().is_some_and(|text| !text.is_empty()))
+    {
+        Some(one) if first.as_ref() != Some(one) => {
+            let all = Value::from(vec![one.clone()]);
+            spec.insert("podCIDRs".to_owned(), all);
+        }
+        Some(_) => {}
+        None => {
+            if let Some(first) = first {
+                spec.insert("podCIDR".to_owned(), first);
+            }
+        }
+    }
+}
+
 impl Strategy for Node {
     fn default(&self, object: &mut Value) {
+        default_pod_cidrs(object);
         // What there is can be used, until a kubelet says otherwise.
         let Some(capacity) = object
             .pointer("/status/capacity")
@@ -82,12 +106,23 @@ impl Strategy for Node {
             Column::string("Status", "Whether the node can run pods, and gets new ones."),
             Column::string("Roles", "What the node is for."),
             AGE,
-            Column::string("Version", "Version of its kubelet."),
-            Column::string("Internal-IP", "Its address within the cluster.").wide(),
-            Column::string("External-IP", "Its address for others.").wide(),
-            Column::string("OS-Image", "Its operating system.").wide(),
-            Column::string("Kernel-Version", "Its kernel.").wide(),
-            Column::string("Container-Runtime", "What runs its containers.").wide(),
+            Column::string("Version", "Version of its kubelet.")
+                .shows("core.v1.NodeSystemInfo.kubeletVersion"),
+            Column::string("Internal-IP", "Its address within the cluster.")
+                .shows("core.v1.NodeStatus.addresses")
+                .wide(),
+            Column::string("External-IP", "Its address for others.")
+                .shows("core.v1.NodeStatus.addresses")
+                .wide(),
+            Column::string("OS-Image", "Its operating system.")
+                .shows("core.v1.NodeSystemInfo.osImage")
+                .wide(),
+            Column::string("Kernel-Version", "Its kernel.")
+                .shows("core.v1.NodeSystemInfo.kernelVersion")
+                .wide(),
+            Column::string("Container-Runtime", "What runs its containers.")
+                .shows("core.v1.NodeSystemInfo.containerRuntimeVersion")
+                .wide(),
         ]
     }
 

@@ -104,14 +104,18 @@ impl Strategy for PersistentVolumeClaim {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Status", "Whether there is storage for it."),
-            Column::string("Volume", "The storage."),
-            Column::string("Capacity", "Its size."),
-            Column::string("Access Modes", "How it may be used."),
+            Column::string("Status", "Whether there is storage for it.")
+                .shows("core.v1.PersistentVolumeClaimStatus.phase"),
+            Column::string("Volume", "The storage.").shows("core.v1.PersistentVolumeClaimSpec.volumeName"),
+            Column::string("Capacity", "Its size.").shows("core.v1.PersistentVolumeClaimStatus.capacity"),
+            Column::string("Access Modes", "How it may be used.")
+                .shows("core.v1.PersistentVolumeClaimStatus.accessModes"),
             Column::string("StorageClass", "What sort of storage is asked for."),
             Column::string("VolumeAttributesClass", "Which attributes are asked for."),
             AGE,
-            Column::string("VolumeMode", "Whether it is a file system or a device.").wide(),
+            Column::string("VolumeMode", "Whether it is a file system or a device.")
+                .shows("core.v1.PersistentVolumeClaimSpec.volumeMode")
+                .wide(),
         ]
     }
 

@@ -51,8 +51,8 @@ impl Strategy for Secret {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Type", "What the secret is for."),
-            Column::string("Data", "How many entries there are."),
+            Column::string("Type", "What the secret is for.").shows("core.v1.Secret.type"),
+            Column::string("Data", "How many entries there are.").shows("core.v1.Secret.data"),
             AGE,
         ]
     }

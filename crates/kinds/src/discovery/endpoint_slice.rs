@@ -63,9 +63,11 @@ impl Strategy for EndpointSlice {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("AddressType", "What sort of addresses they are."),
-            Column::string("Ports", "Ports of every endpoint."),
-            Column::string("Endpoints", "Addresses of the endpoints."),
+            Column::string("AddressType", "What sort of addresses they are.")
+                .shows("discovery.v1.EndpointSlice.addressType"),
+            Column::string("Ports", "Ports of every endpoint.").shows("discovery.v1.EndpointSlice.ports"),
+            Column::string("Endpoints", "Addresses of the endpoints.")
+                .shows("discovery.v1.EndpointSlice.endpoints"),
             AGE,
         ]
     }

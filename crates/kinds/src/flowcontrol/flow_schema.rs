@@ -45,9 +45,12 @@ impl Strategy for FlowSchema {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("PriorityLevel", "The level."),
-            Column::string("MatchingPrecedence", "The smaller, the earlier it is tried."),
-            Column::string("DistinguisherMethod", "What tells flows apart."),
+            Column::string("PriorityLevel", "The level.")
+                .shows("flowcontrol.v1.PriorityLevelConfigurationReference.name"),
+            Column::string("MatchingPrecedence", "The smaller, the earlier it is tried.")
+                .shows("flowcontrol.v1.FlowSchemaSpec.matchingPrecedence"),
+            Column::string("DistinguisherMethod", "What tells flows apart.")
+                .shows("flowcontrol.v1.FlowSchemaSpec.distinguisherMethod"),
             AGE,
             Column::string("MissingPL", "Whether there is no such level."),
         ]

@@ -60,11 +60,16 @@ impl Strategy for PriorityLevelConfiguration {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Type", "Whether it is limited at all."),
-            Column::string("NominalConcurrencyShares", "Its share."),
-            Column::string("Queues", "How many queues it has."),
-            Column::string("HandSize", "How many of them a flow may use."),
-            Column::string("QueueLengthLimit", "How long each may be."),
+            Column::string("Type", "Whether it is limited at all.")
+                .shows("flowcontrol.v1.PriorityLevelConfigurationSpec.type"),
+            Column::string("NominalConcurrencyShares", "Its share.")
+                .shows("flowcontrol.v1.LimitedPriorityLevelConfiguration.nominalConcurrencyShares"),
+            Column::string("Queues", "How many queues it has.")
+                .shows("flowcontrol.v1.QueuingConfiguration.queues"),
+            Column::string("HandSize", "How many of them a flow may use.")
+                .shows("flowcontrol.v1.QueuingConfiguration.handSize"),
+            Column::string("QueueLengthLimit", "How long each may be.")
+                .shows("flowcontrol.v1.QueuingConfiguration.queueLengthLimit"),
             AGE,
         ]
     }

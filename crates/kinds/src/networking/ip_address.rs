@@ -56,7 +56,10 @@ impl Strategy for IPAddress {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, Column::string("ParentRef", "What has it.")]
+        vec![
+            NAME,
+            Column::string("ParentRef", "What has it.").shows("networking.v1.IPAddressSpec.parentRef"),
+        ]
     }
 
     /// Upstream has a cell more than columns: the age.

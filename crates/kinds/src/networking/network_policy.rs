@@ -47,7 +47,8 @@ impl Strategy for NetworkPolicy {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Pod-Selector", "Labels of the pods it protects."),
+            Column::string("Pod-Selector", "Labels of the pods it protects.")
+                .shows("networking.v1.NetworkPolicySpec.podSelector"),
             AGE,
         ]
     }

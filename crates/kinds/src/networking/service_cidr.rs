@@ -29,7 +29,11 @@ impl Strategy for ServiceCIDR {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, Column::string("CIDRs", "The ranges."), AGE]
+        vec![
+            NAME,
+            Column::string("CIDRs", "The ranges.").shows("networking.v1.ServiceCIDRSpec.cidrs"),
+            AGE,
+        ]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

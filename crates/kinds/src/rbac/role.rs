@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::name_complaints;
 use crate::room::room;
+use crate::toolkit::defaults::null_if_empty;
 use crate::toolkit::{Field, Report};
 
 room! {
@@ -19,6 +20,14 @@ room! {
 }
 
 impl Strategy for Role {
+    fn prepare_for_create(&self, object: &mut Value) {
+        null_if_empty(object, "rules");
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        null_if_empty(new, "rules");
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |role| {
             for rule in role.child("rules").items() {
@@ -37,6 +46,14 @@ impl Strategy for Role {
 }
 
 impl Strategy for ClusterRole {
+    fn prepare_for_create(&self, object: &mut Value) {
+        null_if_empty(object, "rules");
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        null_if_empty(new, "rules");
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |role| {
             for rule in role.child("rules").items() {

@@ -55,9 +55,9 @@ impl Strategy for ResourceSlice {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Node", "Where the devices are."),
-            Column::string("Driver", "Who offers them."),
-            Column::string("Pool", "To which pool they belong."),
+            Column::string("Node", "Where the devices are.").shows("resource.v1.ResourceSliceSpec.nodeName"),
+            Column::string("Driver", "Who offers them.").shows("resource.v1.ResourceSliceSpec.driver"),
+            Column::string("Pool", "To which pool they belong.").shows("resource.v1.ResourcePool.name"),
             AGE,
         ]
     }

@@ -81,16 +81,18 @@ impl Strategy for PriorityClass {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            integer("Value", "The higher, the more important."),
+            integer("Value", "The higher, the more important.").shows("scheduling.v1.PriorityClass.value"),
             Column {
                 kind: "boolean",
                 ..Column::string("Global-Default", "Whether pods without a class have this one.")
+                    .shows("scheduling.v1.PriorityClass.globalDefault")
             },
             AGE,
             Column::string(
                 "PreemptionPolicy",
                 "Whether less important pods are evicted for it.",
-            ),
+            )
+            .shows("scheduling.v1.PriorityClass.preemptionPolicy"),
         ]
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
+use crate::toolkit::defaults::null_if_empty;
 use crate::toolkit::{Field, Report, Seen, same};
 
 room! {
@@ -17,6 +18,14 @@ room! {
 const MAX_NODE_ID: usize = 256;
 
 impl Strategy for CSINode {
+    fn prepare_for_create(&self, object: &mut Value) {
+        null_if_empty(&mut object["spec"], "drivers");
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
+        null_if_empty(&mut new["spec"], "drivers");
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

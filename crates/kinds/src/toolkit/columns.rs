@@ -3,6 +3,7 @@
 use meta::age::age;
 use meta::time::Time;
 use resource::Column;
+use resource::table::{OBJECT_CREATED, OBJECT_NAME};
 use serde_json::Value;
 
 /// The name of the object.
@@ -11,11 +12,12 @@ pub const NAME: Column = Column {
     kind: "string",
     format: "name",
     description: "Name of the object.",
+    field: OBJECT_NAME,
     priority: 0,
 };
 
 /// How long ago the object was created.
-pub const AGE: Column = Column::string("Age", "Time since the object was created.");
+pub const AGE: Column = Column::string("Age", "Time since the object was created.").shows(OBJECT_CREATED);
 
 /// A column of whole numbers.
 pub const fn integer(name: &'static str, description: &'static str) -> Column {

@@ -56,6 +56,15 @@ pub fn object_at<'a>(root: &'a mut Value, fields: &[&str]) -> Option<&'a mut Obj
     Some(place)
 }
 
+/// Writes an empty list of the object as null. Upstream's store does not tell them apart, and what is always written reads so.
+pub fn null_if_empty(object: &mut Value, list: &str) {
+    if let Some(list) = object.get_mut(list)
+        && list.as_array().is_some_and(Vec::is_empty)
+    {
+        *list = Value::Null;
+    }
+}
+
 /// The objects in this list, if there.
 pub fn objects<'a>(parent: &'a mut Object, field: &str) -> impl Iterator<Item = &'a mut Object> {
     let items = parent.get_mut(field).and_then(Value::as_array_mut);

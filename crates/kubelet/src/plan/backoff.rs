@@ -23,6 +23,12 @@ pub const QUICK: BackoffRule = BackoffRule {
     max: Duration::from_secs(10),
 };
 
+/// Volumes that could not be mounted, as upstream has it.
+pub const MOUNT: BackoffRule = BackoffRule {
+    initial: Duration::from_millis(500),
+    max: Duration::from_secs(122),
+};
+
 /// Failures in a row of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {

@@ -13,6 +13,8 @@ pub struct Memory {
     pub volumes_ready: bool,
     /// Not before this moment are the volumes tried again.
     pub volumes_retry_at: Option<Timestamp>,
+    /// How often they were tried in vain.
+    pub volumes_backoff: Option<Backoff>,
     /// Not before this moment is a sandbox tried again.
     pub sandbox_retry_at: Option<Timestamp>,
     /// Sandboxes whose network was taken away.

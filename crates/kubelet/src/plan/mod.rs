@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use crate::pod::PodToRun;
 
 pub use action::{Action, Plan, StopReason};
-pub use backoff::{Backoff, BackoffRule, QUICK, SLOW, later};
+pub use backoff::{Backoff, BackoffRule, MOUNT, QUICK, SLOW, later};
 pub use memory::{Busy, Health, Memory, StartFailure, Verdict};
 pub use observed::{Exit, Instance, InstanceState, InstanceUser, Observed, Sandbox};
 pub use progress::Progress;

@@ -1,5 +1,6 @@
 //! Starts what a plan asks for, and takes in what came of it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::done::Done;
 use super::execute::{Start, StartError, Stop};
 use super::task::{Stage, Task, Wake};
+use crate::container::logs::links;
 use crate::plan::{
-    Action, Backoff, Busy, Intent, Memory, Observed, Plan, QUICK, SLOW, StartFailure, StopReason, later,
+    Action, Backoff, Busy, Intent, MOUNT, Memory, Observed, Plan, QUICK, SLOW, StartFailure, StopReason,
+    later,
 };
 use crate::pod::{PodToRun, restarts_after};
 use crate::status::FRESH;
@@ -192,7 +195,10 @@ impl Task {
         match done {
             Done::Volumes(result) => {
                 memory.busy.volumes = false;
-                memory.volumes_retry_at = result.is_err().then(|| later(now, RETRY));
+                let failures = memory.volumes_backoff.take();
+                memory.volumes_backoff =
+                    (result.is_err()).then(|| Backoff::advance(failures.as_ref(), MOUNT, now, now));
+                memory.volumes_retry_at = memory.volumes_backoff.map(|backoff| later(now, backoff.delay()));
                 // What was there once stays, if it could not be brought up to date.
                 memory.volumes_ready |= result.is_ok();
                 match result {
@@ -270,7 +276,11 @@ impl Task {
                 .probes
                 .follow(&self.pod, member, &instance.id, started_at, pod_ip);
             if !instance.log_path.is_empty() {
-                self.tools.logs.follow(&instance.id, instance.log_path.as_ref());
+                let log = Path::new(&instance.log_path);
+                self.tools.logs.follow(&instance.id, log);
+                if let Err(error) = links::make(log, &instance.id) {
+                    tracing::warn!(%error, log = instance.log_path, "no link to a container's log");
+                }
             }
             self.followed.insert(instance.id.clone());
         }

@@ -290,7 +290,8 @@ impl Tools {
         if log.is_empty() {
             return Ok(());
         }
-        logs::remove(log.as_ref()).map_err(|error| error.to_string())
+        let removed = logs::links::remove(log.as_ref(), id).and_then(|()| logs::remove(log.as_ref()));
+        removed.map_err(|error| error.to_string())
     }
 
     /// Takes a sandbox's network and processes away.

@@ -74,7 +74,9 @@ impl Manager {
         };
         // Before the leftovers have workers: those know of their logs only what the runtime knows of them.
         let is_known = |uid: &str| self.handle(uid).is_some() || present.iter().any(|pod| pod.uid == uid);
-        if let Err(error) = logs::sweep(&self.tools.node, is_known) {
+        if let Err(error) =
+            logs::sweep(&self.tools.node, is_known).and_then(|()| logs::links::sweep(&self.tools.node))
+        {
             tracing::warn!(%error, "logs of pods that are no more are left");
         }
         let on_machine = leftovers::on_machine(&self.tools);

@@ -44,6 +44,9 @@ pub enum AgentError {
         #[source]
         source: client::config::ConfigError,
     },
+    /// The kubelet's certificate cannot be served.
+    #[error("the kubelet's serving certificate cannot be used")]
+    Serving(#[from] crate::node::CertificateError),
     /// What every node must know is not there.
     #[error("the cluster's settings cannot be read")]
     Shared(#[from] super::shared::ReadError),

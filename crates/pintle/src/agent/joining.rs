@@ -1,33 +1,17 @@
 //! Joining, again and again until the cluster takes the node or says why it never will.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use client::config::ClientConfig;
+use client::controller::Chain;
 use cluster::DataDir;
-use cluster::join::{DiscoverError, Join, JoinError};
+use cluster::join::{DiscoverError, Held, Join, JoinError};
 use cluster::token::JoinToken;
 use jiff::Timestamp;
 
 use super::error::AgentError;
 use super::options::AgentOptions;
 use crate::node::Masters;
-
-/// Waits that grow from one second to half a minute.
-pub(super) struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(Duration::from_secs(1))
-    }
-}
-
-impl Pause {
-    pub(super) async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(Duration::from_secs(30));
-    }
-}
+use crate::renewal::Pause;
 
 /// Where the node's own credentials are.
 pub(super) fn kubeconfig(data_dir: &DataDir) -> PathBuf {
@@ -39,28 +23,38 @@ pub(super) async fn join(
     options: &AgentOptions,
     data_dir: &DataDir,
     masters: &Masters,
-) -> Result<ClientConfig, AgentError> {
-    let path = kubeconfig(data_dir);
+) -> Result<Held, AgentError> {
     let failed = |source| AgentError::Join {
         server: options.server.join(", "),
         source,
     };
-    let request = Join {
+    let request = request(options, data_dir, masters)?;
+    let mut pause = Pause::default();
+    loop {
+        match cluster::join::join(&request, Timestamp::now()).await {
+            Ok(held) => return Ok(held),
+            Err(error) if !may_pass(&error) => return Err(failed(error)),
+            Err(error) => {
+                let servers = options.server.join(", ");
+                tracing::warn!(servers, error = %Chain(&error), "cannot join yet");
+            }
+        }
+        pause.wait().await;
+    }
+}
+
+/// What joining takes.
+pub(super) fn request(
+    options: &AgentOptions,
+    data_dir: &DataDir,
+    masters: &Masters,
+) -> Result<Join, AgentError> {
+    Ok(Join {
         servers: masters.urls(),
         token: token(options)?,
         node: options.node.names(),
-        kubeconfig: path.clone(),
-    };
-    let mut pause = Pause::default();
-    while let Err(error) = cluster::join::join(&request, Timestamp::now()).await {
-        if !may_pass(&error) {
-            return Err(failed(error));
-        }
-        let servers = options.server.join(", ");
-        tracing::warn!(servers, error = %client::controller::Chain(&error), "cannot join yet");
-        pause.wait().await;
-    }
-    ClientConfig::from_kubeconfig(&path).map_err(|source| AgentError::Config { path, source })
+        kubeconfig: kubeconfig(data_dir),
+    })
 }
 
 fn token(options: &AgentOptions) -> Result<Option<JoinToken>, AgentError> {
@@ -83,6 +77,10 @@ fn may_pass(error: &JoinError) -> bool {
             .status()
             .is_none_or(|status| status.code >= 500 || status.code == 429),
         JoinError::Unanswered => true,
-        JoinError::NoToken | JoinError::Config(_) | JoinError::Pki(_) | JoinError::Refused(_) => false,
+        JoinError::NoToken
+        | JoinError::Config(_)
+        | JoinError::Pki(_)
+        | JoinError::Refused(_)
+        | JoinError::Unreadable => false,
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use client::config::ClientConfig;
 use client::{Client, Informers, Transport, https};
+use cluster::certificates::Duties;
 use ipnet::Ipv4Net;
 use pki::{Authority, Certificate, Key};
 use tokio_util::sync::CancellationToken;
 
 use super::own_account::OwnAccount;
-use super::{ComponentError, connection, leading};
+use super::{ComponentError, connection, health, leading};
 use crate::settings::{ControllerSettings, SigningFiles};
 
 const NAME: &str = "kube-controller-manager";
@@ -32,11 +33,12 @@ pub(super) async fn run(
     let signing = authority(&settings.signing)?.map(Arc::new);
     let client = Client::new(https::connect(&config)?, NAME);
     let clients = Clients::new(&config, client.clone(), settings.own_service_accounts)?;
-    let of_controllers = controllers::Settings {
-        root_certificate_authority: root_authority,
-        cluster_cidr: settings.cluster_cidr.unwrap_or_else(default_cidr),
-        node_grace_period: settings.node_grace_period,
-    };
+    let of_controllers = settings.of_controllers(root_authority, default_cidr());
+    let duties = settings.certificate_duties();
+    let signing = signing.map(|authority| (authority, duties));
+    if let Some(address) = settings.health.socket() {
+        health::serve_https(address, NAME, shutdown.clone()).await?;
+    }
     tracing::info!(server = config.server, "the controllers run");
     leading::run(&settings.election, client.clone(), shutdown, |leading| {
         work(client, clients, of_controllers, signing, leading)
@@ -48,15 +50,15 @@ async fn work(
     client: Client,
     clients: Clients,
     settings: controllers::Settings,
-    signing: Option<Arc<Authority>>,
+    signing: Option<(Arc<Authority>, Duties)>,
     leading: CancellationToken,
 ) {
     let informers = Arc::new(Informers::new(client, leading.clone()));
     let of_certificates = clients.of(CERTIFICATE_CONTROLLER);
     let context = controllers::Context::new(move |name| clients.of(name), informers, leading.clone());
     let signs = async {
-        if let Some(authority) = signing {
-            cluster::certificates::run(of_certificates, authority, leading).await;
+        if let Some((authority, duties)) = signing {
+            cluster::certificates::run(of_certificates, authority, duties, leading).await;
         }
     };
     tokio::join!(controllers::run_all(context, settings), signs);

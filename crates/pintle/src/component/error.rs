@@ -49,6 +49,9 @@ pub enum ComponentError {
     /// The certificate is named without its key, or the key without the certificate.
     #[error("--tls-cert-file and --tls-private-key-file are given together or not at all")]
     HalfCertificate,
+    /// The TLS library refuses it.
+    #[error("the serving certificate cannot be used")]
+    Tls(#[source] rustls::Error),
     /// A label or taint is none.
     #[error(transparent)]
     Node(#[from] crate::node::NodeError),

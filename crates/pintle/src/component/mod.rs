@@ -3,6 +3,7 @@
 mod connection;
 mod controller_manager;
 mod error;
+mod health;
 mod leading;
 mod node_agent;
 mod own_account;

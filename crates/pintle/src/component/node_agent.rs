@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use pki::{Authority, Identity};
 use tokio_util::sync::CancellationToken;
 
-use super::ComponentError;
+use super::{ComponentError, health};
+use crate::flags::kubelet::USUAL_HEALTH;
 use crate::node::{LateCertificate, NodeOptions, kubelet_config};
 
 /// Where upstream's kubelet keeps pods' folders.
@@ -36,6 +37,9 @@ pub(super) async fn run(options: &NodeOptions, shutdown: CancellationToken) -> R
         .clone()
         .unwrap_or_else(|| PathBuf::from(USUAL_ROOT));
     let config = kubelet_config::alone(options, &folder, certificate, authority)?;
+    if let Some(address) = settings.health.unwrap_or(USUAL_HEALTH).socket() {
+        health::serve(address, shutdown.clone()).await;
+    }
     Ok(kubelet::run(config, client, shutdown).await?)
 }
 

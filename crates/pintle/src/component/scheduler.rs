@@ -3,7 +3,7 @@
 use client::{Client, https};
 use tokio_util::sync::CancellationToken;
 
-use super::{ComponentError, connection, leading};
+use super::{ComponentError, connection, health, leading};
 use crate::settings::SchedulerSettings;
 
 /// Runs until the token fires.
@@ -16,6 +16,9 @@ pub(super) async fn run(
     let of_scheduler = scheduler::Config {
         scheduler_name: settings.name,
     };
+    if let Some(address) = settings.health.socket() {
+        health::serve_https(address, "kube-scheduler", shutdown.clone()).await?;
+    }
     tracing::info!(server = config.server, "the scheduler runs");
     leading::run(&settings.election, client.clone(), shutdown, |leading| {
         scheduler::run(of_scheduler, client, leading)

@@ -4,8 +4,9 @@ use client::{Client, https};
 use tokio_util::sync::CancellationToken;
 
 use super::{ComponentError, connection};
+use crate::flags::proxy::USUAL_HEALTH_PORT;
 use crate::node::machine;
-use crate::settings::ProxySettings;
+use crate::settings::{HealthSettings, ProxySettings};
 
 /// Runs until the token fires; the rules stay.
 pub(super) async fn run(settings: &ProxySettings, shutdown: CancellationToken) -> Result<(), ComponentError> {
@@ -19,8 +20,10 @@ pub(super) async fn run(settings: &ProxySettings, shutdown: CancellationToken) -
     let Some(addresses) = proxy::node_ips(client.clone(), &name, &shutdown).await else {
         return Ok(());
     };
+    let usual = HealthSettings::everywhere(USUAL_HEALTH_PORT).socket();
     let of_proxy = proxy::Config {
         cluster_cidr: settings.cluster_cidr.map(Into::into).into_iter().collect(),
+        healthz: settings.health.unwrap_or(usual),
         ..proxy::Config::new(name, addresses)
     };
     tracing::info!(server = config.server, "the service proxy runs");

@@ -52,7 +52,7 @@ pub const OF_REQUESTS: (&str, &[&str]) = (
 
 /// Flags about the server that upstream's controllers and scheduler have beside their work.
 pub const OF_SERVING: (&str, &[&str]) = (
-    "this component opens no port yet",
+    "all that can be asked is whether the component is well, by anybody, and the certificate is its own",
     &[
         "authentication-kubeconfig",
         "authentication-skip-lookup",
@@ -62,7 +62,6 @@ pub const OF_SERVING: (&str, &[&str]) = (
         "authorization-kubeconfig",
         "authorization-webhook-cache-authorized-ttl",
         "authorization-webhook-cache-unauthorized-ttl",
-        "bind-address",
         "cert-dir",
         "client-ca-file",
         "disable-http2-serving",
@@ -75,7 +74,6 @@ pub const OF_SERVING: (&str, &[&str]) = (
         "requestheader-group-headers",
         "requestheader-uid-headers",
         "requestheader-username-headers",
-        "secure-port",
         "tls-cert-file",
         "tls-cipher-suites",
         "tls-curve-preferences",

@@ -1,14 +1,17 @@
 //! The flags of kube-controller-manager.
 
+use controllers::Selection;
+
 use super::common::{OF_GO, OF_REQUESTS, OF_SERVING, path, set, some};
 use super::election::{Elects, flags as election};
+use super::health::{Answers, flags as health};
 use super::{Component, Served, Treatments};
-use crate::settings::{ControllerSettings, ElectionSettings};
+use crate::settings::{ControllerSettings, ElectionSettings, HealthSettings};
 
 /// What becomes of each flag.
 pub static TREATMENTS: Treatments<ControllerSettings> = Treatments {
     component: Component::ControllerManager,
-    served: &[OWN, election()],
+    served: &[OWN, election(), health()],
     meaningless: &[
         OF_GO,
         OF_REQUESTS,
@@ -62,6 +65,12 @@ impl Elects for ControllerSettings {
     }
 }
 
+impl Answers for ControllerSettings {
+    fn health(&mut self) -> &mut HealthSettings {
+        &mut self.health
+    }
+}
+
 const OWN: &[Served<ControllerSettings>] = &[
     ("kubeconfig", |s, v| path(&mut s.kubeconfig, v)),
     ("master", |s, v| some(&mut s.master, v)),
@@ -77,6 +86,17 @@ const OWN: &[Served<ControllerSettings>] = &[
     ("node-cidr-mask-size-ipv4", |_, v| node_mask(v.text())),
     ("node-monitor-grace-period", |s, v| {
         s.node_grace_period = v.duration();
+        Ok(())
+    }),
+    ("terminated-pod-gc-threshold", |s, v| {
+        let threshold: i32 = v.parse()?;
+        s.terminated_pod_threshold = usize::try_from(threshold).ok().filter(|number| *number > 0);
+        Ok(())
+    }),
+    ("controllers", |s, v| {
+        let list = v.list();
+        let selection = Selection::parse(list.iter().map(AsRef::as_ref));
+        s.selection = selection.map_err(|error| error.to_string())?;
         Ok(())
     }),
     ("root-ca-file", |s, v| path(&mut s.root_authority, v)),
@@ -139,6 +159,21 @@ mod tests {
     }
 
     #[test]
+    fn controllers_are_chosen() {
+        let (settings, _) = given("--controllers=*,-ttl --terminated-pod-gc-threshold=0").expect("read");
+        assert!(!settings.selection.includes("ttl-controller"));
+        assert!(settings.selection.includes("job-controller"));
+        assert_eq!(settings.terminated_pod_threshold, None);
+        let error = given("--controllers=*,-tll").expect_err("refused");
+        assert!(
+            error
+                .to_string()
+                .contains("\"tll\" is not in the list of known controllers"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn elections_are_told_their_times() {
         let (settings, _) =
             given("--leader-elect-retry-period=1s --leader-elect-resource-name=x").expect("read");
@@ -146,6 +181,5 @@ mod tests {
         assert_eq!(settings.election.name, "x");
         assert!(given("--leader-elect-resource-lock=endpoints").is_err());
         assert!(given("--allocate-node-cidrs=false").is_err());
-        assert!(given("--controllers=*,-ttl").is_err());
     }
 }

@@ -5,6 +5,7 @@ use kubelet::EvictionSettings;
 use super::common::{OF_GO, OF_REQUESTS, path, set, some};
 use super::{Component, Served, Treatments};
 use crate::node::NodeOptions;
+use crate::settings::HealthSettings;
 
 /// What becomes of each flag.
 pub static TREATMENTS: Treatments<NodeOptions> = Treatments {
@@ -57,6 +58,9 @@ pub static TREATMENTS: Treatments<NodeOptions> = Treatments {
     ],
 };
 
+/// Where upstream's kubelet says whether it is well.
+pub const USUAL_HEALTH: HealthSettings = HealthSettings::local(10248);
+
 const SERVED: &[Served<NodeOptions>] = &[
     ("kubeconfig", |o, v| path(&mut o.kubelet.kubeconfig, v)),
     ("client-ca-file", |o, v| path(&mut o.kubelet.client_authority, v)),
@@ -101,6 +105,12 @@ const SERVED: &[Served<NodeOptions>] = &[
         let thresholds = EvictionSettings::parse(&v.texts.join(",")).map_err(|error| error.to_string())?;
         o.kubelet.eviction = Some(thresholds);
         Ok(())
+    }),
+    ("healthz-bind-address", |o, v| {
+        set(&mut o.kubelet.health.get_or_insert(USUAL_HEALTH).address, v)
+    }),
+    ("healthz-port", |o, v| {
+        set(&mut o.kubelet.health.get_or_insert(USUAL_HEALTH).port, v)
     }),
     ("v", |o, v| set(&mut o.kubelet.verbosity, v)),
 ];

@@ -8,6 +8,7 @@ pub mod apiserver;
 mod common;
 pub mod controller_manager;
 pub mod election;
+mod health;
 #[rustfmt::skip]
 mod generated;
 pub mod help;

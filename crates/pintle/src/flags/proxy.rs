@@ -1,5 +1,7 @@
 //! The flags of kube-proxy.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::common::{OF_GO, OF_REQUESTS, path, set, some};
 use super::{Component, Served, Treatments};
 use crate::settings::ProxySettings;
@@ -36,11 +38,27 @@ pub static TREATMENTS: Treatments<ProxySettings> = Treatments {
     ],
 };
 
+/// Where upstream's proxy says whether it is well.
+pub const USUAL_HEALTH_PORT: u16 = 10256;
+
+fn with_usual_port(text: &str) -> Result<SocketAddr, String> {
+    let address: IpAddr = text.parse().map_err(|_| format!("{text:?} is not IP:PORT"))?;
+    Ok((address, USUAL_HEALTH_PORT).into())
+}
+
 const SERVED: &[Served<ProxySettings>] = &[
     ("kubeconfig", |s, v| path(&mut s.kubeconfig, v)),
     ("master", |s, v| some(&mut s.master, v)),
     ("hostname-override", |s, v| some(&mut s.node_name, v)),
     ("cluster-cidr", |s, v| some(&mut s.cluster_cidr, v)),
+    ("healthz-bind-address", |s, v| {
+        let text = v.text();
+        s.health = Some(match text {
+            "" => None,
+            text => Some(text.parse().or_else(|_| with_usual_port(text))?),
+        });
+        Ok(())
+    }),
     ("proxy-mode", |_, v| match v.text() {
         "nftables" | "" => Ok(()),
         mode @ ("iptables" | "ipvs") => Err(format!("mode {mode:?} is not served; pintle's is \"nftables\"")),

@@ -2,19 +2,26 @@
 
 use super::common::{OF_GO, OF_REQUESTS, OF_SERVING, path, set, some};
 use super::election::{Elects, flags as election};
+use super::health::{Answers, flags as health};
 use super::{Component, Served, Treatments};
-use crate::settings::{ElectionSettings, SchedulerSettings};
+use crate::settings::{ElectionSettings, HealthSettings, SchedulerSettings};
 
 /// What becomes of each flag.
 pub static TREATMENTS: Treatments<SchedulerSettings> = Treatments {
     component: Component::Scheduler,
-    served: &[OWN, election()],
+    served: &[OWN, election(), health()],
     meaningless: &[OF_GO, OF_REQUESTS, OF_SERVING],
 };
 
 impl Elects for SchedulerSettings {
     fn election(&mut self) -> &mut ElectionSettings {
         &mut self.election
+    }
+}
+
+impl Answers for SchedulerSettings {
+    fn health(&mut self) -> &mut HealthSettings {
+        &mut self.health
     }
 }
 
@@ -48,6 +55,7 @@ mod tests {
         let warnings = apply(&TREATMENTS, &given, &mut settings).expect("understood");
         assert_eq!(settings.kubeconfig, Some("/e/s.conf".into()));
         assert!(!settings.election.enabled);
-        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert_eq!(settings.health.socket(), Some(([127, 0, 0, 1], 10259).into()));
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
     }
 }

@@ -79,6 +79,8 @@ pub fn apply<S>(
 
 /// Flags that say how a component reaches the API, or whether it may: inside one process there is nothing to say.
 const OF_PROCESSES: [&str; 2] = ["kubeconfig", "master"];
+/// Flags of ports that a component opens only in a process of its own. The API server has its own everywhere.
+const OF_PORTS: [&str; 3] = ["bind-address", "secure-port", "healthz-port"];
 const OF_ELECTIONS: &str = "leader-elect";
 
 /// Gives the flags of one component of this process their effect, and says which have none.
@@ -91,7 +93,12 @@ pub fn pass<S>(
     let given = parse(treatments.component, arguments)?;
     let mut warnings = apply(treatments, &given, settings)?;
     let names = given.iter().map(|value| value.flag.name);
-    let idle = names.filter(|name| OF_PROCESSES.contains(name) || name.starts_with(OF_ELECTIONS));
+    let has_ports = treatments.component == Component::ApiServer;
+    let idle = names.filter(|name| {
+        OF_PROCESSES.contains(name)
+            || name.starts_with(OF_ELECTIONS)
+            || (!has_ports && OF_PORTS.contains(name))
+    });
     warnings.extend(idle.map(|name| {
         format!(
             "--{name} of {} has no effect: the component is part of this process",

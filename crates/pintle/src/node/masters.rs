@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use client::config::{ClientConfig, ConfigError};
 use client::k8s_openapi::api::discovery::v1::EndpointSlice;
-use client::{Client, Informer, ListOptions, Servers, https};
+use client::{Client, Informer, ListOptions, Servers, Transport, https};
 use cluster::masters::addresses;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -47,10 +47,9 @@ impl Masters {
         self.servers.urls()
     }
 
-    /// A client that uses whichever works.
-    pub fn client(&self, config: &ClientConfig, agent: &str) -> Result<Client, ConfigError> {
-        let transport = https::connect_to_any(config, self.servers.clone())?;
-        Ok(Client::new(transport, agent))
+    /// The way to whichever works.
+    pub fn transport(&self, config: &ClientConfig) -> Result<Transport, ConfigError> {
+        https::connect_to_any(config, self.servers.clone())
     }
 
     /// Follows what the cluster says its masters are, until the token fires.

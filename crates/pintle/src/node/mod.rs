@@ -1,6 +1,7 @@
 //! A node: kubelet, pod network, service proxy and cluster DNS of one machine, as clients of an API server that may be
 //! anywhere.
 
+mod clients;
 mod error;
 mod failure;
 pub mod kubelet_config;
@@ -13,6 +14,7 @@ mod publish;
 mod settings;
 mod start;
 
+pub use clients::NodeClients;
 pub use error::NodeError;
 pub use failure::Failure;
 pub use late_certificate::{CertificateError, LateCertificate};

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use cluster::shared::Shared;
 
 use super::options::NodeOptions;
-
-/// Where upstream's proxy tells of its health.
-const PROXY_HEALTH_PORT: u16 = 10256;
+use crate::flags::proxy::USUAL_HEALTH_PORT;
 
 /// What the parts of a node are told.
 #[derive(Clone, Debug)]
@@ -73,7 +71,7 @@ impl NodeSettings {
         proxy::Config {
             cluster_cidr: vec![self.shared.cluster_cidr.into()],
             service_cidr: vec![self.shared.service_cidr.into()],
-            healthz: Some((self.ip, PROXY_HEALTH_PORT).into()),
+            healthz: (self.options.proxy.health).unwrap_or(Some((self.ip, USUAL_HEALTH_PORT).into())),
             ..proxy::Config::new(self.name.clone(), vec![self.ip])
         }
     }

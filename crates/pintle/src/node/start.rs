@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use client::Client;
 use kubelet::containerd::{Machine, MissingProgram};
 use kubelet::{Config, RuntimeConfig};
 use rustls::server::ResolvesServerCert;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::clients::NodeClients;
 use super::error::NodeError;
 use super::failure::Failure;
 use super::settings::NodeSettings;
 use super::{kubelet_config, name_service};
 
-/// Starts the parts of a node; they end with the token. `client` is the node's own (`system:node:NAME`). A part that fails
-/// for good ends the process: `failure` then says why.
+/// Starts the parts of a node; they end with the token. A part that fails for good ends the process: `failure` then says
+/// why.
 pub async fn start(
     settings: &NodeSettings,
-    client: &Client,
+    clients: NodeClients,
     certificate: Arc<dyn ResolvesServerCert>,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
@@ -34,24 +34,16 @@ pub async fn start(
     };
     spawn.part(network::run(
         settings.network(),
-        client.named("pintle-network"),
+        clients.network,
         shutdown.clone(),
     ));
-    spawn.part(proxy::run(
-        settings.proxy(),
-        client.named("kube-proxy"),
-        shutdown.clone(),
-    ));
+    spawn.part(proxy::run(settings.proxy(), clients.proxy, shutdown.clone()));
     spawn.part(name_service::serve(
         settings.clone(),
-        client.named("pintle-dns"),
+        clients.dns,
         shutdown.clone(),
     ));
-    spawn.part(kubelet::run(
-        kubelet,
-        Some(client.named("kubelet")),
-        shutdown.clone(),
-    ));
+    spawn.part(kubelet::run(kubelet, Some(clients.kubelet), shutdown.clone()));
     Ok(())
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn assemble(
     datastore: &Datastore,
     shutdown: CancellationToken,
 ) -> Result<Assembled, StartError> {
+    resource::table::describe_fields(documents::column_texts);
     let store = datastore.store();
     let others = datastore.is_shared().then(|| store.clone());
     let registry = Registry::start(store.clone(), kinds::all(), datastore.encoding())

@@ -1,19 +1,19 @@
 //! The server's keys and certificates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use apiserver::ReloadableCertificate;
-use client::controller::Chain;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pki::{Identity, Layout, ServerPki, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
 use super::etcd_face;
 use super::options::ServerOptions;
+use super::own_clients::OwnClients;
 use super::trust::Trust;
 use crate::node::{LateCertificate, machine};
+use crate::renewal::renew_when_due;
 
 /// Makes every key and certificate that is missing or due.
 pub(super) fn ensure(options: &ServerOptions) -> Result<ServerPki, StartError> {
@@ -41,39 +41,21 @@ fn wanted(options: &ServerOptions) -> Wanted {
     }
 }
 
-/// The clock may be set, and machines sleep: how often at least the time is looked at.
-const LOOK_AT_LEAST: Duration = Duration::from_secs(24 * 3600);
-
 /// Makes certificates anew when they are due, and serves new connections with them, until the token fires.
 pub(super) async fn renew(
     options: ServerOptions,
-    mut due_at: Timestamp,
+    due_at: Timestamp,
     api: Arc<ReloadableCertificate>,
     kubelet: Arc<LateCertificate>,
+    own: OwnClients,
     shutdown: CancellationToken,
 ) {
-    loop {
-        let left = due_at.duration_since(Timestamp::now());
-        let left = Duration::try_from(left).unwrap_or_default();
-        let wait = tokio::time::sleep(left.min(LOOK_AT_LEAST));
-        if shutdown.run_until_cancelled(wait).await.is_none() {
-            return;
-        }
-        if Timestamp::now() < due_at {
-            continue;
-        }
-        match renewed(&options, &api, &kubelet) {
-            Ok(next) => due_at = next,
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "certificates cannot be renewed");
-                due_at = Timestamp::now() + RETRY_AFTER;
-            }
-        }
-    }
+    let renew = || {
+        let renewed = renewed(&options, &api, &kubelet);
+        std::future::ready(renewed.and_then(|due_at| own.reload().map(|()| due_at)))
+    };
+    renew_when_due("certificates", due_at, renew, shutdown).await;
 }
-
-/// After a failure.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 fn renewed(
     options: &ServerOptions,
@@ -87,13 +69,16 @@ fn renewed(
         .map_err(|error| StartError::Authentication(error.to_string()))?;
     api.replace(serving.chain(), &key)
         .map_err(|source| StartError::Tls { source })?;
-    if let Some(serving) = &pki.kubelet_serving {
-        kubelet
-            .set(serving)
-            .map_err(|error| StartError::Authentication(error.to_string()))?;
-    }
-    tracing::info!(due_at = %pki.due_at, "certificates renewed");
+    serve_kubelet(&pki, kubelet)?;
     Ok(pki.due_at)
+}
+
+/// Serves the kubelet with its certificate, if this machine is a node.
+pub(super) fn serve_kubelet(pki: &ServerPki, kubelet: &LateCertificate) -> Result<(), StartError> {
+    let serving = pki.kubelet_serving.as_ref();
+    serving
+        .map_or(Ok(()), |serving| kubelet.set(serving))
+        .map_err(|error| StartError::Authentication(error.to_string()))
 }
 
 /// The certificate the API is served with; it can be replaced while the server runs.

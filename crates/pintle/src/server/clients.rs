@@ -1,5 +1,6 @@
 //! Clients of the API in its own process: each acts as its own user, and cannot tell that there is no network between.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use apiserver::ApiService;
@@ -7,7 +8,10 @@ use client::{Client, Transport, transport};
 use http::Request;
 use meta::User;
 use meta::identity::{GROUP_MASTERS, GROUP_NODES};
+use pki::NodePart;
 use tower::ServiceBuilder;
+
+use crate::node::NodeClients;
 
 /// Hands out clients by identity.
 #[derive(Clone)]
@@ -43,10 +47,15 @@ impl Clients {
         self.of_user(User::new(user, &[]), agent)
     }
 
-    /// A node, under the name its certificate would say.
-    pub(super) fn node(&self, name: &str, agent: &str) -> Client {
-        let user = User::new(format!("system:node:{name}"), &[GROUP_NODES]);
-        self.of_user(user, agent)
+    /// The parts of a node, under the names their certificates would say.
+    pub(super) fn node(&self, name: &str) -> NodeClients {
+        let node = User::new(format!("system:node:{name}"), &[GROUP_NODES]);
+        let group = NodePart::group(name);
+        let of_part = |part: NodePart| Ok(self.of_user(User::new(part.user(), &[&group]), part.name()));
+        match NodeClients::new(&self.of_user(node, "kubelet"), of_part) {
+            Ok(clients) => clients,
+            Err::<_, Infallible>(never) => match never {},
+        }
     }
 
     /// A controller under its service account.

@@ -95,16 +95,14 @@ impl Controllers {
             informers,
             leading.clone(),
         );
-        let settings = controllers::Settings {
-            root_certificate_authority: self.root_authority.clone(),
-            cluster_cidr: options.controllers.cluster_cidr.unwrap_or(options.cluster_cidr),
-            node_grace_period: options.controllers.node_grace_period,
-        };
+        let settings =
+            (options.controllers).of_controllers(self.root_authority.clone(), options.cluster_cidr);
         let parts = TaskTracker::new();
         parts.spawn(controllers::run_all(context, settings));
         parts.spawn(cluster::certificates::run(
             clients.controller("certificate-controller"),
             self.signing_authority.clone(),
+            options.controllers.certificate_duties(),
             leading.clone(),
         ));
         parts.spawn(publish_name_service(

@@ -1,5 +1,7 @@
 //! OpenAPI documents and issuer documents, as the front asks for them.
 
+use std::collections::HashMap;
+
 use apiserver::{IssuerDocuments, OpenApiSource};
 use auth::service_account::TokenKeys;
 use descriptions::Descriptions;
@@ -67,6 +69,25 @@ impl OpenApiSource for BuiltInOpenApi {
     }
 }
 
+/// The descriptions of the fields that columns of tables show.
+pub(super) fn column_texts() -> HashMap<&'static str, String> {
+    let Ok(descriptions) = Descriptions::unpack() else {
+        return HashMap::new();
+    };
+    let columns = kinds::all().into_iter().flat_map(|kind| kind.columns());
+    let texts = columns.filter_map(|column| {
+        let (of, field) = column.field.rsplit_once('.')?;
+        let prefix = if of.starts_with("io.k8s.") {
+            ""
+        } else {
+            "io.k8s.api."
+        };
+        let text = descriptions.of_field(&format!("{prefix}{of}"), field)?;
+        Some((column.field, text.to_owned()))
+    });
+    texts.collect()
+}
+
 /// What the issuer of service account tokens says of itself and its keys, which lie with this server or elsewhere.
 pub(super) fn issuer(
     issuer: &str,
@@ -82,4 +103,19 @@ pub(super) fn issuer(
         configuration: text(pki::openid_configuration(issuer, &keys_at, &keys)),
         keys: text(pki::jwks(&keys)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_a_column_shows_is_described() {
+        let texts = column_texts();
+        for column in kinds::all().iter().flat_map(|kind| kind.columns()) {
+            let is_known = column.field.is_empty() || texts.contains_key(column.field);
+            assert!(is_known, "{} of {}", column.name, column.field);
+        }
+        assert!(texts.len() > 50, "{}", texts.len());
+    }
 }

@@ -23,7 +23,7 @@ mod leadership;
 mod lookups;
 mod networks;
 mod options;
-mod own_node;
+mod own_clients;
 mod presence;
 mod ready;
 mod self_hosting;
@@ -41,18 +41,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiserver::{Limits, Server, tls_config};
-use client::Client;
 use cluster::DataDir;
 use pki::ServerPki;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::node::{self, Failure, LateCertificate, NodeSettings};
+use crate::node::{self, Failure, LateCertificate, NodeClients, NodeSettings};
 use crate::selfhosted;
 use crate::signals::cancel_on_signal;
 use clients::Clients;
 use leadership::Leadership;
+use own_clients::OwnClients;
 use presence::Presence;
 use trust::Trust;
 
@@ -123,16 +123,17 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     }
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());
+    let mut own = OwnClients::new(&options);
     if !options.disable_agent {
         let node = match leadership {
-            Leadership::Alone => clients.node(&options.node.name(), "pintle"),
-            Leadership::Elected => own_node::client(&options, &tasks, &shutdown)?,
+            Leadership::Alone => clients.node(&options.node.name()),
+            Leadership::Elected => own.of_node_among_masters(&options, &tasks, &shutdown)?,
         };
         work(
             &options,
             &pki,
             &kubelet_certificate,
-            &node,
+            node,
             &tasks,
             &shutdown,
             &failure,
@@ -144,6 +145,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         pki.due_at,
         certificate,
         kubelet_certificate,
+        own,
         shutdown.clone(),
     ));
     ready::announce(&options, started)?;
@@ -164,24 +166,20 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     failure.check().map_err(Into::into)
 }
 
-/// Makes this machine a node too. `client` is the node's own.
+/// Makes this machine a node too.
 async fn work(
     options: &ServerOptions,
     pki: &ServerPki,
     certificate: &Arc<LateCertificate>,
-    client: &Client,
+    clients: NodeClients,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
     failure: &Failure,
 ) -> Result<(), StartError> {
-    if let Some(serving) = &pki.kubelet_serving {
-        certificate
-            .set(serving)
-            .map_err(|error| StartError::Authentication(error.to_string()))?;
-    }
+    certificates::serve_kubelet(pki, certificate)?;
     let authority = pki.authority.certificate().to_pem();
     let settings = NodeSettings::new(&options.node, &options.data_dir, options.shared(), authority);
-    node::start(&settings, client, certificate.clone(), tasks, shutdown, failure).await?;
+    node::start(&settings, clients, certificate.clone(), tasks, shutdown, failure).await?;
     Ok(())
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::config::ClientConfig;
-use client::{Client, https, transport};
+use client::{Client, transport};
 use cluster::DataDir;
 use cluster::masters::TaintMode;
 use http::Request;
-use pki::Layout;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,8 +15,10 @@ use super::datastore;
 use super::error::StartError;
 use super::leadership::{self, Leadership};
 use super::options::ServerOptions;
-use super::{END_WITHIN, backup, certificates, listen, own_node, ready, work};
+use super::own_clients::OwnClients;
+use super::{END_WITHIN, backup, certificates, listen, ready, work};
 use crate::node::{Failure, LateCertificate, publish_name_service};
+use crate::renewal::renew_when_due;
 use crate::selfhosted;
 use crate::settings::ElectionSettings;
 use crate::signals::cancel_on_signal;
@@ -50,12 +51,20 @@ pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Resul
     let tasks = TaskTracker::new();
     let failure = Failure::default();
     let certificate = Arc::new(LateCertificate::default());
+    let mut clients = OwnClients::new(&options);
     let node = match leadership {
-        Leadership::Alone => over_https(&options, "kubelet", "pintle")?,
-        Leadership::Elected => own_node::client(&options, &tasks, &shutdown)?,
+        Leadership::Alone => clients.of_node()?,
+        Leadership::Elected => clients.of_node_among_masters(&options, &tasks, &shutdown)?,
     };
-    work(&options, &pki, &certificate, &node, &tasks, &shutdown, &failure).await?;
-    let administrator = over_https(&options, "admin", "pintle")?;
+    work(&options, &pki, &certificate, node, &tasks, &shutdown, &failure).await?;
+    let administrator = clients.of("admin")?;
+    tasks.spawn(renew(
+        options.clone(),
+        pki.due_at,
+        clients,
+        certificate,
+        shutdown.clone(),
+    ));
     if shutdown
         .run_until_cancelled(until_ready(&administrator))
         .await
@@ -83,12 +92,24 @@ async fn free_port(options: &ServerOptions) -> Result<u16, StartError> {
     Ok(address.port())
 }
 
-/// A client over a kubeconfig of the data directory.
-fn over_https(options: &ServerOptions, kubeconfig: &str, agent: &str) -> Result<Client, StartError> {
-    let path = Layout::in_folder(&options.data_dir).kubeconfig(kubeconfig);
-    let connected = ClientConfig::from_kubeconfig(&path).and_then(|config| https::connect(&config));
-    let transport = connected.map_err(|source| StartError::Kubeconfig { path, source })?;
-    Ok(Client::new(transport, agent))
+/// Makes certificates anew when they are due, and uses those that are this process's own. The containers read theirs at their
+/// start.
+async fn renew(
+    options: ServerOptions,
+    due_at: Timestamp,
+    clients: OwnClients,
+    kubelet: Arc<LateCertificate>,
+    shutdown: CancellationToken,
+) {
+    let renew = || {
+        let renewed = certificates::ensure(&options).and_then(|pki| {
+            clients.reload()?;
+            certificates::serve_kubelet(&pki, &kubelet)?;
+            Ok(pki.due_at)
+        });
+        std::future::ready(renewed)
+    };
+    renew_when_due("certificates", due_at, renew, shutdown).await;
 }
 
 async fn until_ready(client: &Client) {

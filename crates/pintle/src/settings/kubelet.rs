@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kubelet::EvictionSettings;
 
-use super::SigningFiles;
+use super::{HealthSettings, SigningFiles};
 
 /// Settings of the kubelet.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +30,8 @@ pub struct KubeletSettings {
     pub manifests: Option<PathBuf>,
     /// When the node counts as short of something.
     pub eviction: Option<EvictionSettings>,
+    /// Where a kubelet alone says whether it is well.
+    pub health: Option<HealthSettings>,
     /// As upstream counts: 4 says more, 6 everything.
     pub verbosity: u8,
 }

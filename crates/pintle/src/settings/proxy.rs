@@ -1,5 +1,6 @@
 //! Settings of the service proxy. What is none was not given: the proxy's own default holds.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
@@ -15,6 +16,8 @@ pub struct ProxySettings {
     pub node_name: Option<String>,
     /// The addresses of all pods: what comes from elsewhere to a Service is masqueraded.
     pub cluster_cidr: Option<Ipv4Net>,
+    /// Where it says whether it is well; none inside was said: nowhere.
+    pub health: Option<Option<SocketAddr>>,
     /// As upstream counts: 4 says more, 6 everything.
     pub verbosity: u8,
 }

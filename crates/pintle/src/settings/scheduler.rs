@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::ElectionSettings;
+use super::{ElectionSettings, HealthSettings};
 
 /// Settings of the scheduler.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct SchedulerSettings {
     pub master: Option<String>,
     /// Pods with this `schedulerName` are placed.
     pub name: String,
+    /// Where it says whether it is well, over HTTPS.
+    pub health: HealthSettings,
     /// Of several copies one works.
     pub election: ElectionSettings,
     /// As upstream counts: 4 says more, 6 everything.
@@ -25,6 +27,7 @@ impl Default for SchedulerSettings {
             kubeconfig: None,
             master: None,
             name: scheduler::Config::default().scheduler_name,
+            health: HealthSettings::everywhere(10259),
             election: ElectionSettings::of("kube-scheduler"),
             verbosity: 0,
         }

@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -32,8 +31,6 @@ pub(crate) struct Group {
     /// Numbers of changes in the ring, ascending; not kept for [`Interest::All`]. Numbers that have left the ring may stand
     /// at the front.
     numbers: Mutex<VecDeque<u64>>,
-    /// How many watchers are in the group.
-    size: AtomicUsize,
     pub(crate) wake: Notify,
 }
 
@@ -42,14 +39,8 @@ impl Group {
         Arc::new(Self {
             interest,
             numbers: Mutex::default(),
-            size: AtomicUsize::new(0),
             wake: Notify::new(),
         })
-    }
-
-    /// How many watchers share the interest.
-    pub(crate) fn size(&self) -> usize {
-        self.size.load(Ordering::Relaxed)
     }
 
     /// The first change at or after `number` that this interest covers, out of changes up to `end`.
@@ -75,12 +66,26 @@ impl Group {
     }
 }
 
-type ByText = HashMap<Box<str>, Arc<Group>>;
+/// A group, and how many watchers are in it.
+#[derive(Debug)]
+struct Members {
+    group: Arc<Group>,
+    count: usize,
+}
+
+impl Members {
+    fn join(&mut self) -> Arc<Group> {
+        self.count += 1;
+        Arc::clone(&self.group)
+    }
+}
+
+type ByText = HashMap<Box<str>, Members>;
 
 /// All interests in a resource.
 #[derive(Debug, Default)]
 pub(crate) struct Interests {
-    all: Option<Arc<Group>>,
+    all: Option<Members>,
     namespaces: ByText,
     keys: ByText,
     fields: HashMap<&'static str, ByText>,
@@ -89,8 +94,11 @@ pub(crate) struct Interests {
 impl Interests {
     /// Joins the group of an interest.
     pub(crate) fn join(&mut self, interest: Interest) -> Arc<Group> {
-        let new = || Group::new(interest.clone());
-        let group = match &interest {
+        let new = || Members {
+            group: Group::new(interest.clone()),
+            count: 0,
+        };
+        let members = match &interest {
             Interest::All => self.all.get_or_insert_with(new),
             Interest::Namespace(namespace) => self.namespaces.entry(namespace.clone()).or_insert_with(new),
             Interest::Key(key) => self.keys.entry(key.clone()).or_insert_with(new),
@@ -99,22 +107,20 @@ impl Interests {
                 values.entry(value.clone()).or_insert_with(new)
             }
         };
-        group.size.fetch_add(1, Ordering::Relaxed);
-        Arc::clone(group)
+        members.join()
     }
 
     /// Leaves a group; the last one closes it.
     pub(crate) fn leave(&mut self, group: &Group) {
-        if group.size.fetch_sub(1, Ordering::Relaxed) > 1 {
-            return;
-        }
         match &group.interest {
-            Interest::All => self.all = None,
-            Interest::Namespace(namespace) => drop(self.namespaces.remove(namespace)),
-            Interest::Key(key) => drop(self.keys.remove(key)),
+            Interest::All => {
+                self.all = self.all.take().filter(|members| members.count > 1).map(one_less);
+            }
+            Interest::Namespace(namespace) => leave(&mut self.namespaces, namespace),
+            Interest::Key(key) => leave(&mut self.keys, key),
             Interest::Field(field, value) => {
                 if let Some(values) = self.fields.get_mut(field) {
-                    values.remove(value);
+                    leave(values, value);
                     if values.is_empty() {
                         self.fields.remove(field);
                     }
@@ -125,9 +131,9 @@ impl Interests {
 
     /// Files a change under every interest it touches, and says whom to wake.
     pub(crate) fn file(&self, change: &Change, number: u64, oldest_held: u64, touched: &mut Vec<Arc<Group>>) {
-        let mut file = |group: &Arc<Group>| {
-            group.file(number, oldest_held);
-            touched.push(Arc::clone(group));
+        let mut file = |members: &Members| {
+            members.group.file(number, oldest_held);
+            touched.push(Arc::clone(&members.group));
         };
         self.all.iter().for_each(&mut file);
         let key = change.key();
@@ -153,6 +159,21 @@ impl Interests {
     /// Every group.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         let texts = self.fields.values().chain([&self.namespaces, &self.keys]);
-        texts.flat_map(HashMap::values).chain(&self.all)
+        let members = texts.flat_map(HashMap::values).chain(&self.all);
+        members.map(|members| &members.group)
+    }
+}
+
+fn one_less(mut members: Members) -> Members {
+    members.count -= 1;
+    members
+}
+
+fn leave(groups: &mut ByText, text: &str) {
+    if let Some(members) = groups.get_mut(text) {
+        members.count -= 1;
+        if members.count == 0 {
+            groups.remove(text);
+        }
     }
 }

@@ -11,6 +11,9 @@ mod resources_fit;
 mod taint_toleration;
 mod topology_spread;
 mod volume_binding;
+mod volume_limits;
+mod volume_restrictions;
+mod volume_zone;
 
 use std::sync::Arc;
 
@@ -26,7 +29,10 @@ pub(crate) fn filters(volumes: Arc<dyn VolumeSource>) -> Vec<Box<dyn Filter>> {
         Box::new(node_affinity::NodeAffinity),
         Box::new(node_ports::NodePorts),
         Box::new(resources_fit::ResourcesFit),
-        Box::new(volume_binding::VolumeBinding(volumes)),
+        Box::new(volume_restrictions::VolumeRestrictions(volumes.clone())),
+        Box::new(volume_limits::NodeVolumeLimits(volumes.clone())),
+        Box::new(volume_binding::VolumeBinding(volumes.clone())),
+        Box::new(volume_zone::VolumeZone(volumes)),
         Box::new(topology_spread::TopologySpread),
         Box::new(inter_pod_affinity::InterPodAffinity),
     ]

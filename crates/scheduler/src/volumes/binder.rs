@@ -1,11 +1,11 @@
 //! Follows claims and volumes, and binds those that were chosen with a node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use client::k8s_openapi::api::storage::v1::StorageClass;
+use client::k8s_openapi::api::storage::v1::{CSINode, CSINodeDriver, StorageClass};
 use client::recorder::reference;
 use client::{Client, Error, Informer, Informers, Patch, PatchOptions, Scope};
 use parking_lot::Mutex;
@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::fit::claim_of;
 use super::{
-    BOUND_BY_CONTROLLER, ClaimName, SELECTED_NODE, Step, VolumeFacts, VolumeSource, claims_of, is_bound,
+    BOUND_BY_CONTROLLER, ClaimName, CsiVolume, SELECTED_NODE, Step, VolumeFacts, VolumeSource, claims_of,
+    is_bound,
 };
 use crate::pod::PodInfo;
 
@@ -36,6 +37,7 @@ pub(crate) struct VolumeBinder {
     claims: Informer<PersistentVolumeClaim>,
     volumes: Informer<PersistentVolume>,
     classes: Informer<StorageClass>,
+    csi_nodes: Informer<CSINode>,
     /// The UIDs of the claims that volumes were given to, by the volumes' names, until the informer shows it.
     given: Mutex<HashMap<String, String>>,
     /// Counts changes.
@@ -49,6 +51,7 @@ impl VolumeBinder {
             claims: informers.of(),
             volumes: informers.of(),
             classes: informers.of(),
+            csi_nodes: informers.of(),
             given: Mutex::default(),
             changed: watch::Sender::default(),
         })
@@ -73,6 +76,8 @@ impl VolumeBinder {
             }
             tell();
         });
+        let tell = on_change.clone();
+        self.csi_nodes.on_change(move |_| tell());
         self.classes.on_change(move |_| on_change());
     }
 
@@ -80,6 +85,7 @@ impl VolumeBinder {
         self.claims.synced().await;
         self.volumes.synced().await;
         self.classes.synced().await;
+        self.csi_nodes.synced().await;
     }
 
     /// Keeps others from choosing the volumes of these steps.
@@ -170,7 +176,7 @@ impl VolumeBinder {
 
 impl VolumeSource for VolumeBinder {
     fn look(&self, pod: &PodInfo) -> VolumeFacts {
-        let claims: std::collections::BTreeMap<_, _> = claims_of(pod)
+        let claims: BTreeMap<_, _> = claims_of(pod)
             .filter_map(|claim| Some((claim.name.clone(), self.claim(pod, &claim)?)))
             .collect();
         let mine = |uid: &String| {
@@ -186,5 +192,29 @@ impl VolumeSource for VolumeBinder {
             classes: self.classes.store().list(),
             claims,
         }
+    }
+
+    fn csi_volume(&self, namespace: &str, claim: &str) -> Option<CsiVolume> {
+        let claim = self.claims.store().get(namespace, claim)?;
+        let volume = self
+            .volumes
+            .store()
+            .get("", claim.spec.as_ref()?.volume_name.as_deref()?)?;
+        let csi = volume.spec.as_ref()?.csi.as_ref()?;
+        Some(CsiVolume {
+            driver: csi.driver.clone(),
+            handle: csi.volume_handle.clone(),
+        })
+    }
+
+    fn csi_limits(&self, node: &str) -> BTreeMap<String, usize> {
+        let Some(node) = self.csi_nodes.store().get("", node) else {
+            return BTreeMap::new();
+        };
+        let limit = |driver: &CSINodeDriver| {
+            let count = driver.allocatable.as_ref()?.count?;
+            Some((driver.name.clone(), usize::try_from(count).unwrap_or(0)))
+        };
+        node.spec.drivers.iter().filter_map(limit).collect()
     }
 }

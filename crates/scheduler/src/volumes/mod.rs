@@ -24,6 +24,46 @@ const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 pub(crate) trait VolumeSource: Send + Sync {
     /// What there is for a pod with claims.
     fn look(&self, pod: &PodInfo) -> VolumeFacts;
+
+    /// The volume of a CSI driver that a claim is bound to.
+    fn csi_volume(&self, _namespace: &str, _claim: &str) -> Option<CsiVolume> {
+        None
+    }
+
+    /// How many volumes a node takes, by driver.
+    fn csi_limits(&self, _node: &str) -> BTreeMap<String, usize> {
+        BTreeMap::new()
+    }
+}
+
+/// A volume as its CSI driver knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CsiVolume {
+    pub(crate) driver: String,
+    pub(crate) handle: String,
+}
+
+/// The names of a pod's claims.
+pub(crate) fn claim_names(pod: &PodInfo) -> impl Iterator<Item = String> {
+    claims_of(pod).map(|claim| claim.name)
+}
+
+/// The volumes that a pod's claims are bound to.
+pub(crate) fn bound_volumes(pod: &PodInfo, source: &dyn VolumeSource) -> Vec<Arc<PersistentVolume>> {
+    let names: Vec<String> = claim_names(pod).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let facts = source.look(pod);
+    let claims = names.iter().filter_map(|name| facts.claims.get(name));
+    let wanted: BTreeSet<&str> = claims
+        .filter_map(|claim| claim.spec.as_ref()?.volume_name.as_deref())
+        .collect();
+    let is_wanted = |volume: &&Arc<PersistentVolume>| {
+        let name = volume.metadata.name.as_deref();
+        name.is_some_and(|name| wanted.contains(name))
+    };
+    facts.volumes.iter().filter(is_wanted).cloned().collect()
 }
 
 /// Claims and volumes at one moment.

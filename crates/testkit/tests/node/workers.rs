@@ -47,6 +47,39 @@ fn nodes_of_pods(kubectl: &Kubectl) -> Vec<String> {
     nodes
 }
 
+/// What a node's own certificate may read, and that its parts have others.
+fn check_identities(kubectl: &Kubectl, node: &str) {
+    let user = format!("system:node:{node}");
+    for (resource, answer) in [("services", "yes"), ("endpointslices.discovery.k8s.io", "no")] {
+        let asked = [
+            "auth",
+            "can-i",
+            "list",
+            resource,
+            "-A",
+            "--as",
+            &user,
+            "--as-group=system:nodes",
+        ];
+        assert_eq!(
+            kubectl.call(&asked).stdout.trim_ascii(),
+            answer.as_bytes(),
+            "{resource}"
+        );
+    }
+    let path = format!("jsonpath={{.items[?(@.spec.username=='{user}')].spec.signerName}}");
+    eventually("certificates of the node's parts and its kubelet", SOON, || {
+        let signers = kubectl.run(&["get", "csr", "-o", &path]);
+        let count = |signer: &str| signers.split_whitespace().filter(|s| *s == signer).count();
+        let counts = [
+            "kubernetes.io/kube-apiserver-client",
+            "kubernetes.io/kubelet-serving",
+        ]
+        .map(count);
+        (counts == [3, 1]).then_some(())
+    });
+}
+
 #[test]
 fn a_worker_joins_and_the_cluster_outlives_master_and_worker() {
     Machine::run(|machine| {
@@ -58,6 +91,7 @@ fn a_worker_joins_and_the_cluster_outlives_master_and_worker() {
         assert!(!tainted(&kubectl));
         let worker = server.builder().worker(machine, "b").start();
         wait_ready(&kubectl, "b");
+        check_identities(&kubectl, "b");
         eventually("the taint of the master", SOON, || {
             tainted(&kubectl).then_some(())
         });

@@ -61,16 +61,20 @@ impl Strategy for PersistentVolume {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Capacity", "Its size."),
-            Column::string("Access Modes", "How it may be used."),
-            Column::string("Reclaim Policy", "What becomes of it when it is given back."),
-            Column::string("Status", "Whether it is in use."),
-            Column::string("Claim", "The claim that uses it."),
+            Column::string("Capacity", "Its size.").shows("core.v1.PersistentVolumeSpec.capacity"),
+            Column::string("Access Modes", "How it may be used.")
+                .shows("core.v1.PersistentVolumeSpec.accessModes"),
+            Column::string("Reclaim Policy", "What becomes of it when it is given back.")
+                .shows("core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy"),
+            Column::string("Status", "Whether it is in use.").shows("core.v1.PersistentVolumeStatus.phase"),
+            Column::string("Claim", "The claim that uses it.").shows("core.v1.PersistentVolumeSpec.claimRef"),
             Column::string("StorageClass", "What sort of storage it is."),
             Column::string("VolumeAttributesClass", "Which attributes it has."),
-            Column::string("Reason", "Why it is so."),
+            Column::string("Reason", "Why it is so.").shows("core.v1.PersistentVolumeStatus.reason"),
             AGE,
-            Column::string("VolumeMode", "Whether it is a file system or a device.").wide(),
+            Column::string("VolumeMode", "Whether it is a file system or a device.")
+                .shows("core.v1.PersistentVolumeSpec.volumeMode")
+                .wide(),
         ]
     }
 

@@ -10,12 +10,15 @@ use crate::toolkit::selectors::map_text;
 pub fn columns() -> Vec<Column> {
     vec![
         NAME,
-        Column::string("Type", "How the service is reached."),
-        Column::string("Cluster-IP", "Its address within the cluster."),
-        Column::string("External-IP", "Its addresses for others."),
-        Column::string("Port(s)", "Its ports, with those of nodes."),
+        Column::string("Type", "How the service is reached.").shows("core.v1.ServiceSpec.type"),
+        Column::string("Cluster-IP", "Its address within the cluster.")
+            .shows("core.v1.ServiceSpec.clusterIP"),
+        Column::string("External-IP", "Its addresses for others.").shows("core.v1.ServiceSpec.externalIPs"),
+        Column::string("Port(s)", "Its ports, with those of nodes.").shows("core.v1.ServiceSpec.ports"),
         AGE,
-        Column::string("Selector", "Labels of the pods behind it.").wide(),
+        Column::string("Selector", "Labels of the pods behind it.")
+            .shows("core.v1.ServiceSpec.selector")
+            .wide(),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! A log nobody writes to costs nothing: the kernel tells of the first line written, and only while lines come is the
 //! size looked at, every [`CHECK`].
 
+pub mod links;
 mod watch;
 
 use std::collections::HashMap;

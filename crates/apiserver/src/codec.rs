@@ -34,8 +34,7 @@ pub fn to_protobuf(value: &Value) -> Result<Vec<u8>, Status> {
 
 /// The same of an object, encoded by the first who asks.
 pub fn object_to_protobuf(object: &Object) -> Result<Bytes, Status> {
-    let encoded = object.protobuf(|object| to_protobuf(&object.tree()).map(Bytes::from));
-    encoded.cloned()
+    object.protobuf(|object| to_protobuf(&object.tree()).map(Bytes::from))
 }
 
 /// JSON as a tree, for encodings that need one.

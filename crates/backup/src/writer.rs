@@ -36,14 +36,10 @@ impl<W: Write> Writer<W> {
         about: About,
         encryption: Option<(Encryption, &Passphrase)>,
     ) -> Result<Self, BackupError> {
-        let key = match &encryption {
-            Some((encryption, passphrase)) => Some(
-                encryption
-                    .key(passphrase)
-                    .expect("what is written here is known here"),
-            ),
-            None => None,
-        };
+        let key = encryption.as_ref().map(|(encryption, passphrase)| {
+            let key = encryption.key(passphrase);
+            key.expect("what is written here is known here")
+        });
         let header = Header {
             about,
             encryption: encryption.map(|(encryption, _)| encryption),

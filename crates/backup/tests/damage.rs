@@ -34,7 +34,7 @@ fn records(keys: u64) -> Vec<Record> {
             mod_revision: (number * 2).into(),
             version: 2,
         },
-        time_to_live: (number % 5 == 0).then(|| Duration::from_millis(number)),
+        time_to_live: number.is_multiple_of(5).then(|| Duration::from_millis(number)),
     };
     std::iter::once(Record::File(file))
         .chain((1..=keys).map(entry).map(Record::Entry))

@@ -135,6 +135,22 @@ impl Client {
     /// Reads all objects that match, page by page.
     pub async fn list<K: Kind>(&self, scope: Scope<'_>, options: &ListOptions) -> Result<List<K>, Error> {
         let mut items = Vec::new();
+        let resource_version = self.list_each(scope, options, |item| items.push(item)).await?;
+        Ok(List {
+            items,
+            resource_version,
+        })
+    }
+
+    /// Reads the objects that match, page by page, and gives each away as it comes; answers with the version they were read
+    /// at.
+    pub(crate) async fn list_each<K: Kind>(
+        &self,
+        scope: Scope<'_>,
+        options: &ListOptions,
+        take: impl FnMut(K) + Send,
+    ) -> Result<String, Error> {
+        let mut take = take;
         let mut continue_token = String::new();
         loop {
             let path = path::with_query(
@@ -147,13 +163,10 @@ impl Client {
                 ],
             );
             let page: WireList<K> = self.call(Method::GET, &path, "", None).await?;
-            items.extend(page.items);
+            page.items.into_iter().for_each(&mut take);
             continue_token = page.metadata.continue_token;
             if continue_token.is_empty() {
-                return Ok(List {
-                    items,
-                    resource_version: page.metadata.resource_version,
-                });
+                return Ok(page.metadata.resource_version);
             }
         }
     }
@@ -165,6 +178,19 @@ impl Client {
         options: &ListOptions,
         resource_version: &str,
     ) -> Result<WatchStream<K>, Error> {
+        self.watch_into::<K, K>(scope, options, resource_version).await
+    }
+
+    /// The same, with objects of the kind `K` decoded into something else.
+    pub(crate) async fn watch_into<K: Kind, T>(
+        &self,
+        scope: Scope<'_>,
+        options: &ListOptions,
+        resource_version: &str,
+    ) -> Result<WatchStream<T>, Error>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
         let path = path::with_query(
             path::collection::<K>(scope),
             &[

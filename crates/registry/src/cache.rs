@@ -2,10 +2,11 @@
 
 mod change;
 mod interest;
+mod objects;
 mod ring;
+mod trait_index;
 
 use std::collections::HashMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,16 +18,22 @@ use tokio::time::Instant;
 
 pub(crate) use change::{Change, Damage};
 pub(crate) use interest::{Group, Interest};
+pub(crate) use trait_index::Trait;
 
 use crate::draft::Draft;
 use crate::object::Object;
 use crate::selection::Selection;
 use crate::storage_encoding::StoredKind;
 use interest::Interests;
+use objects::Objects;
 use ring::Ring;
+use trait_index::Indexes;
 
-/// Objects by key. A clone is a snapshot: it costs next to nothing and stays as it is.
-pub(crate) type Objects = OrdMap<Arc<str>, Arc<Object>>;
+/// Fewer objects than this are looked at one by one sooner than found by an index.
+const WORTH_INDEXING: usize = 1000;
+
+/// A value that everything selected has, if there is one to find objects by.
+pub(crate) type Narrowing<'a> = Option<(Trait, &'a str)>;
 
 /// What lies under keys and is no object. Hardly ever anything.
 pub(crate) type Damages = OrdMap<Box<str>, Arc<Damage>>;
@@ -42,6 +49,7 @@ pub(crate) struct Cache {
 
 struct State {
     objects: Objects,
+    indexes: Mutex<Indexes>,
     damages: Damages,
     ring: Ring,
     interests: Interests,
@@ -81,8 +89,9 @@ impl Cache {
             prefix: stored.kind.descriptor().storage_prefix.clone(),
             stored,
             state: RwLock::new(State {
-                objects: Objects::new(),
+                objects: Objects::default(),
                 damages: Damages::new(),
+                indexes: Mutex::default(),
                 ring: Ring::new(0),
                 interests: Interests::default(),
                 revision: 0,
@@ -103,6 +112,7 @@ impl Cache {
         let mut state = self.state.write();
         let lost = state.ring.end();
         state.objects = snapshot.objects;
+        *state.indexes.get_mut() = Indexes::default();
         state.damages = snapshot.damages;
         state.revision = revision;
         state.ring.restart(revision);
@@ -149,7 +159,7 @@ impl Cache {
     /// The draft of what lies under a key; else what is wrong with it.
     fn read(&self, key: &str, value: Bytes) -> Result<Draft, Damage> {
         let draft = Draft::of_stored(&self.stored, value).and_then(|draft| match draft.index().key() {
-            own if **own == *key => Ok(draft),
+            own if own == key => Ok(draft),
             own => Err(format!("it holds the object of another key, {own:?}")),
         });
         draft.map_err(|problem| {
@@ -173,7 +183,7 @@ impl Cache {
 
     /// Tells the cache of a write that is about to be tried, so that its bytes need not be parsed again when it comes back.
     pub(crate) fn announce<'a>(&'a self, draft: &'a Draft) -> Announcement<'a> {
-        let key = draft.index().key().as_ref().into();
+        let key = draft.index().key().into();
         self.announced.lock().insert(key, draft.clone());
         Announcement { cache: self, draft }
     }
@@ -183,14 +193,15 @@ impl Cache {
         let state = self.state.read();
         match state.damages.get(key) {
             Some(damage) => Err(damage.to_status(&self.prefix)),
-            None => Ok(state.objects.get(key).cloned()),
+            None => Ok(state.objects.get(key)),
         }
     }
 
-    /// Everything now. `applied` is a revision up to which the cache is known to have followed the store.
-    pub(crate) fn snapshot(&self, applied: u64) -> Snapshot {
+    /// Everything now, or (`selection`) no more than may be selected, as far as that can be told without looking at objects.
+    /// `applied` is a revision up to which the cache is known to have followed the store.
+    pub(crate) fn snapshot(&self, applied: u64, selection: Narrowing<'_>) -> Snapshot {
         let state = self.state.read();
-        state.snapshot(applied.max(state.revision))
+        state.snapshot_for(applied, selection)
     }
 
     /// Everything as it was at `revision`, which must have been reached. None if that is too long ago.
@@ -203,7 +214,7 @@ impl Cache {
         drop(state);
         for change in undo {
             match &change.previous {
-                Some(object) => objects.insert(Arc::clone(object.shared_key()), Arc::clone(object)),
+                Some(object) => objects.insert(object),
                 None => objects.remove(change.key()),
             };
         }
@@ -219,11 +230,12 @@ impl Cache {
     pub(crate) fn follow(
         self: &Arc<Self>,
         interest: Interest,
+        selection: Narrowing<'_>,
         start: Start,
         applied: u64,
     ) -> Result<Followed, TooOld> {
         let mut state = self.state.write();
-        let present = state.snapshot(applied.max(state.revision));
+        let present = state.snapshot_for(applied, selection);
         let (after, missed) = match start {
             Start::Now => (present.revision, Vec::new()),
             Start::After(revision) => {
@@ -250,7 +262,7 @@ impl Cache {
         for report in reports {
             match self.find(report) {
                 Found::Object(object) => {
-                    snapshot.objects.insert(Arc::clone(object.shared_key()), object);
+                    snapshot.objects.insert(&object);
                 }
                 Found::Damage(damage) => {
                     snapshot.damages.insert(damage.key.clone(), damage);
@@ -304,6 +316,17 @@ fn below(prefix_bytes: usize, key: &[u8]) -> Option<String> {
 }
 
 impl State {
+    fn snapshot_for(&self, applied: u64, selection: Narrowing<'_>) -> Snapshot {
+        let mut snapshot = self.snapshot(applied.max(self.revision));
+        if let Some((of, value)) = selection
+            && self.objects.len() >= WORTH_INDEXING
+            && let Some(selected) = self.indexes.lock().select(&self.objects, &of, value)
+        {
+            snapshot.objects = selected;
+        }
+        snapshot
+    }
+
     fn snapshot(&self, revision: u64) -> Snapshot {
         Snapshot {
             objects: self.objects.clone(),
@@ -324,8 +347,7 @@ impl State {
         self.damages.remove(key);
         let change = match found {
             Found::Object(object) => {
-                let key = Arc::clone(object.shared_key());
-                let previous = self.objects.insert(key, Arc::clone(&object));
+                let previous = self.objects.insert(&object);
                 Change::new(revision, Some(object), previous)
             }
             Found::Damage(damage) => {
@@ -337,6 +359,8 @@ impl State {
                 None => return,
             },
         };
+        let (previous, current) = (change.previous.as_ref(), change.current.as_ref());
+        self.indexes.get_mut().apply(previous, current);
         let change = Arc::new(change);
         let number = self.ring.end();
         self.ring.push(Arc::clone(&change), now);
@@ -362,10 +386,10 @@ impl Drop for Announcement<'_> {
         let key = self.draft.index().key();
         let mut announced = self.cache.announced.lock();
         if announced
-            .get(&**key)
+            .get(key)
             .is_some_and(|a| a.value() == self.draft.value())
         {
-            announced.remove(&**key);
+            announced.remove(key);
         }
     }
 }
@@ -437,7 +461,7 @@ impl Snapshot {
     /// Nothing yet, as it was at `revision`.
     pub(crate) fn empty(revision: u64) -> Self {
         Self {
-            objects: Objects::new(),
+            objects: Objects::default(),
             damages: Damages::new(),
             revision,
         }
@@ -458,24 +482,6 @@ impl Snapshot {
         selection: &Selection,
         start: Option<&str>,
     ) -> impl Iterator<Item = &Arc<Object>> {
-        let (first, last) = match selection.key() {
-            Some(key) => (key.to_owned(), Bound::Included(key.to_owned())),
-            None => match selection.namespace() {
-                // The slash behind the namespace, and the character after the slash.
-                Some(namespace) => (format!("{namespace}/"), Bound::Excluded(format!("{namespace}0"))),
-                None => (String::new(), Bound::Unbounded),
-            },
-        };
-        let first = start
-            .filter(|start| **start > *first)
-            .map_or(first, ToOwned::to_owned);
-        let range = (Bound::Included(first.as_str()), last.as_ref().map(String::as_str));
-        let is_empty = match range.1 {
-            Bound::Included(last) => *first > *last,
-            Bound::Excluded(last) => *first >= *last,
-            Bound::Unbounded => false,
-        };
-        let objects = (!is_empty).then(|| self.objects.range::<_, str>(range));
-        objects.into_iter().flatten().map(|(_, object)| object)
+        self.objects.range(selection.key(), selection.namespace(), start)
     }
 }

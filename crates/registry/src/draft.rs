@@ -50,14 +50,13 @@ impl Draft {
     pub(crate) fn of_kind(kind: &dyn Kind, form: &Form, mut tree: Value) -> Self {
         // A link to itself, which objects once had, is not kept.
         metadata::remove(&mut tree, "selfLink");
-        let fields = kind.selectable_fields(&tree);
-        Self::of_tree(tree, fields, form)
+        Self::of_tree(tree, Some(kind), form)
     }
 
     /// A draft of any object. A version in it is dropped.
-    pub(crate) fn of_tree(mut tree: Value, fields: Vec<(&'static str, String)>, form: &Form) -> Self {
+    pub(crate) fn of_tree(mut tree: Value, kind: Option<&dyn Kind>, form: &Form) -> Self {
         metadata::remove(&mut tree, "resourceVersion");
-        let index = Arc::new(Index::of_tree(&tree, fields));
+        let index = Arc::new(Index::of_tree(&tree, kind));
         let (json, places) = tree.as_object().map(encode).unwrap_or_default();
         Self {
             stored: form.encode(&tree),
@@ -206,7 +205,7 @@ mod tests {
             "kind": "A", "apiVersion": "v1", "b": 1,
             "metadata": {"name": "n", "resourceVersion": "3"}, "z": {"metadata": {}},
         });
-        let draft = Draft::of_tree(tree, Vec::new(), &Form::Json);
+        let draft = Draft::of_tree(tree, None, &Form::Json);
         assert_eq!(
             draft.value().as_ref(),
             br#"{"kind":"A","apiVersion":"v1","metadata":{"name":"n"},"b":1,"z":{"metadata":{}}}"#
@@ -231,7 +230,7 @@ mod tests {
     #[test]
     fn what_was_encoded_is_recognised() {
         let tree = json!({"kind": "A", "apiVersion": "g/v1", "metadata": {"name": "n"}, "spec": {}});
-        let draft = Draft::of_tree(tree, Vec::new(), &Form::Json);
+        let draft = Draft::of_tree(tree, None, &Form::Json);
         let kind = GroupVersionKind::new("g", "v1", "A");
         let found = places(draft.value(), &kind).map(|(places, _)| places);
         assert_eq!(found, Some(draft.places));

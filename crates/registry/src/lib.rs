@@ -24,6 +24,7 @@ pub mod object;
 pub mod options;
 mod outline;
 mod owner_references;
+mod protobuf_cache;
 mod registry;
 mod resources;
 mod selection;

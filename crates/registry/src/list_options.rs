@@ -1,13 +1,12 @@
 //! Which state a list or a watch asks for: what `resourceVersion`, its match and the continue token mean together.
 
+use meta::Status;
 use meta::field::{FieldError, Path};
-use meta::{ErrorList, GroupVersionKind, Status};
 
 use crate::continue_token::ContinueToken;
 use crate::options::{ListOptions, WatchOptions};
 
 const EXACT: &str = "Exact";
-const NOT_OLDER_THAN: &str = "NotOlderThan";
 
 /// Which state to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub(crate) enum Consistency {
     Exact(u64),
 }
 
-/// A list as it was asked for.
+/// A list as it was asked for. That the options do not contradict each other, who reads them from a request has made sure of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListPlan {
     pub(crate) consistency: Consistency,
@@ -35,7 +34,6 @@ pub(crate) struct ListPlan {
 impl ListPlan {
     /// Reads the options of a list.
     pub(crate) fn new(options: &ListOptions) -> Result<Self, Status> {
-        refuse(list_errors(options))?;
         let limit = usize::try_from(options.limit).ok().filter(|limit| *limit > 0);
         if !options.continue_token.is_empty() {
             return Self::next_page(options, limit);
@@ -89,7 +87,6 @@ pub(crate) enum WatchStart {
 impl WatchStart {
     /// Reads the options of a watch.
     pub(crate) fn new(options: &WatchOptions) -> Result<Self, Status> {
-        refuse(watch_errors(options))?;
         let revision = parse_version(&options.resource_version)?;
         Ok(match (options.send_initial_events, revision) {
             (Some(true), not_older_than) => Self::State {
@@ -104,61 +101,6 @@ impl WatchStart {
             (_, Some(revision)) => Self::After(revision),
         })
     }
-}
-
-fn list_errors(options: &ListOptions) -> ErrorList {
-    let path = Path::new("resourceVersionMatch");
-    let wanted = options.resource_version_match.as_str();
-    let mut errors = ErrorList::new();
-    if wanted.is_empty() {
-        return errors;
-    }
-    if options.resource_version.is_empty() {
-        let problem = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-        errors.push(FieldError::forbidden(&path, problem));
-    }
-    if !options.continue_token.is_empty() {
-        let problem = "resourceVersionMatch is forbidden with continue";
-        errors.push(FieldError::forbidden(&path, problem));
-    }
-    if ![EXACT, NOT_OLDER_THAN].contains(&wanted) {
-        let supported = [EXACT, NOT_OLDER_THAN, ""];
-        errors.push(FieldError::not_supported(&path, wanted, &supported));
-    }
-    if wanted == EXACT && options.resource_version == "0" {
-        let problem = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-        errors.push(FieldError::forbidden(&path, problem));
-    }
-    errors
-}
-
-fn watch_errors(options: &WatchOptions) -> ErrorList {
-    let path = Path::new("resourceVersionMatch");
-    let wanted = options.resource_version_match.as_str();
-    let mut errors = ErrorList::new();
-    if options.send_initial_events.is_some() && wanted != NOT_OLDER_THAN {
-        let problem = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        errors.push(FieldError::forbidden(&path, problem));
-    }
-    if wanted.is_empty() {
-        return errors;
-    }
-    if options.send_initial_events.is_none() {
-        let problem = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-        errors.push(FieldError::forbidden(&path, problem));
-    }
-    if wanted != NOT_OLDER_THAN {
-        errors.push(FieldError::not_supported(&path, wanted, &[NOT_OLDER_THAN]));
-    }
-    errors
-}
-
-fn refuse(errors: ErrorList) -> Result<(), Status> {
-    const LIST_OPTIONS: GroupVersionKind = GroupVersionKind::new("meta.k8s.io", "v1", "ListOptions");
-    if errors.is_empty() {
-        return Ok(());
-    }
-    Err(Status::invalid(&LIST_OPTIONS, "", &errors))
 }
 
 /// Reads the version of a read request; none if it is empty.
@@ -218,36 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused_in_upstreams_words() {
+    fn what_is_no_version_is_refused_in_upstreams_words() {
         let cases = [
-            (
-                "",
-                "Exact",
-                422,
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-            ),
-            (
-                "0",
-                "Exact",
-                422,
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
-            ),
-            (
-                "1",
-                "exact",
-                422,
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported value: \"exact\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
-            ),
-            (
-                "x",
-                "",
-                400,
-                "resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax",
-            ),
+            ("x", "invalid syntax"),
+            ("-1", "invalid syntax"),
+            ("18446744073709551616", "value out of range"),
         ];
-        for (version, wanted, code, message) in cases {
-            let status = list(version, wanted, 0).expect_err("refused");
-            assert_eq!((status.code, status.message.as_str()), (code, message));
+        for (version, problem) in cases {
+            let status = list(version, "", 0).expect_err("refused");
+            let expected = format!(
+                "resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: {problem}"
+            );
+            assert_eq!((status.code, status.message), (400, expected));
         }
     }
 
@@ -257,7 +181,7 @@ mod tests {
             WatchStart::new(&WatchOptions {
                 resource_version: version.to_owned(),
                 send_initial_events: initial,
-                resource_version_match: initial.map_or("", |_| NOT_OLDER_THAN).to_owned(),
+                resource_version_match: initial.map_or("", |_| "NotOlderThan").to_owned(),
                 allow_bookmarks: bookmarks,
                 ..WatchOptions::default()
             })

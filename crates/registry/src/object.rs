@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::draft::{Draft, Places};
 use crate::index::Index;
+use crate::protobuf_cache::Slot;
 use crate::storage_encoding::Form;
 
 /// An object at one version. Shared, never changed.
@@ -22,16 +23,18 @@ pub struct Object {
     places: Places,
     /// How long `"resourceVersion":"…",` is, which stands at its place in `json`.
     version_bytes: usize,
-    protobuf: OnceLock<Bytes>,
+    protobuf: OnceLock<Arc<Slot>>,
     /// The same object as other kinds show it, made when first asked for.
-    views: Mutex<Vec<(usize, Arc<Object>)>>,
+    views: OnceLock<Box<Views>>,
 }
+
+type Views = Mutex<Vec<(usize, Arc<Object>)>>;
 
 impl Object {
     /// An object that was never stored: the answer of an action, or of a dry run.
     pub fn unstored(tree: Value) -> Self {
         let revision = ResourceVersion::parse(meta::object::metadata_str(&tree, "resourceVersion"));
-        Draft::of_tree(tree, Vec::new(), &Form::Json).at(revision)
+        Draft::of_tree(tree, None, &Form::Json).at(revision)
     }
 
     pub(crate) fn new(
@@ -48,7 +51,7 @@ impl Object {
             places,
             version_bytes,
             protobuf: OnceLock::new(),
-            views: Mutex::default(),
+            views: OnceLock::new(),
         }
     }
 
@@ -87,6 +90,11 @@ impl Object {
         self.index.field(name)
     }
 
+    /// The value of a label.
+    pub(crate) fn label_value(&self, key: &str) -> Option<&str> {
+        self.index.label(key)
+    }
+
     /// Every selectable field with its value.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.index.fields()
@@ -107,18 +115,14 @@ impl Object {
         serde_json::from_slice(&self.json).unwrap_or_default()
     }
 
-    /// The object in Kubernetes' protobuf, made by the first who asks.
-    pub fn protobuf(&self, encode: impl FnOnce(&Self) -> Result<Bytes, Status>) -> Result<&Bytes, Status> {
-        if let Some(bytes) = self.protobuf.get() {
+    /// The object in Kubernetes' protobuf, made by the first who asks, and kept as long as there is room for it.
+    pub fn protobuf(&self, encode: impl FnOnce(&Self) -> Result<Bytes, Status>) -> Result<Bytes, Status> {
+        if let Some(bytes) = self.protobuf.get().and_then(|slot| slot.get()) {
             return Ok(bytes);
         }
         let bytes = encode(self)?;
-        Ok(self.protobuf.get_or_init(|| bytes))
-    }
-
-    /// The key, shared with the maps that hold the object.
-    pub(crate) fn shared_key(&self) -> &Arc<str> {
-        self.index.key()
+        self.protobuf.get_or_init(Arc::default).keep(bytes.clone());
+        Ok(bytes)
     }
 
     /// The same object at another version: what a DELETED event tells.
@@ -146,7 +150,7 @@ impl Object {
 
     /// The object as another kind shows it, made by the first who asks. `view` numbers the kinds of a storage prefix.
     pub(crate) fn view(&self, view: usize, make: impl FnOnce(&Self) -> Object) -> Arc<Object> {
-        let mut views = self.views.lock();
+        let mut views = self.views.get_or_init(Box::default).lock();
         if let Some((_, object)) = views.iter().find(|(v, _)| *v == view) {
             return Arc::clone(object);
         }

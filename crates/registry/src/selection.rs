@@ -1,9 +1,10 @@
 //! Which objects a list or a watch is about.
 
+use meta::label_selector::{Operator, Requirement};
 use meta::{FieldSelector, LabelSelector, Status};
 use resource::Kind;
 
-use crate::cache::Interest;
+use crate::cache::{Interest, Narrowing, Trait};
 use crate::index;
 use crate::object::Object;
 
@@ -92,6 +93,21 @@ impl Selection {
         self.labels.is_everything() && self.fields.is_everything()
     }
 
+    /// A value that everything selected has, to find it by. None where the key says more. `by_field`: whether the caches know
+    /// the kind's fields.
+    pub(crate) fn narrowing(&self, by_field: bool) -> Narrowing<'_> {
+        if self.key.is_some() {
+            return None;
+        }
+        if let (true, Some((field, value))) = (by_field, &self.field) {
+            return Some((Trait::Field(field), value));
+        }
+        self.labels.requirements().iter().find_map(|requirement| {
+            let of = Trait::Label(requirement.key().into());
+            Some((of, only_value(requirement)?))
+        })
+    }
+
     /// The narrowest interest that covers the selection. `by_field`: whether the caches know the kind's fields.
     pub(crate) fn interest(&self, by_field: bool) -> Interest {
         match (&self.key, &self.field, &self.namespace) {
@@ -100,6 +116,15 @@ impl Selection {
             (None, _, Some(namespace)) => Interest::Namespace(namespace.clone()),
             (None, _, None) => Interest::All,
         }
+    }
+}
+
+/// The one value that a label must have, if that is what is required.
+fn only_value(requirement: &Requirement) -> Option<&str> {
+    use Operator::{DoubleEquals, Equals, In};
+    match requirement.values() {
+        [only] if matches!(requirement.operator(), In | Equals | DoubleEquals) => Some(only),
+        _ => None,
     }
 }
 

@@ -126,6 +126,11 @@ impl Watcher {
         }
     }
 
+    /// How many watchers are woken together with this one.
+    pub fn crowd(&self) -> usize {
+        self.cursor.as_ref().map_or(0, |cursor| cursor.group().size())
+    }
+
     /// The next event; none when the watch is over. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<WatchEvent> {
         loop {

@@ -1,10 +1,13 @@
 //! The body of a watch: events as they come, as many in a write as are due.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use registry::{WatchEvent, Watcher};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::{Body, BoxError};
@@ -12,6 +15,23 @@ use crate::metrics::Entered;
 
 /// Events are gathered into one write up to about this size.
 const WRITE_BYTES: usize = 32 << 10;
+
+/// Where so many watch the same, each is told no sooner than [`LONGEST_PAUSE`] after the last time. Most of what telling costs
+/// is the write: a crowd of thousands that is told of every change at once keeps the server from everything else.
+const FULL_CROWD: u32 = 1000;
+
+/// Fewer wait for so much less; a few do not wait at all.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a watcher among so many waits after it was told something.
+fn pause(crowd: usize) -> Duration {
+    const FEW: usize = 50;
+    if crowd <= FEW {
+        return Duration::ZERO;
+    }
+    let crowd = u32::try_from(crowd).unwrap_or(u32::MAX).min(FULL_CROWD);
+    LONGEST_PAUSE * crowd / FULL_CROWD
+}
 
 /// Turns events into bytes.
 pub trait EncodeEvent: Send + 'static {
@@ -24,6 +44,8 @@ struct State<E> {
     encoder: E,
     shutdown: CancellationToken,
     ended: bool,
+    /// When something was told last.
+    told: Option<Instant>,
     _counted: Entered,
 }
 
@@ -46,13 +68,34 @@ impl<E: EncodeEvent> State<E> {
         };
         let mut out = BytesMut::new();
         self.push(first, &mut out);
+        self.gather(&mut out);
+        // What is at hand and fills a write, as the present state does, has nothing to wait for.
+        if !self.ended && out.len() < WRITE_BYTES / 2 {
+            self.pause().await;
+            self.gather(&mut out);
+        }
+        self.told = Some(Instant::now());
+        Some(out.freeze())
+    }
+
+    /// Appends what is there already, up to the size of a write.
+    fn gather(&mut self, out: &mut BytesMut) {
         while !self.ended && out.len() < WRITE_BYTES {
             let Some(event) = self.watcher.try_next() else {
-                break;
+                return;
             };
-            self.push(event, &mut out);
+            self.push(event, out);
         }
-        Some(out.freeze())
+    }
+
+    /// Waits while others who watch the same are told, so that more can be told at once.
+    async fn pause(&mut self) {
+        let pause = pause(self.watcher.crowd());
+        if let Some(told) = self.told
+            && !pause.is_zero()
+        {
+            tokio::time::sleep_until(told + pause).await;
+        }
     }
 }
 
@@ -68,6 +111,7 @@ pub fn watch_body<E: EncodeEvent>(
         encoder,
         shutdown,
         ended: false,
+        told: None,
         _counted: counted,
     };
     let writes = stream::unfold(state, |mut state| async move {
@@ -75,4 +119,15 @@ pub fn watch_body<E: EncodeEvent>(
         Some((Ok::<_, BoxError>(Frame::data(bytes)), state))
     });
     Body::stream(StreamBody::new(writes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_crowds_wait() {
+        let millis = [0, 1, 50, 100, 500, 1000, 1_000_000].map(|crowd| pause(crowd).as_millis());
+        assert_eq!(millis, [0, 0, 0, 2, 10, 20, 20]);
+    }
 }

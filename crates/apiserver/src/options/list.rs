@@ -10,6 +10,8 @@ use crate::options::number::integer;
 use crate::options::refuse;
 use crate::query::{Query, is_true};
 
+const NOT_OLDER_THAN: &str = "NotOlderThan";
+
 /// Options of a get.
 pub fn get_options(query: &Query) -> GetOptions {
     GetOptions {
@@ -66,50 +68,51 @@ fn text(query: &Query, name: &str) -> String {
     query.first(name).unwrap_or_default().to_owned()
 }
 
+const NOT_WITH_CONTINUE: &str = "resourceVersionMatch is forbidden when continue is provided";
+
+fn given<'a>(query: &'a Query, name: &str) -> Option<&'a str> {
+    query.first(name).filter(|text| !text.is_empty())
+}
+
 fn check_match(query: &Query, errors: &mut ErrorList) {
     let path = Path::new("resourceVersionMatch");
-    let given = |name| query.first(name).is_some_and(|value| !value.is_empty());
-    let Some(wanted) = query.first("resourceVersionMatch").filter(|w| !w.is_empty()) else {
+    let Some(wanted) = given(query, "resourceVersionMatch") else {
         return;
     };
     let mut forbid = |why: &str| errors.push(FieldError::forbidden(&path, why));
-    if !given("resourceVersion") {
+    if given(query, "resourceVersion").is_none() {
         forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
     }
-    if given("continue") {
-        forbid("resourceVersionMatch is forbidden when continue is provided");
+    if given(query, "continue").is_some() {
+        forbid(NOT_WITH_CONTINUE);
     }
     if wanted == "Exact" && query.first("resourceVersion") == Some("0") {
         forbid("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
     }
-    if !matches!(wanted, "Exact" | "NotOlderThan") {
-        errors.push(FieldError::not_supported(
-            &path,
-            wanted,
-            &["Exact", "NotOlderThan", ""],
-        ));
+    if !matches!(wanted, "Exact" | NOT_OLDER_THAN) {
+        let supported = ["Exact", NOT_OLDER_THAN, ""];
+        errors.push(FieldError::not_supported(&path, wanted, &supported));
     }
 }
 
 fn check_watch(options: &WatchOptions, query: &Query, errors: &mut ErrorList) {
     let path = Path::new("resourceVersionMatch");
     let wanted = options.resource_version_match.as_str();
-    if options.send_initial_events.is_none() {
-        if !wanted.is_empty() {
-            let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-            errors.push(FieldError::forbidden(&path, why));
-        }
-        return;
+    let mut forbid = |why: &str| errors.push(FieldError::forbidden(&path, why));
+    if options.send_initial_events.is_some() && wanted != NOT_OLDER_THAN {
+        forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     }
     if wanted.is_empty() {
-        let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        errors.push(FieldError::forbidden(&path, why));
-    } else if wanted != "NotOlderThan" {
-        errors.push(FieldError::not_supported(&path, wanted, &["NotOlderThan"]));
+        return;
     }
-    if query.first("continue").is_some_and(|token| !token.is_empty()) {
-        let why = "sendInitialEvents is forbidden when continue is provided";
-        errors.push(FieldError::forbidden(&Path::new("sendInitialEvents"), why));
+    if options.send_initial_events.is_none() {
+        forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    }
+    if wanted != NOT_OLDER_THAN {
+        errors.push(FieldError::not_supported(&path, wanted, &[NOT_OLDER_THAN]));
+    }
+    if given(query, "continue").is_some() {
+        errors.push(FieldError::forbidden(&path, NOT_WITH_CONTINUE));
     }
 }
 
@@ -162,6 +165,49 @@ mod tests {
         }
         assert!(list("resourceVersionMatch=Exact&resourceVersion=5").is_ok());
         assert_eq!(list("sendInitialEvents=true").expect_err("a refusal").code, 422);
+    }
+
+    #[test]
+    fn contradictions_of_a_watch_are_all_told() {
+        let requires = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        let unless = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+        let supported =
+            "resourceVersionMatch: Unsupported value: \"Exact\": supported values: \"NotOlderThan\"";
+        let with_continue =
+            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided";
+        for (query, expected) in [
+            ("sendInitialEvents=true", vec![requires]),
+            (
+                "sendInitialEvents=false&resourceVersionMatch=Exact",
+                vec![requires, supported],
+            ),
+            (
+                "resourceVersionMatch=Exact&resourceVersion=5",
+                vec![unless, supported],
+            ),
+            ("resourceVersionMatch=NotOlderThan", vec![unless]),
+            (
+                "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&continue=x",
+                vec![with_continue],
+            ),
+        ] {
+            let found = watch(query).expect_err("a refusal").message;
+            let told = match expected.as_slice() {
+                [only] => (*only).to_owned(),
+                all => format!("[{}]", all.join(", ")),
+            };
+            assert_eq!(
+                found,
+                format!("ListOptions.meta.k8s.io \"\" is invalid: {told}"),
+                "{query}"
+            );
+        }
+        for query in [
+            "continue=x",
+            "sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=5",
+        ] {
+            assert!(watch(query).is_ok(), "{query}");
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl EncodeEvent for Events {
                 initial_events_end,
             } => {
                 let bookmark = self.bookmark(revision, initial_events_end);
-                self.tree("BOOKMARK", &bookmark, out);
+                self.object("BOOKMARK", &bookmark, out);
             }
             WatchEvent::Error(status) => self.tree("ERROR", &status.to_json(), out),
         }
@@ -95,27 +95,23 @@ impl Events {
         }
     }
 
-    /// An object of the watched kind with nothing but a version.
-    fn bookmark(&self, revision: ResourceVersion, initial_events_end: bool) -> Value {
+    /// An object of the watched kind with nothing but a version. As upstream writes it, that is one of which nothing was given,
+    /// and what is made of other objects (a row, their metadata) is made of it as well.
+    fn bookmark(&self, revision: ResourceVersion, initial_events_end: bool) -> Object {
         let mut metadata = json!({ "resourceVersion": revision.to_string() });
         if initial_events_end {
             metadata["annotations"] = json!({ INITIAL_EVENTS_END: "true" });
         }
-        let kind = &self.resource.kind().descriptor().kind;
-        let (kind, api_version) = match self.format.view {
-            View::Whole => (kind.kind.as_ref(), kind.api_version()),
-            View::Metadata(version) => ("PartialObjectMetadata", version.api_version().to_owned()),
-            View::Table(version) => {
-                return json!({
-                    "kind": "Table",
-                    "apiVersion": version.api_version(),
-                    "metadata": metadata,
-                    "columnDefinitions": null,
-                    "rows": [],
-                });
-            }
+        let kind = self.resource.kind();
+        let descriptor = kind.descriptor();
+        let mut bookmark = match kind.is_custom() {
+            true => json!({}),
+            false => descriptor.schema.zero(),
         };
-        json!({ "kind": kind, "apiVersion": api_version, "metadata": metadata })
+        bookmark["kind"] = descriptor.kind.kind.as_ref().into();
+        bookmark["apiVersion"] = descriptor.kind.api_version().into();
+        bookmark["metadata"] = metadata;
+        Object::unstored(bookmark)
     }
 }
 

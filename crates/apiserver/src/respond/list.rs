@@ -113,19 +113,15 @@ fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result
     ))
 }
 
-/// The objects in protobuf, each encoded once and kept with the object.
+/// The objects in protobuf. Their messages are taken twice, for their lengths and when they are written, so that a list holds
+/// none of those that objects could not keep.
 fn whole_protobuf(route: &Route, page: Page) -> Result<Pieces, Status> {
     let descriptor = route.descriptor();
-    let messages = page
-        .items
-        .iter()
-        .map(message_of)
-        .collect::<Result<Vec<Bytes>, Status>>()?;
-    let items: Vec<[Bytes; 2]> = messages
-        .into_iter()
-        .map(|message| [protobuf::item_head(message.len()), message])
-        .collect();
-    let items_length = items.iter().flatten().map(Bytes::len).sum();
+    let mut items_length = 0;
+    for object in &page.items {
+        let message = message_of(object)?;
+        items_length += protobuf::item_head(message.len()).len() + message.len();
+    }
     let head = protobuf::list_head(
         &descriptor.kind.api_version(),
         &descriptor.list_kind,
@@ -138,9 +134,12 @@ fn whole_protobuf(route: &Route, page: Page) -> Result<Pieces, Status> {
     );
     let length = head.len() + items_length + protobuf::ENVELOPE_END.len();
     let end = once(Bytes::from_static(protobuf::ENVELOPE_END));
-    let pieces = once(Bytes::from(head))
-        .chain(items.into_iter().flatten())
-        .chain(end);
+    let items = page.items.into_iter().flat_map(|object| {
+        // It could be encoded a moment ago, and does not change.
+        let message = message_of(&object).unwrap_or_default();
+        [protobuf::item_head(message.len()), message]
+    });
+    let pieces = once(Bytes::from(head)).chain(items).chain(end);
     Ok(Pieces::new(Some(length as u64), Box::new(pieces)))
 }
 

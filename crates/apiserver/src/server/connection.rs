@@ -52,7 +52,8 @@ impl Http {
             .max_concurrent_streams(limits.max_concurrent_streams)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20)
-            .max_send_buf_size(256 << 10)
+            // What waits in a stream for a client that does not read; there may be thousands.
+            .max_send_buf_size(64 << 10)
             .keep_alive_interval(limits.keep_alive_interval)
             .keep_alive_timeout(limits.keep_alive_timeout);
         Self {

@@ -12,7 +12,7 @@ pub struct Limits {
     /// Time from the opening of a connection, or from the end of an answer, to the end of the next request's head
     /// (HTTP/1.1).
     pub header_timeout: Duration,
-    /// Bytes of a request's head at most.
+    /// Bytes of a request's head at most (HTTP/1.1). As many of an answer wait for a client that does not read.
     pub max_header_bytes: usize,
     /// Requests at a time on one h2 connection.
     pub max_concurrent_streams: u32,
@@ -30,7 +30,7 @@ impl Default for Limits {
             max_connections: 20_000,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(90),
-            max_header_bytes: 256 << 10,
+            max_header_bytes: 64 << 10,
             max_concurrent_streams: 250,
             keep_alive_interval: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(15),

@@ -5,6 +5,7 @@
 
 mod reflector;
 mod shared;
+mod shared_objects;
 mod store;
 
 pub use shared::Informers;
@@ -113,30 +114,41 @@ impl<K: Kind> Informer<K> {
 }
 
 impl<K: Kind> Shared<K> {
-    fn apply(&self, object: K) {
+    fn apply(&self, new: Arc<K>) {
         let handlers = self.handlers.lock();
-        let (old, new) = self.store.insert(object);
-        tell(&handlers, &Change { old, new: Some(new) });
+        let old = self.store.insert(new.clone());
+        let change = Change { old, new: Some(new) };
+        tell(&handlers, &change);
+        change.let_go();
     }
 
     fn remove(&self, object: &K) {
         let handlers = self.handlers.lock();
         if let Some(old) = self.store.remove(object.metadata()) {
-            tell(
-                &handlers,
-                &Change {
-                    old: Some(old),
-                    new: None,
-                },
-            );
+            let change = Change {
+                old: Some(old),
+                new: None,
+            };
+            tell(&handlers, &change);
+            change.let_go();
         }
     }
 
     /// Takes a fresh list: what is not in it is gone.
-    fn replace(&self, objects: Vec<K>) {
+    fn replace(&self, objects: Vec<Arc<K>>) {
         let handlers = self.handlers.lock();
         for change in self.store.replace(objects) {
             tell(&handlers, &change);
+            change.let_go();
+        }
+    }
+}
+
+impl<K: Kind> Change<K> {
+    /// The state before is held no longer.
+    fn let_go(self) {
+        if let Some(old) = self.old {
+            shared_objects::release(old);
         }
     }
 }

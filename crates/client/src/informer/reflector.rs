@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::shared_objects::{self, Held};
 use crate::api::{Client, Kind};
 use crate::controller::Chain;
 use crate::error::Error;
@@ -85,7 +86,7 @@ impl<K: Kind> Reflector<K> {
         self.version = Some(version.clone());
         let mut events = self
             .client
-            .watch::<K>(self.scope(), &self.options, &version)
+            .watch_into::<K, Held<K>>(self.scope(), &self.options, &version)
             .await?;
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
@@ -94,24 +95,28 @@ impl<K: Kind> Reflector<K> {
     }
 
     async fn list(&self) -> Result<String, Error> {
-        let list = self.client.list::<K>(self.scope(), &self.options).await?;
-        self.shared.replace(list.items);
+        let mut objects: Vec<Arc<K>> = Vec::new();
+        let take = |object| objects.push(shared_objects::share(object));
+        let version = self.client.list_each(self.scope(), &self.options, take).await?;
+        self.shared.replace(objects);
         self.shared.synced.send_replace(true);
-        Ok(list.resource_version)
+        Ok(version)
     }
 
     /// Takes an event in; gives the version it brings the store to.
-    fn take(&self, event: WatchEvent<K>) -> String {
+    fn take(&self, event: WatchEvent<Held<K>>) -> String {
         match event {
             WatchEvent::Bookmark(version) => version,
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                let version = version(&object);
+            WatchEvent::Added(Held(object)) | WatchEvent::Modified(Held(object)) => {
+                let version = version(&*object);
                 self.shared.apply(object);
                 version
             }
-            WatchEvent::Deleted(object) => {
+            WatchEvent::Deleted(Held(object)) => {
+                let version = version(&*object);
                 self.shared.remove(&object);
-                version(&object)
+                shared_objects::release(object);
+                version
             }
         }
     }

@@ -32,14 +32,6 @@ fn key(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
-/// An object as it is kept. Without the record of who owns which field, which can be as large as all the rest, is read by no
-/// component, and is kept by the server when an object comes back without it. And copied: a decoded object has room to grow
-/// in each of its lists and texts, its copy has none.
-fn lean<K: Kind>(mut object: K) -> K {
-    object.metadata_mut().managed_fields = None;
-    object.clone()
-}
-
 impl<K> Store<K> {
     /// The object of that name; the namespace is empty for cluster-scoped ones.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
@@ -76,17 +68,16 @@ impl<K> Store<K> {
 }
 
 impl<K: Kind> Store<K> {
-    /// Puts an object in; gives what was there before, and what is there now.
-    pub(super) fn insert(&self, object: K) -> (Option<Arc<K>>, Arc<K>) {
-        let object = Arc::new(lean(object));
+    /// Puts an object in; gives what was there before.
+    pub(super) fn insert(&self, object: Arc<K>) -> Option<Arc<K>> {
         let (namespace, name) = key(object.metadata());
         let mut namespaces = self.namespaces.write();
         let names = match namespaces.get_mut(namespace) {
             Some(names) => names,
             None => namespaces.entry(namespace.to_owned()).or_default(),
         };
-        let old = names.insert(name.to_owned(), object.clone());
-        (old, object)
+        let name = name.to_owned();
+        names.insert(name, object)
     }
 
     pub(super) fn remove(&self, metadata: &ObjectMeta) -> Option<Arc<K>> {
@@ -101,13 +92,13 @@ impl<K: Kind> Store<K> {
     }
 
     /// Makes the content exactly `objects`; gives the changes, objects that are the same version left out.
-    pub(super) fn replace(&self, objects: Vec<K>) -> Vec<Change<K>> {
+    pub(super) fn replace(&self, objects: Vec<Arc<K>>) -> Vec<Change<K>> {
         let mut gone = std::mem::take(&mut *self.namespaces.write());
         let mut changes = Vec::new();
-        for object in objects {
-            let (namespace, name) = key(object.metadata());
+        for new in objects {
+            let (namespace, name) = key(new.metadata());
             let old = gone.get_mut(namespace).and_then(|names| names.remove(name));
-            let (_, new) = self.insert(object);
+            self.insert(new.clone());
             let same = |old: &Arc<K>| old.metadata().resource_version == new.metadata().resource_version;
             if !old.as_ref().is_some_and(same) {
                 changes.push(Change { old, new: Some(new) });

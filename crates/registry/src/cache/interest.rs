@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -31,6 +32,8 @@ pub(crate) struct Group {
     /// Numbers of changes in the ring, ascending; not kept for [`Interest::All`]. Numbers that have left the ring may stand
     /// at the front.
     numbers: Mutex<VecDeque<u64>>,
+    /// How many watchers are in the group.
+    size: AtomicUsize,
     pub(crate) wake: Notify,
 }
 
@@ -39,8 +42,14 @@ impl Group {
         Arc::new(Self {
             interest,
             numbers: Mutex::default(),
+            size: AtomicUsize::new(0),
             wake: Notify::new(),
         })
+    }
+
+    /// How many watchers share the interest.
+    pub(crate) fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
     }
 
     /// The first change at or after `number` that this interest covers, out of changes up to `end`.
@@ -66,26 +75,12 @@ impl Group {
     }
 }
 
-/// A group, and how many watchers are in it.
-#[derive(Debug)]
-struct Members {
-    group: Arc<Group>,
-    count: usize,
-}
-
-impl Members {
-    fn join(&mut self) -> Arc<Group> {
-        self.count += 1;
-        Arc::clone(&self.group)
-    }
-}
-
-type ByText = HashMap<Box<str>, Members>;
+type ByText = HashMap<Box<str>, Arc<Group>>;
 
 /// All interests in a resource.
 #[derive(Debug, Default)]
 pub(crate) struct Interests {
-    all: Option<Members>,
+    all: Option<Arc<Group>>,
     namespaces: ByText,
     keys: ByText,
     fields: HashMap<&'static str, ByText>,
@@ -94,11 +89,8 @@ pub(crate) struct Interests {
 impl Interests {
     /// Joins the group of an interest.
     pub(crate) fn join(&mut self, interest: Interest) -> Arc<Group> {
-        let new = || Members {
-            group: Group::new(interest.clone()),
-            count: 0,
-        };
-        let members = match &interest {
+        let new = || Group::new(interest.clone());
+        let group = match &interest {
             Interest::All => self.all.get_or_insert_with(new),
             Interest::Namespace(namespace) => self.namespaces.entry(namespace.clone()).or_insert_with(new),
             Interest::Key(key) => self.keys.entry(key.clone()).or_insert_with(new),
@@ -107,20 +99,22 @@ impl Interests {
                 values.entry(value.clone()).or_insert_with(new)
             }
         };
-        members.join()
+        group.size.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(group)
     }
 
     /// Leaves a group; the last one closes it.
     pub(crate) fn leave(&mut self, group: &Group) {
+        if group.size.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
         match &group.interest {
-            Interest::All => {
-                self.all = self.all.take().filter(|members| members.count > 1).map(one_less);
-            }
-            Interest::Namespace(namespace) => leave(&mut self.namespaces, namespace),
-            Interest::Key(key) => leave(&mut self.keys, key),
+            Interest::All => self.all = None,
+            Interest::Namespace(namespace) => drop(self.namespaces.remove(namespace)),
+            Interest::Key(key) => drop(self.keys.remove(key)),
             Interest::Field(field, value) => {
                 if let Some(values) = self.fields.get_mut(field) {
-                    leave(values, value);
+                    values.remove(value);
                     if values.is_empty() {
                         self.fields.remove(field);
                     }
@@ -131,9 +125,9 @@ impl Interests {
 
     /// Files a change under every interest it touches, and says whom to wake.
     pub(crate) fn file(&self, change: &Change, number: u64, oldest_held: u64, touched: &mut Vec<Arc<Group>>) {
-        let mut file = |members: &Members| {
-            members.group.file(number, oldest_held);
-            touched.push(Arc::clone(&members.group));
+        let mut file = |group: &Arc<Group>| {
+            group.file(number, oldest_held);
+            touched.push(Arc::clone(group));
         };
         self.all.iter().for_each(&mut file);
         let key = change.key();
@@ -159,21 +153,6 @@ impl Interests {
     /// Every group.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         let texts = self.fields.values().chain([&self.namespaces, &self.keys]);
-        let members = texts.flat_map(HashMap::values).chain(&self.all);
-        members.map(|members| &members.group)
-    }
-}
-
-fn one_less(mut members: Members) -> Members {
-    members.count -= 1;
-    members
-}
-
-fn leave(groups: &mut ByText, text: &str) {
-    if let Some(members) = groups.get_mut(text) {
-        members.count -= 1;
-        if members.count == 0 {
-            groups.remove(text);
-        }
+        texts.flat_map(HashMap::values).chain(&self.all)
     }
 }

@@ -83,12 +83,17 @@ impl Resource {
             &options.field_selector,
         )?;
         let plan = ListPlan::new(options)?;
-        let snapshot = self.snapshot(served, &plan).await?;
+        let snapshot = self.snapshot(served, &selection, &plan).await?;
         snapshot.ensure_readable(&selection, served.cache.prefix())?;
         page(served, &selection, &plan, &snapshot)
     }
 
-    async fn snapshot(&self, served: &Served, plan: &ListPlan) -> Result<Snapshot, Status> {
+    async fn snapshot(
+        &self,
+        served: &Served,
+        selection: &Selection,
+        plan: &ListPlan,
+    ) -> Result<Snapshot, Status> {
         let caches = &self.shared.caches;
         let applied = match plan.consistency {
             Consistency::MostRecent => caches.catch_up().await?,
@@ -103,7 +108,8 @@ impl Resource {
                 return snapshot.map_err(|e| if e.is_expired() { too_old_to_list(plan) } else { e });
             }
         };
-        Ok(served.cache.snapshot(applied))
+        let narrowing = selection.narrowing(served.is_stored());
+        Ok(served.cache.snapshot(applied, narrowing))
     }
 
     /// Waits a little for a version, and answers with the version the caches have then.
@@ -149,8 +155,13 @@ impl Resource {
             WatchStart::After(revision) => (revision, Start::After(revision)),
         };
         let interest = selection.interest(served.is_stored());
+        let narrowing = match start {
+            WatchStart::State { .. } => selection.narrowing(served.is_stored()),
+            WatchStart::MostRecent | WatchStart::After(_) => None,
+        };
+        let followed = served.cache.follow(interest, narrowing, from, applied);
         let mut watcher = Watcher::new(served.clone(), selection, Arc::clone(caches));
-        let followed = match served.cache.follow(interest, from, applied) {
+        let followed = match followed {
             Ok(followed) => followed,
             Err(too_old) => {
                 let message = format!("too old resource version: {applied} ({})", too_old.oldest);

@@ -208,3 +208,75 @@ async fn history_is_forgotten_after_a_while() {
             .is_expired()
     );
 }
+
+#[tokio::test]
+async fn an_index_selects_what_a_scan_would() {
+    let cluster = Cluster::start().await;
+    for number in 0..1_050_u32 {
+        let labels = json!({"tier": format!("t{}", number % 7)});
+        let mut gadget = labelled(&format!("g{number:04}"), labels);
+        gadget["metadata"]["namespace"] = format!("ns{}", number % 2).into();
+        gadget["spec"]["minAvailable"] = (number % 5).into();
+        cluster.create(gadget).await;
+    }
+    let list = async |namespace: Option<&str>, labels: &str, fields: &str, limit: u64| {
+        let mut options = ListOptions {
+            label_selector: labels.to_owned(),
+            field_selector: fields.to_owned(),
+            limit,
+            ..ListOptions::default()
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = cluster.gadgets.list(namespace, &options).await.unwrap();
+            assert!(limit == 0 || page.items.len() as u64 <= limit);
+            all.extend(names(&page));
+            options.continue_token = page.continue_token;
+            if options.continue_token.is_empty() {
+                return all;
+            }
+        }
+    };
+    let everything = cluster.gadgets.list(None, &ListOptions::default()).await.unwrap();
+    for round in 0..3 {
+        for (namespace, labels, fields, limit) in [
+            (None, "tier=t3", "", 0),
+            (None, "tier=t3", "", 40),
+            (Some("ns1"), "tier in (t3)", "", 10),
+            (None, "tier=t3", "spec.minAvailable=2", 0),
+            (None, "", "spec.minAvailable=2", 100),
+            (None, "tier=none", "", 0),
+        ] {
+            let tier = if labels.contains("none") { "none" } else { "t3" };
+            let expected: Vec<_> = everything
+                .items
+                .iter()
+                .filter(|object| namespace.is_none_or(|namespace| object.namespace() == namespace))
+                .filter(|object| {
+                    labels.is_empty() || object.labels().any(|(key, value)| key == "tier" && value == tier)
+                })
+                .filter(|object| fields.is_empty() || object.field("spec.minAvailable") == Some("2"))
+                .map(|object| object.key().to_owned())
+                .collect();
+            let found = list(namespace, labels, fields, limit).await;
+            assert_eq!(found, expected, "round {round}: {namespace:?} {labels} {fields}");
+        }
+    }
+    // What changes is found where it is now.
+    let patch = registry::PatchBody::Merge(br#"{"metadata":{"labels":{"tier":"t4"}}}"#.as_slice().into());
+    cluster
+        .gadgets
+        .patch(&cluster.context, "ns1", "g0003", "", patch)
+        .await
+        .unwrap();
+    assert!(
+        !list(None, "tier=t3", "", 0)
+            .await
+            .contains(&String::from("ns1/g0003"))
+    );
+    assert!(
+        list(None, "tier=t4", "", 0)
+            .await
+            .contains(&String::from("ns1/g0003"))
+    );
+}

@@ -66,9 +66,9 @@ impl RestoreCommand {
             false => None,
         };
         let (restored, aside) = if self.datastore.endpoints.is_empty() {
-            self.into_folder(source)?
+            self.fill_folder(source)?
         } else {
-            wait_for(self.into_etcd(source, open))?
+            wait_for(self.fill_etcd(source, open))?
         };
         println!(
             "{} holds the cluster at revision {}: {}",
@@ -90,7 +90,7 @@ impl RestoreCommand {
         }
     }
 
-    fn into_folder(&self, source: Source) -> Result<(Restored, Option<PathBuf>), CommandError> {
+    fn fill_folder(&self, source: Source) -> Result<(Restored, Option<PathBuf>), CommandError> {
         let revision = source.about().revision + self.revision_gap.unwrap_or(REVISION_GAP);
         let mut restore = FolderRestore::begin(&self.data_dir, true)?;
         push_all(source, &mut restore, "restoring")?;
@@ -98,7 +98,7 @@ impl RestoreCommand {
     }
 
     /// Keys go into etcd, everything else into the data directory.
-    async fn into_etcd(
+    async fn fill_etcd(
         &self,
         source: Source,
         again: impl Fn() -> Result<Source, BackupError>,

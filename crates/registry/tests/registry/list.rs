@@ -193,6 +193,9 @@ async fn history_is_forgotten_after_a_while() {
         resource_version_match: String::from("Exact"),
         ..ListOptions::default()
     };
+    let store = std::sync::Arc::new(cluster.store.clone());
+    let every = std::time::Duration::from_secs(300);
+    let compaction = tokio::spawn(registry::compact_history(store, every));
     // The cache remembers what has changed since; a new one has to ask the store.
     tokio::time::sleep(std::time::Duration::from_secs(301)).await;
     cluster.create(gadget("b")).await;
@@ -207,6 +210,7 @@ async fn history_is_forgotten_after_a_while() {
             .unwrap_err()
             .is_expired()
     );
+    compaction.abort();
 }
 
 #[tokio::test]

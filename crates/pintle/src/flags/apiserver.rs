@@ -312,7 +312,7 @@ mod tests {
             ),
             (
                 "--etcd-servers=127.0.0.1:2379",
-                r#"invalid argument "127.0.0.1:2379" for "--etcd-servers" flag: it is no URL"#,
+                r#"invalid argument "127.0.0.1:2379" for "--etcd-servers" flag: it does not begin with http:// or https://"#,
             ),
             (
                 "--etcd-prefix=/kubernetes.io",

@@ -101,6 +101,7 @@ impl Reader {
                 0 => Ok(Some(Entries {
                     reader: self,
                     path: vec![Place::new(Page::parse(0, inline.to_vec())?)],
+                    visited: 0,
                 })),
                 root => self.entries(root).map(Some),
             };
@@ -112,6 +113,7 @@ impl Reader {
         Ok(Entries {
             reader: self,
             path: vec![Place::new(self.page(root)?)],
+            visited: 0,
         })
     }
 
@@ -154,6 +156,8 @@ pub struct Entries<'a> {
     reader: &'a Reader,
     /// From the root to the page that is being read.
     path: Vec<Place>,
+    /// How many pages were gone into. In a tree each is there once: there cannot be more than the file has.
+    visited: u64,
 }
 
 /// A key and its value.
@@ -202,6 +206,13 @@ impl Entries<'_> {
                 return Err(ReadError::Damaged {
                     page: child,
                     problem: "the tree is impossibly deep",
+                });
+            }
+            self.visited += 1;
+            if self.visited > self.reader.meta.pages {
+                return Err(ReadError::Damaged {
+                    page: child,
+                    problem: "the tree goes through the same pages again and again",
                 });
             }
             self.path.push(Place::new(self.reader.page(child)?));
@@ -375,5 +386,42 @@ mod tests {
             // What is not noticed here is noticed by the checksum of a whole snapshot.
             let _ = all(&reader, b"key");
         }
+    }
+
+    /// Ten branches, each of which names the next a hundred times: walking through them would never end.
+    #[test]
+    fn pages_that_are_named_again_and_again_are_damage() {
+        const PAGE: usize = 4096;
+        let header = |id: u64, flags, count| PageHeader {
+            id,
+            flags,
+            count,
+            overflow: 0,
+        };
+        let mut bytes = vec![0; PAGE * 13];
+        let meta = Meta {
+            page_bytes: PAGE as u32,
+            root: 2,
+            free_list: NO_FREE_LIST,
+            pages: 13,
+            transaction: 1,
+        };
+        bytes[PAGE_HEADER_BYTES..PAGE_HEADER_BYTES + META_BYTES].copy_from_slice(&meta.encode());
+        for id in 2..13_usize {
+            let page = &mut bytes[id * PAGE..];
+            let is_last = id == 12;
+            let (flags, count) = if is_last {
+                (LEAF_PAGE, 0)
+            } else {
+                (BRANCH_PAGE, 100)
+            };
+            page[..PAGE_HEADER_BYTES].copy_from_slice(&header(id as u64, flags, count).encode());
+            for element in 0..usize::from(count) {
+                let at = PAGE_HEADER_BYTES + element * ELEMENT_BYTES + 8;
+                page[at..at + 8].copy_from_slice(&(id as u64 + 1).to_le_bytes());
+            }
+        }
+        let reader = open(&bytes).expect("its meta page is sound");
+        assert!(matches!(all(&reader, b"key"), Err(ReadError::Damaged { .. })));
     }
 }

@@ -7,6 +7,8 @@
 pub mod action;
 pub mod admission;
 mod cache;
+#[cfg(test)]
+mod cache_contract;
 mod caches;
 mod checks;
 mod compaction;

@@ -41,7 +41,7 @@ pub mod watches;
 #[macro_export]
 macro_rules! contract_suite {
     ($fresh:ident) => {
-        $crate::contract_suite! { @modules $fresh;
+        $crate::contract_checks! { $fresh;
             revisions {
                 a_fresh_store_is_empty
                 every_change_takes_the_next_revision
@@ -195,7 +195,13 @@ macro_rules! contract_suite {
             }
         }
     };
-    (@modules $fresh:ident; $($module:ident { $($check:ident)* })*) => {
+}
+
+/// Makes a test of some checks of the contract, for what keeps a part of it only: `contract_checks! { fresh; ranges {
+/// a_single_key_is_a_range } }`.
+#[macro_export]
+macro_rules! contract_checks {
+    ($fresh:ident; $($module:ident { $($check:ident)* })*) => {
         $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $check() {

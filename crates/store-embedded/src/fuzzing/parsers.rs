@@ -8,6 +8,7 @@ use crate::format::checksum::Seal;
 use crate::format::end;
 use crate::format::frame::{self, FRAME_HEADER, Frame};
 use crate::format::identity::Identity;
+use crate::format::packing::Packer;
 use crate::format::record::{Record, RecordKind};
 use crate::format::segment::SegmentHeader;
 use crate::simulation::SimulatedDisk;
@@ -91,6 +92,10 @@ fn record(bytes: &[u8]) {
         let mut again = Vec::new();
         record.encode(seal(), &mut again);
         assert_eq!(Record::decode(&again, seal()), Ok(record));
+        // Whatever it says of its length, it is no longer than a transaction may be.
+        if let Ok(Some(value)) = record.unpacked() {
+            assert!(value.len() <= 16 << 20);
+        }
     }
 }
 
@@ -160,6 +165,24 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
             b"pintle state store, format 1\nstore 05050505-0505-0505-0505-050505050505\n",
         ),
     ]
+}
+
+/// A record whose value was packed.
+fn packed() -> Vec<u8> {
+    let value =
+        Packer::default().pack(&b"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{}}".repeat(8));
+    let record = Record {
+        kind: RecordKind::PackedPut,
+        revision: 9,
+        create_revision: 4,
+        version: 3,
+        expires_ms: 0,
+        key: b"k",
+        value: value.as_deref().unwrap_or_default(),
+    };
+    let mut bytes = Vec::new();
+    record.encode(seal(), &mut bytes);
+    bytes
 }
 
 fn block_of_two() -> Vec<u8> {

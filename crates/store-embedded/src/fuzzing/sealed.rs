@@ -114,10 +114,12 @@ fn build_frames(script: &[u8], seal: crate::format::checksum::Seal, sequence: &m
             RecordKind::Delete,
             RecordKind::Compact,
             RecordKind::Moved,
+            RecordKind::PackedPut,
+            RecordKind::PackedMoved,
         ];
         revision = u64::from(byte(1));
         let record = Record {
-            kind: kinds[usize::from(byte(0) % 4)],
+            kind: kinds[usize::from(byte(0) & 0x7f) % kinds.len()],
             revision,
             create_revision: u64::from(byte(2)),
             version: u64::from(byte(3)),

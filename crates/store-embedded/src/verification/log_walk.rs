@@ -114,7 +114,11 @@ impl Walk {
             if let Err(problem) = Record::decode(&bytes[place], seal) {
                 report.note(file.corrupt(offset.into(), problem))?;
             }
-            if matches!(record.kind, RecordKind::Put | RecordKind::Delete) && record.revision > self.after {
+            let is_change = matches!(
+                record.kind,
+                RecordKind::Put | RecordKind::PackedPut | RecordKind::Delete
+            );
+            if is_change && record.revision > self.after {
                 self.changes.push(FoundChange {
                     key: Key::from(record.key),
                     revision: record.revision,

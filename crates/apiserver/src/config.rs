@@ -12,7 +12,7 @@ use crate::chain::{ChainParts, chain};
 use crate::connect::Connectors;
 use crate::discovery::Discovery;
 use crate::documents::{
-    Extension, Health, IssuerDocuments, MetricsSource, OpenApi, OpenApiSource, VersionInfo,
+    self, Extension, Health, IssuerDocuments, MetricsSource, OpenApi, OpenApiSource, VersionInfo,
 };
 use crate::filters::{FlowControl, FlowControlLimits, FlowSchemas};
 use crate::metrics::Metrics;
@@ -86,6 +86,8 @@ impl ApiServer {
     /// The API as a service.
     pub fn into_service(self) -> ApiService {
         let metrics = Arc::new(Metrics::default());
+        let mut metrics_sources = self.metrics_sources;
+        metrics_sources.push(documents::of_registry(self.registry.clone()));
         let api = Api {
             discovery: Discovery::new(self.registry.clone(), self.server_address),
             registry: self.registry,
@@ -96,7 +98,7 @@ impl ApiServer {
             extensions: self.extensions,
             connectors: self.connectors,
             metrics: Arc::clone(&metrics),
-            metrics_sources: self.metrics_sources,
+            metrics_sources,
             shutdown: self.shutdown.clone(),
         };
         let parts = ChainParts {

@@ -162,14 +162,26 @@ impl Cache {
             own if own == key => Ok(draft),
             own => Err(format!("it holds the object of another key, {own:?}")),
         });
-        draft.map_err(|problem| {
-            let key_in_store = [&self.prefix, key].concat();
-            tracing::error!(problem, key = key_in_store, "a stored object cannot be read");
-            Damage {
-                key: key.into(),
-                problem,
-            }
-        })
+        draft.map_err(|problem| self.damage(key, problem))
+    }
+
+    fn damage(&self, key: &str, problem: String) -> Damage {
+        let key_in_store = [&self.prefix, key].concat();
+        tracing::error!(problem, key = key_in_store, "a stored object cannot be read");
+        Damage {
+            key: key.into(),
+            problem,
+        }
+    }
+
+    /// Adds to a state that the store itself has lost what lay under a key.
+    pub(crate) fn lose(&self, snapshot: &mut Snapshot, key: &[u8], problem: String) {
+        let below = key.get(self.prefix.len()..).map(str::from_utf8);
+        if let Some(Ok(key)) = below {
+            snapshot
+                .damages
+                .insert(key.into(), Arc::new(self.damage(key, problem)));
+        }
     }
 
     fn take_announced(&self, key: &str, value: &Bytes) -> Option<Draft> {
@@ -195,6 +207,11 @@ impl Cache {
             Some(damage) => Err(damage.to_status(&self.prefix)),
             None => Ok(state.objects.get(key)),
         }
+    }
+
+    /// How many keys hold what is no object.
+    pub(crate) fn unreadable_objects(&self) -> usize {
+        self.state.read().damages.len()
     }
 
     /// Everything now, or (`selection`) no more than may be selected, as far as that can be told without looking at objects.

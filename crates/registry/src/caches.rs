@@ -11,8 +11,8 @@ use meta::Status;
 use parking_lot::Mutex;
 use resource::Kind;
 use store::{
-    Event, KeyRange, ProgressRequester, RangeRequest, Revision, StateStore, StoreError, Transaction,
-    WatchRequest, WatchStream,
+    Event, KeyRange, KeyValue, ProgressRequester, RangeRequest, Revision, StateStore, StoreError,
+    Transaction, WatchRequest, WatchStream,
 };
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -86,6 +86,12 @@ impl Caches {
     /// Whether the caches follow the store at present.
     pub(crate) fn is_following(&self) -> bool {
         self.shared.following.load(Ordering::Acquire)
+    }
+
+    /// How many keys hold what is no object.
+    pub(crate) fn unreadable_objects(&self) -> usize {
+        let caches = self.shared.by_prefix.values();
+        caches.map(|cache| cache.unreadable_objects()).sum()
     }
 
     pub(crate) fn store(&self) -> &dyn StateStore {
@@ -203,7 +209,9 @@ impl Shared {
     /// Goes on with what follows on the last revision applied. Only if the store does not hold that any more, everything is
     /// read again, and watchers lose their places.
     async fn resume(&self, lost: StoreError) -> WatchStream {
-        let is_forgotten = |error: &StoreError| matches!(error, StoreError::Compacted { .. });
+        // What is damaged cannot be told of, but it can be read around.
+        let is_forgotten =
+            |error: &StoreError| matches!(error, StoreError::Compacted { .. } | StoreError::Corrupt { .. });
         let mut begin_anew = is_forgotten(&lost);
         loop {
             let applied = Revision::new(*self.applied.borrow());
@@ -286,16 +294,46 @@ async fn read(store: &dyn StateStore, cache: &Cache, revision: Revision) -> Resu
     let mut rest = KeyRange::prefix(cache.prefix());
     loop {
         let request = RangeRequest::new(rest.clone()).at(revision).limit(PAGE);
-        let page = store.range(request).await?;
+        let (page, is_damaged) = match store.range(request.clone()).await {
+            Err(StoreError::Corrupt { .. }) => (store.range(request.keys_only()).await?, true),
+            page => (page?, false),
+        };
         let last = page.key_values.last().map(|kv| kv.key.clone());
-        let reports = page
-            .key_values
-            .into_iter()
-            .filter_map(|kv| Report::of_put(cache.prefix().len(), kv));
-        cache.extend(&mut snapshot, reports);
+        if is_damaged {
+            read_around_damage(store, cache, revision, page.key_values, &mut snapshot).await?;
+        } else {
+            extend(cache, page.key_values, &mut snapshot);
+        }
         match last {
             Some(last) if page.more => rest.start = last.successor(),
             _ => return Ok(snapshot),
         }
     }
+}
+
+fn extend(cache: &Cache, key_values: Vec<KeyValue>, snapshot: &mut Snapshot) {
+    let prefix_bytes = cache.prefix().len();
+    let reports = key_values.into_iter();
+    cache.extend(
+        snapshot,
+        reports.filter_map(|kv| Report::of_put(prefix_bytes, kv)),
+    );
+}
+
+/// Reads keys one by one, so that a value that is damaged takes no other with it.
+async fn read_around_damage(
+    store: &dyn StateStore,
+    cache: &Cache,
+    revision: Revision,
+    keys: Vec<KeyValue>,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    for KeyValue { key, .. } in keys {
+        match store.get(&key, Some(revision)).await {
+            Ok(found) => extend(cache, found.into_iter().collect(), snapshot),
+            Err(error @ StoreError::Corrupt { .. }) => cache.lose(snapshot, &key, error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

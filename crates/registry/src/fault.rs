@@ -11,6 +11,7 @@ pub(crate) fn of_store(error: StoreError) -> Status {
         // The change may have been made: a reason that makes clients look before they try again.
         StoreError::OutcomeUnknown(_) => Status::failure(504, Reason::TIMEOUT, error.to_string()),
         StoreError::TooLarge { .. } => too_large(&error),
+        StoreError::Io { ref source, .. } => plain(500, format!("{error}: {source}")),
         _ => plain(500, error.to_string()),
     }
 }

@@ -145,6 +145,12 @@ impl Registry {
         ResourceVersion::new(self.inner.shared.caches.applied())
     }
 
+    /// How many stored objects cannot be read: damaged on disk, or no objects. Reads of them, and lists with them, are
+    /// answered with 500.
+    pub fn unreadable_objects(&self) -> usize {
+        self.inner.shared.caches.unreadable_objects()
+    }
+
     /// Whether the caches follow the store and plugins are in; else what is missing.
     pub fn ready(&self) -> Result<(), String> {
         if !self.inner.shared.caches.is_following() {

@@ -25,6 +25,20 @@ pub use worker::{Worker, WorkerBuilder};
 
 use std::path::{Path, PathBuf};
 
+/// Text of that length that nothing makes much shorter; always the same.
+pub fn filler(length: usize) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state: u64 = 1;
+    let letters = (0..length).map(|_| {
+        // Knuth's MMIX generator.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(LETTERS[(state >> 58) as usize])
+    });
+    letters.collect()
+}
+
 /// The root of the project.
 pub fn project() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use registry::Registry;
 
 use crate::call::Response;
 use crate::metrics::Metrics;
@@ -10,6 +11,18 @@ use crate::respond::document::with_bytes;
 
 /// Appends metrics of another part of the process, in the text format.
 pub type MetricsSource = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+/// What the registry counts.
+pub fn of_registry(registry: Registry) -> MetricsSource {
+    Arc::new(move |out| {
+        const NAME: &str = "pintle_storage_unreadable_objects";
+        let count = registry.unreadable_objects();
+        *out += &format!(
+            "# HELP {NAME} Stored objects that cannot be read, because they are damaged or no objects.\n"
+        );
+        *out += &format!("# TYPE {NAME} gauge\n{NAME} {count}\n");
+    })
+}
 
 /// Answers `/metrics`.
 pub fn metrics(metrics: &Metrics, sources: &[MetricsSource]) -> Response {

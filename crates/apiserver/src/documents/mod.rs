@@ -18,7 +18,7 @@ use crate::respond::status::{no_such_method, no_such_resource, status};
 pub use extension::Extension;
 pub use health::{Health, HealthCheck, Hook, Ping, Probe};
 pub use issuer::IssuerDocuments;
-pub use metrics::MetricsSource;
+pub use metrics::{MetricsSource, of_registry};
 pub use openapi::{OpenApi, OpenApiSource};
 pub use version::VersionInfo;
 

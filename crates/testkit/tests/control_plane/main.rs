@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod components;
 mod controllers;
+mod damage;
 mod etcd;
 mod etcd_face;
 mod fake_kubelet;

@@ -359,6 +359,10 @@ impl Recovery<'_> {
                 }
             }
             RecordKind::Put | RecordKind::PackedPut | RecordKind::Delete => {
+                let is_deletion = record.kind == RecordKind::Delete;
+                if !is_deletion && (record.create_revision == 0 || record.create_revision > revision) {
+                    return Err("a put does not say when its key was created");
+                }
                 let version = match record.kind {
                     RecordKind::Delete => Version::deletion(revision),
                     _ => Version {
@@ -430,6 +434,12 @@ fn check_entry(previous: Option<&Key>, key: &[u8], versions: &[Version]) -> Resu
     }
     if versions.is_empty() || !versions.is_sorted_by(|one, other| one.revision < other.revision) {
         return Err("versions are out of order");
+    }
+    if versions
+        .iter()
+        .any(|version| version.is_deletion() && version.expires_ms != 0)
+    {
+        return Err("a deletion expires");
     }
     Ok(())
 }

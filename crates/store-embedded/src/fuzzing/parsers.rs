@@ -157,6 +157,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         with(0, &frames),
         with(1, &records),
         with(2, &one),
+        with(2, &packed()),
         with(3, &segment),
         with(4, &checkpoint.encode(seal())),
         with(5, &block_of_two()),

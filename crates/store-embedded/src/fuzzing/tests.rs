@@ -33,3 +33,10 @@ fn seeds_and_their_neighbours_do_no_harm() {
         }
     }
 }
+
+/// What the fuzzer has found. `docs/bug-record.md` tells of each.
+#[test]
+fn what_was_found_once_does_no_harm() {
+    // A put without a revision that created its key counts as a deletion, and came due again and again.
+    open_sealed(&[0, 0x80, 1, 0, 0, 20, 1, 0, 0, 20]);
+}

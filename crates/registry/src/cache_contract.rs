@@ -275,7 +275,7 @@ impl StateStore for CacheStore {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
         let now = self.catch_up().await?;
         let snapshot = match request.at.map(Revision::get) {
-            None => self.cache.snapshot(now),
+            None => self.cache.snapshot(now, None),
             Some(future) if future > now => {
                 return Err(StoreError::FutureRevision {
                     requested: Revision::new(future),
@@ -291,7 +291,7 @@ impl StateStore for CacheStore {
                     .map_err(unavailable)?,
             },
         };
-        let all = snapshot.objects.values().map(|object| shown(object));
+        let all = snapshot.objects.iter().map(|object| shown(object));
         let held: Vec<_> = all.filter(|held| request.range.contains(&held.key)).collect();
         let count = held.len();
         let limit = match request.projection {
@@ -339,7 +339,7 @@ impl StateStore for CacheStore {
             None => Start::Now,
             Some(start) => Start::After(start.get().saturating_sub(1)),
         };
-        let followed = self.cache.follow(Interest::All, start, now);
+        let followed = self.cache.follow(Interest::All, None, start, now);
         let followed = followed.map_err(|TooOld { oldest }| StoreError::Compacted {
             requested: request.start.unwrap_or_default(),
             compacted: Revision::new(oldest),

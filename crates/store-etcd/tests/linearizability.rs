@@ -6,9 +6,9 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::Revision;
 use store::contract::harness::Store;
 use store::contract::load::Load;
-use store::Revision;
 use support::{connect, three_over_tls};
 
 /// How long a test waits for anything.

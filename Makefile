@@ -4,10 +4,12 @@ RELEASE := target/release/pintle
 # How many crashes `make crash-test` makes, and with which seed; the same seed makes the same.
 CRASHES ?= 20000
 SEED ?= $(shell date +%s)
+# How long `make fuzz` tries each target.
+FUZZ_SECONDS ?= 60
 # Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
-TEST_PACKAGES := busybox-static containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
+TEST_PACKAGES := busybox-static e2fsprogs containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
 
-.PHONY: run test check fmt lint unit e2e crash-test bench bench-store apidiff build setup setup-tests
+.PHONY: run test check fmt lint unit e2e crash-test fuzz bench bench-store apidiff build setup setup-tests
 
 ## make run: install what is missing, build, start a one-node cluster
 run: setup build
@@ -33,6 +35,11 @@ crash-test:
 	@echo "seed $(SEED)"
 	PINTLE_CRASH_SEED=$(SEED) PINTLE_CRASH_TRIALS=$$(( $(CRASHES) * 19 / 100 )) PINTLE_CRASH_KILLS=$$(( ($(CRASHES) + 39) / 40 )) \
 		cargo test --package store-embedded --lib --test crash -- --nocapture nothing_ histories_are
+
+## fuzzers of everything that reads what others wrote, so long for each; FUZZ_TARGETS says which
+fuzz:
+	scripts/install-packages g++
+	scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 ## what CI runs before the tests
 check: fmt lint

@@ -299,6 +299,12 @@ impl Recovery<'_> {
         let bytes = file.read_all()?;
         let corrupt = |offset: usize, problem: Problem| file.corrupt(offset as u64, problem);
         let mut offset = usize::try_from(start).map_err(|_| corrupt(0, "a segment is too large"))?;
+        if offset > bytes.len() {
+            return Err(corrupt(
+                bytes.len(),
+                "the segment ends before the place the checkpoint names",
+            ));
+        }
         self.doubtful_from = if offset == SEGMENT_HEADER { 0 } else { start };
         while end.is_none_or(|end| (offset as u64) < end) {
             let Some(frame) = Frame::at(&bytes, offset, *seal) else {
@@ -308,6 +314,9 @@ impl Recovery<'_> {
                 }
                 break;
             };
+            if frame.end() > bytes.len() {
+                return Err(corrupt(bytes.len(), "a frame is cut off"));
+            }
             if frame.header.sequence != self.position.sequence {
                 return Err(corrupt(offset, "a frame does not follow on the one before"));
             }

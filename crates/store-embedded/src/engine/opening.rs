@@ -11,7 +11,7 @@ use super::{Engine, Housekeeping, State};
 use crate::disk::{Disk, Folder};
 use crate::format::identity::{self, FORMAT, Identity};
 use crate::format::packing::Packer;
-use crate::format::{checkpoint, segment};
+use crate::format::{checkpoint, end, segment};
 use crate::history::History;
 use crate::log::Log;
 use crate::options::Options;
@@ -86,7 +86,8 @@ impl Engine {
 /// Which store a folder holds; `None` if it is empty. Data without an identity is not an empty folder.
 pub(crate) fn identify(folder: &Folder, names: &[String]) -> Result<Option<Identity>, StoreError> {
     let identity = Identity::read(folder, names)?;
-    let is_data = |name: &String| segment::number(name).or(checkpoint::number(name)).is_some();
+    let is_data =
+        |name: &String| name == end::END || segment::number(name).or(checkpoint::number(name)).is_some();
     if identity.is_none() && names.iter().any(is_data) {
         return Err(StoreError::Corrupt {
             path: folder.path(FORMAT),

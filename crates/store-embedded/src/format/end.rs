@@ -11,7 +11,7 @@ use super::identity::Identity;
 use crate::disk::Folder;
 
 /// The name of the file.
-const END: &str = "END";
+pub(crate) const END: &str = "END";
 const UNFINISHED: &str = "END.new";
 
 const MAGIC: [u8; 8] = *b"PNTLEND1";

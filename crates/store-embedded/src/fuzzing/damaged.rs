@@ -60,8 +60,11 @@ pub fn open_damaged(data: &[u8]) {
     assert_eq!(disk.operations(), before, "looking changes nothing");
     let engine = match Engine::open(Arc::new(disk), options()) {
         Ok((engine, _)) => engine,
-        Err(StoreError::Corrupt { .. } | StoreError::UnknownFormat { .. }) => {
-            assert!(!report.problems.is_empty(), "what does not open is not sound");
+        Err(error @ (StoreError::Corrupt { .. } | StoreError::UnknownFormat { .. })) => {
+            assert!(
+                !report.problems.is_empty(),
+                "found sound, and does not open: {error}"
+            );
             return;
         }
         Err(error) => panic!("{error}"),

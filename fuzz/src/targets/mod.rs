@@ -1,0 +1,33 @@
+//! What is fuzzed. A target takes any bytes and must not panic, hang, or take memory without bound; most check a law besides.
+
+mod bbolt_files;
+mod etcd_messages;
+mod patches;
+mod schemas;
+mod store;
+mod texts;
+
+/// One thing that is fuzzed.
+pub struct Target {
+    /// What it is called.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+    /// What to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const ALL: &[Target] = &[
+    store::PARSERS,
+    store::DAMAGED,
+    store::SEALED,
+    bbolt_files::FILES,
+    etcd_messages::MESSAGES,
+    schemas::JSON,
+    schemas::YAML,
+    schemas::PROTOBUF,
+    patches::PATCHES,
+    texts::SELECTORS,
+    texts::QUANTITIES,
+];

@@ -1,16 +1,68 @@
 //! The command lines of the components in their containers.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use pki::{EtcdPki, Layout};
+
 use super::FOLDER;
 use super::image::PROGRAM;
 use crate::flags::Component;
 use crate::server::ServerOptions;
 
 /// Options that are the host's business, or are said anew; each with a value.
-const NOT_PASSED: [&str; 4] = ["config", "write-kubeconfig", "data-dir", "https-listen-port"];
+const NOT_PASSED: [&str; 5] = [
+    "config",
+    "write-kubeconfig",
+    "data-dir",
+    "https-listen-port",
+    "etcd-listen",
+];
 /// Those without a value.
 const NOT_PASSED_FLAGS: [&str; 1] = ["self-hosted"];
 
-/// The API server with its store: this server's own options, and nothing but the API.
+/// Where the store listens unless it is told otherwise: etcd's port, for this machine only.
+const STORE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2379);
+
+/// Whether the store is in a container of its own: it is elsewhere if the options name it.
+pub(super) fn has_store(options: &ServerOptions) -> bool {
+    options.datastore.endpoints.is_empty()
+}
+
+/// Where this machine finds the store.
+pub(super) fn store_address(options: &ServerOptions) -> SocketAddr {
+    let mut address = options.etcd_listen.unwrap_or(STORE);
+    if address.ip().is_unspecified() {
+        address.set_ip(STORE.ip());
+    }
+    address
+}
+
+/// The store, over the folder that a server in one process has it in.
+pub(super) fn store(options: &ServerOptions) -> Vec<String> {
+    let layout = Layout::in_folder(&options.data_dir);
+    // Whoever listens on all addresses listens on loopback too.
+    let listen = options.etcd_listen.unwrap_or(STORE);
+    vec![
+        format!("{FOLDER}/{PROGRAM}"),
+        String::from("etcd"),
+        format!(
+            "--data-dir={}",
+            cluster::data_dir::store(&options.data_dir).display()
+        ),
+        format!("--listen-client-urls=https://{listen}"),
+        format!("--advertise-client-urls=https://{}", store_address(options)),
+        format!("--cert-file={}", layout.certificate(EtcdPki::SERVER).display()),
+        format!("--key-file={}", layout.key(EtcdPki::SERVER).display()),
+        format!(
+            "--trusted-ca-file={}",
+            layout.certificate(EtcdPki::AUTHORITY).display()
+        ),
+        String::from("--client-cert-auth"),
+        String::from("--auto-compaction-retention=5m"),
+    ]
+}
+
+/// The API server: this server's own options, and nothing but the API.
 pub(super) fn api_server(options: &ServerOptions, given: &[String]) -> Vec<String> {
     let mut line = vec![format!("{FOLDER}/{PROGRAM}"), String::from("server")];
     line.extend(passed(given));
@@ -23,6 +75,17 @@ pub(super) fn api_server(options: &ServerOptions, given: &[String]) -> Vec<Strin
         "--disable-scheduler",
     ];
     line.extend(alone.map(str::to_owned));
+    if has_store(options) {
+        let layout = Layout::in_folder(&options.data_dir);
+        line.push(format!("--datastore-endpoint=https://{}", store_address(options)));
+        for (option, file) in [
+            ("cafile", layout.certificate(EtcdPki::AUTHORITY)),
+            ("certfile", layout.certificate(EtcdPki::API_SERVER)),
+            ("keyfile", layout.key(EtcdPki::API_SERVER)),
+        ] {
+            line.push(format!("--datastore-{option}={}", file.display()));
+        }
+    }
     line
 }
 
@@ -119,8 +182,33 @@ mod tests {
                 "--disable-agent",
                 "--disable-controller-manager",
                 "--disable-scheduler",
+                "--datastore-endpoint=https://127.0.0.1:2379",
+                "--datastore-cafile=/d/pki/etcd/ca.crt",
+                "--datastore-certfile=/d/pki/apiserver-etcd-client.crt",
+                "--datastore-keyfile=/d/pki/apiserver-etcd-client.key",
             ]
         );
+        options.datastore.endpoints = vec![String::from("https://elsewhere:2379")];
+        let line = api_server(&options, &[]);
+        assert!(!line.iter().any(|word| word.contains("datastore")), "{line:?}");
+    }
+
+    #[test]
+    fn the_store_is_that_of_a_server_in_one_process() {
+        let mut options = ServerOptions::unset().expect("the defaults are good");
+        options.data_dir = "/d".into();
+        let line = store(&options);
+        assert_eq!(line[..2], ["/usr/lib/pintle-image/pintle", "etcd"]);
+        for word in [
+            "--data-dir=/d/store",
+            "--listen-client-urls=https://127.0.0.1:2379",
+            "--cert-file=/d/pki/etcd/server.crt",
+        ] {
+            assert!(line.iter().any(|found| found == word), "{word} in {line:?}");
+        }
+        options.etcd_listen = Some("0.0.0.0:4001".parse().expect("an address"));
+        assert!(store(&options).contains(&String::from("--listen-client-urls=https://0.0.0.0:4001")));
+        assert_eq!(store_address(&options).to_string(), "127.0.0.1:4001");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The static pod's manifest.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -68,7 +69,14 @@ impl ControlPlane<'_> {
             api["livenessProbe"] = self.probe("/livez", 8);
             api["startupProbe"] = self.probe("/readyz", 60);
         }
-        let mut containers = vec![api];
+        let mut containers = Vec::new();
+        if arguments::has_store(options) {
+            // The first: the API server waits a while for it, but not for long.
+            let mut store = self.container("etcd", arguments::store(options), &[]);
+            store["livenessProbe"] = store_probe(arguments::store_address(options));
+            containers.push(store);
+        }
+        containers.push(api);
         if !options.disable_controller_manager {
             let line = arguments::controller_manager(options);
             containers.push(self.container("kube-controller-manager", line, files));
@@ -115,6 +123,16 @@ impl ControlPlane<'_> {
     }
 }
 
+/// Whether the store takes connections: it answers only to whoever has a certificate.
+fn store_probe(address: SocketAddr) -> Value {
+    json!({
+        "tcpSocket": {"host": address.ip().to_string(), "port": address.port()},
+        "periodSeconds": 5,
+        "timeoutSeconds": 10,
+        "failureThreshold": 8,
+    })
+}
+
 /// Files that options name outside the data directory: they lie at the same place in the containers.
 fn files(options: &ServerOptions) -> Vec<PathBuf> {
     let mut files = options.api.files.paths();
@@ -152,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn three_components_share_the_data_directory_and_the_hosts_network() {
+    fn four_components_share_the_data_directory_and_the_hosts_network() {
         let mut options = ServerOptions::unset().expect("the defaults are good");
         options.data_dir = "/d".into();
         let spec = manifest(&options).spec.expect("a spec");
@@ -163,7 +181,12 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+            [
+                "etcd",
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler"
+            ]
         );
         assert_eq!(spec.host_network, Some(true));
         for container in &spec.containers {
@@ -171,7 +194,7 @@ mod tests {
             assert_eq!(mounts[0].mount_path, "/d");
             assert_eq!(container.image.as_deref(), Some("localhost/pintle:x"));
         }
-        let probe = spec.containers[0].liveness_probe.clone().expect("a probe");
+        let probe = spec.containers[1].liveness_probe.clone().expect("a probe");
         assert_eq!(probe.http_get.expect("http").host.as_deref(), Some("127.0.0.1"));
     }
 
@@ -184,8 +207,8 @@ mod tests {
         options.api.files.client_authority = Some("/etc/ca.crt".into());
         options.api.files.serving_key = Some("/d/pki/x.key".into());
         let spec = manifest(&options).spec.expect("a spec");
-        assert_eq!(spec.containers.len(), 2);
-        assert!(spec.containers[0].liveness_probe.is_none());
+        assert_eq!(spec.containers.len(), 3);
+        assert!(spec.containers[1].liveness_probe.is_none());
         let paths: Vec<String> = spec
             .volumes
             .unwrap_or_default()
@@ -193,5 +216,8 @@ mod tests {
             .filter_map(|volume| Some(volume.host_path?.path))
             .collect();
         assert_eq!(paths, ["/d", "/etc/ca.crt"]);
+        options.datastore.endpoints = vec![String::from("https://elsewhere:2379")];
+        let spec = manifest(&options).spec.expect("a spec");
+        assert_eq!(spec.containers.len(), 2, "the store is elsewhere");
     }
 }

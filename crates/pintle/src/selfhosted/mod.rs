@@ -51,9 +51,10 @@ pub fn prepare(options: &ServerOptions) -> io::Result<()> {
 }
 
 /// Variables that say the same as options which are not passed either, or that the image has its own of.
-const NOT_PASSED: [&str; 5] = [
+const NOT_PASSED: [&str; 6] = [
     "PINTLE_CONFIG",
     "PINTLE_DATA_DIR",
+    "PINTLE_ETCD_LISTEN",
     "PINTLE_HTTPS_LISTEN_PORT",
     "PINTLE_KUBECONFIG_OUTPUT",
     "PINTLE_SELF_HOSTED",

@@ -30,19 +30,25 @@ fn running(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
     running
 }
 
-fn three_run(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
-    eventually("three components", SOON, || {
-        Some(running(kubectl)).filter(|all| all.len() == 3)
+fn all_run(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
+    eventually("four components", SOON, || {
+        Some(running(kubectl)).filter(|all| all.len() == 4)
     })
 }
 
 /// Ends a component by surprise. The machine has process numbers of its own.
 fn kill_component(name: &str) {
-    let program = format!("/usr/lib/pintle-image/{name}");
+    // Store and API server are commands of pintle.
+    let words: Vec<String> = match name {
+        "etcd" => vec!["pintle".into(), "etcd".into()],
+        "kube-apiserver" => vec!["pintle".into(), "server".into()],
+        name => vec![name.into()],
+    };
+    let line = format!("/usr/lib/pintle-image/{}", words.join("\0"));
     let processes = std::fs::read_dir("/proc").expect("read").flatten();
     let found = processes.filter_map(|process| {
-        let line = std::fs::read(process.path().join("cmdline")).ok()?;
-        let is_it = line.split(|byte| *byte == 0).next() == Some(program.as_bytes());
+        let found = std::fs::read(process.path().join("cmdline")).ok()?;
+        let is_it = found.starts_with(format!("{line}\0").as_bytes());
         is_it.then(|| process.file_name().to_str()?.parse().ok())?
     });
     let ids: Vec<i32> = found.collect();
@@ -58,21 +64,31 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
         let server = builder.start();
         let kubectl = server.kubectl();
         wait_ready(&kubectl, "a");
-        let components = three_run(&kubectl);
-        for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+        let components = all_run(&kubectl);
+        for component in [
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+        ] {
             let logs = kubectl.run(&["logs", "-n", "kube-system", POD, "-c", component]);
             assert!(!logs.is_empty(), "{component} says something");
         }
         kubectl.run(&["create", "deployment", "web", "--image=localhost/web:1"]);
         kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
 
-        // A component that is killed comes back by itself.
-        kill_component("kube-scheduler");
-        eventually("the scheduler again", SOON, || {
-            running(&kubectl)
-                .into_iter()
-                .find(|(name, _, restarts)| name == "kube-scheduler" && *restarts > 0)
-        });
+        // A component that is killed comes back by itself: the store too, and the API's watches with it.
+        for component in ["kube-scheduler", "etcd", "kube-apiserver"] {
+            kill_component(component);
+            eventually(&format!("{component} again"), SOON, || {
+                running(&kubectl)
+                    .into_iter()
+                    .find(|(name, _, restarts)| name == component && *restarts > 0)
+            });
+            kubectl.run(&["create", "configmap", &format!("after-{component}")]);
+            kubectl.run(&["rollout", "restart", "deployment/web"]);
+            kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
+        }
 
         // The process on the host may go and come: the containers are adopted.
         let kept = |all: Vec<(String, String, u64)>| {
@@ -80,18 +96,20 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
                 .map(|(name, id, _)| (name, id))
                 .collect::<Vec<_>>()
         };
-        let before = kept(three_run(&kubectl));
+        let before = kept(all_run(&kubectl));
         assert_eq!(before.len(), components.len());
         assert!(server.stop().success());
         assert_eq!(kubectl.run(&["get", "--raw", "/readyz"]), "ok");
         let server = builder.start();
-        assert_eq!(kept(three_run(&server.kubectl())), before);
+        assert_eq!(kept(all_run(&server.kubectl())), before);
 
         // Back: the same data in one process, and no pod any more.
         assert!(server.stop().success());
         let server = plain.start();
         let kubectl = server.kubectl();
         kubectl.run(&["get", "deployment", "web"]);
+        // What was written through the store's container is read in one process.
+        kubectl.run(&["get", "configmap", "after-etcd", "after-kube-apiserver"]);
         eventually("the end of the pod", SOON, || {
             let pods = kubectl.run(&["get", "pods", "-n", "kube-system", "-o", "name"]);
             (!pods.contains(POD)).then_some(())

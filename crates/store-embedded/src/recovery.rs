@@ -450,6 +450,10 @@ fn check_entry(previous: Option<&Key>, key: &[u8], versions: &[Version]) -> Resu
     {
         return Err("a deletion expires");
     }
+    let ends_nowhere = |at: Location| at.offset.checked_add(at.length).is_none();
+    if versions.iter().any(|version| ends_nowhere(version.location)) {
+        return Err("a record lies outside of its segment");
+    }
     Ok(())
 }
 

@@ -28,7 +28,7 @@ use crate::objects::Objects;
 use crate::pod::PodToRun;
 
 use setup::Setup;
-use system::Mounter;
+pub(crate) use system::Mounter;
 use token::Tokens;
 
 pub use mounted::MountedVolumes;

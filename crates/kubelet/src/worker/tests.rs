@@ -26,7 +26,7 @@ use crate::publish::{Mirrors, Publisher};
 use crate::source::{follow_api, pods_of_node};
 use crate::status::{NodeFacts, PodVerdict};
 use crate::testing::{FakeApi, eventually};
-use crate::volumes::Volumes;
+use crate::volumes::{Mounter, Volumes};
 
 /// A machine: what outlives a kubelet.
 struct Machine {
@@ -47,6 +47,15 @@ struct Kubelet {
 impl Drop for Kubelet {
     fn drop(&mut self) {
         self.shutdown.cancel();
+    }
+}
+
+/// Pods that were not stopped leave their mounts behind.
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Err(error) = Mounter::System.remove_tree(&self.folder.path().join("kubelet")) {
+            eprintln!("{}: {error}", self.folder.path().display());
+        }
     }
 }
 

@@ -30,8 +30,9 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Opens a watch. Its place in history is fixed when this returns.
 pub(crate) async fn open(shared: Arc<Shared>, request: WatchRequest) -> Result<WatchStream, StoreError> {
-    // To etcd a start of zero means now; there are no changes before the first revision.
-    let start = request.start.map(|start| start.max(Revision::new(1)));
+    // To etcd a start of zero means now. It begins with revision 1, so that the first change is the second: whoever waits for
+    // one of the first would never hear that it has all.
+    let start = request.start.map(|start| start.max(Revision::new(2)));
     if let Some(start) = start {
         if request.start.is_some_and(|start| start < shared.compacted()) {
             return Err(shared.compacted_error(request.start.unwrap_or(start)));

@@ -149,6 +149,7 @@ macro_rules! contract_suite {
             watch_history {
                 a_watch_starts_in_the_past
                 a_watch_starts_with_its_start
+                a_fresh_store_is_watched_to_its_present
                 a_watch_waits_for_the_future
                 the_past_has_previous_values
                 a_place_can_be_resumed

@@ -37,7 +37,15 @@ pub async fn a_watch_starts_with_its_start(store: Store) {
     assert_eq!(next_event(&mut after_second).await.revision(), third);
 }
 
-/// It skips what comes earlier.
+/// Nothing has happened yet, and who asks is told so.
+pub async fn a_fresh_store_is_watched_to_its_present(store: Store) {
+    let now = store.current_revision();
+    let mut stream = open_watch(&store, everything().start(now)).await;
+    stream.progress_requester().request();
+    assert!(next_batch(&mut stream).await.revision >= now);
+}
+
+/// A start that is not reached yet is waited for, and what comes earlier is skipped.
 pub async fn a_watch_waits_for_the_future(store: Store) {
     let now = put(&store, "a", "0").await;
     let start = Revision::new(now.get() + 3);

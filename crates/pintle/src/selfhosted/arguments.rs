@@ -77,6 +77,7 @@ pub(super) fn api_server(options: &ServerOptions, given: &[String]) -> Vec<Strin
     line.extend(alone.map(str::to_owned));
     if has_store(options) {
         let layout = Layout::in_folder(&options.data_dir);
+        line.push(String::from("--store-in-static-pod"));
         line.push(format!("--datastore-endpoint=https://{}", store_address(options)));
         for (option, file) in [
             ("cafile", layout.certificate(EtcdPki::AUTHORITY)),
@@ -182,6 +183,7 @@ mod tests {
                 "--disable-agent",
                 "--disable-controller-manager",
                 "--disable-scheduler",
+                "--store-in-static-pod",
                 "--datastore-endpoint=https://127.0.0.1:2379",
                 "--datastore-cafile=/d/pki/etcd/ca.crt",
                 "--datastore-certfile=/d/pki/apiserver-etcd-client.crt",

@@ -23,7 +23,7 @@ pub(super) enum Leadership {
 /// What a master over a datastore is. One among others agrees with them first; an API server alone, with upstream's flags, is
 /// told by these what it must have in common with others.
 pub(super) async fn of(options: &ServerOptions, datastore: &Datastore) -> Result<Leadership, StartError> {
-    if !datastore.is_shared() {
+    if !datastore.is_shared() || options.store_in_static_pod {
         return Ok(Leadership::Alone);
     }
     if !options.is_component {

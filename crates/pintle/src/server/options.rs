@@ -100,6 +100,9 @@ pub struct ServerOptions {
     /// This is the API server of such a pod.
     #[arg(long, hide = true)]
     pub in_static_pod: bool,
+    /// The datastore is the store of the same pod, which no other master uses.
+    #[arg(long, hide = true)]
+    pub store_in_static_pod: bool,
     /// This is an API server with upstream's flags, and no whole master.
     #[arg(skip)]
     pub is_component: bool,

@@ -100,6 +100,13 @@ mod tests {
     #[tokio::test]
     async fn processes_are_ended_and_waited_for() {
         let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep is there");
+        // The kernel lets the parent go on a moment before a new program's words can be read.
+        for _ in 0..1000 {
+            if words_of(child.id()).is_some_and(|words| !words.is_empty()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert!(end(&[child.id(), u32::MAX / 2]).await.is_empty());
         let status = child.wait().expect("it was our child");
         assert!(!status.success());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use testkit::{Kubectl, Machine, eventually};
 
 use crate::cluster::{Masters, NAMES, SOON, leader, nodes, wait_endpoints, wait_leader_other_than};
@@ -28,11 +29,20 @@ spec:
       - {name: web, image: "localhost/web:1", command: ["httpd", "-f", "-p", "8080"]}
 "#;
 
-/// Pods, the containers they run and how often those were started.
+/// Pods that are to stay, the containers they run and how often those were started.
 fn pods(kubectl: &Kubectl) -> BTreeSet<String> {
-    let path = r#"jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\n"}{end}"#;
-    let said = kubectl.run(&["get", "pods", "-l", "app=web", "-o", path]);
-    said.lines().map(str::to_owned).collect()
+    let all = kubectl.json(&["get", "pods", "-l", "app=web"])["items"].take();
+    let all = all.as_array().expect("a list");
+    let staying = all
+        .iter()
+        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    let line = |pod: &Value| {
+        let container = &pod["status"]["containerStatuses"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (name, id) = (text(&pod["metadata"]["name"]), text(&container["containerID"]));
+        format!("{name} {id} {}", container["restartCount"])
+    };
+    staying.map(line).collect()
 }
 
 fn rolled_out(kubectl: &Kubectl) {

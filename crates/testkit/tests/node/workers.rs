@@ -61,11 +61,7 @@ fn check_identities(kubectl: &Kubectl, node: &str) {
             &user,
             "--as-group=system:nodes",
         ];
-        assert_eq!(
-            kubectl.call(&asked).stdout.trim_ascii(),
-            answer.as_bytes(),
-            "{resource}"
-        );
+        assert_eq!(kubectl.call(&asked).stdout.trim(), answer, "{resource}");
     }
     let path = format!("jsonpath={{.items[?(@.spec.username=='{user}')].spec.signerName}}");
     eventually("certificates of the node's parts and its kubelet", SOON, || {

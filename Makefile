@@ -9,6 +9,9 @@ FUZZ_SECONDS ?= 60
 # Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
 TEST_PACKAGES := busybox-static e2fsprogs containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
 
+# The tests that start the binary itself. They are built as all others are, so that nothing is built twice.
+E2E := $(addprefix --test ,clients control_plane machine masters node)
+
 .PHONY: run test check fmt lint unit e2e crash-test fuzz bench bench-store apidiff build setup setup-tests
 
 ## make run: install what is missing, build, start a one-node cluster
@@ -26,8 +29,8 @@ unit: setup-tests
 
 ## end-to-end tests with the real kubectl
 e2e: setup-tests
-	cargo build --package pintle
-	cargo test --quiet --package testkit --features e2e
+	cargo build --quiet --workspace --features testkit/e2e --bin pintle --tests
+	cargo test --quiet --workspace --features testkit/e2e $(E2E)
 
 ## crashes of the state store under load, far more than `make test` makes: nineteen of twenty are power cuts of a simulated
 ## disk, five to a trial, the rest are kills of a process. A failure says how to see it again.
@@ -48,7 +51,7 @@ fmt:
 	cargo fmt --check
 
 lint:
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --workspace --all-targets --features testkit/e2e --quiet -- -D warnings
 	cargo xtask tidy
 
 bench: build setup-tests

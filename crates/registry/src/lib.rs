@@ -8,7 +8,7 @@ pub mod action;
 pub mod admission;
 mod cache;
 #[cfg(test)]
-mod cache_contract;
+mod cache_contract_tests;
 mod caches;
 mod checks;
 mod compaction;

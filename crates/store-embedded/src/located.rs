@@ -5,6 +5,7 @@ use store::{Key, KeyValue, StoreError};
 
 use crate::disk::File;
 use crate::format::record::{RECORD_HEADER, Record};
+use crate::format::segment;
 use crate::segments::SegmentFile;
 use crate::version::{Location, Version};
 
@@ -45,7 +46,7 @@ impl Located {
     /// Reads the value, and checks that it is what was written.
     pub(crate) fn read(&self) -> Result<KeyValue, StoreError> {
         let Location { offset, length, .. } = self.version.location;
-        let record = self.file().read_exact(offset.into(), length as usize)?;
+        let record = self.file()?.read_exact(offset.into(), length as usize)?;
         self.take_value(record)
     }
 
@@ -53,7 +54,7 @@ impl Located {
     pub(crate) fn read_cached(&self) -> Result<Option<KeyValue>, StoreError> {
         let Location { offset, length, .. } = self.version.location;
         let mut record = vec![0; length as usize];
-        if !self.file().fill_cached(&mut record, offset.into())? {
+        if !self.file()?.fill_cached(&mut record, offset.into())? {
             return Ok(None);
         }
         self.take_value(record).map(Some)
@@ -69,11 +70,12 @@ impl Located {
 
     /// Refuses bytes that are not the record that was written. Gives the record, and the value if it is not stored as it is.
     fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Record<'a>, Option<Vec<u8>>), StoreError> {
+        let segment = self.segment()?;
         let corrupt = |problem: &str| {
             let offset = self.version.location.offset;
-            self.file().corrupt(offset.into(), problem)
+            segment.file.corrupt(offset.into(), problem)
         };
-        let record = Record::decode(bytes, self.segment().seal).map_err(corrupt)?;
+        let record = Record::decode(bytes, segment.seal).map_err(corrupt)?;
         if record.key != &*self.key || record.revision != self.version.revision {
             return Err(corrupt("the record is of another key"));
         }
@@ -81,14 +83,18 @@ impl Located {
         Ok((record, unpacked))
     }
 
-    fn segment(&self) -> &SegmentFile {
-        self.segment
-            .as_ref()
-            .expect("a segment is kept as long as the index points to it")
+    /// A segment is kept as long as the index points to it, unless the index itself is damaged.
+    fn segment(&self) -> Result<&SegmentFile, StoreError> {
+        let Location { segment, offset, .. } = self.version.location;
+        self.segment.as_ref().ok_or_else(|| StoreError::Corrupt {
+            path: segment::file_name(segment).into(),
+            offset: offset.into(),
+            problem: "the index points to it, and it is not there".to_owned(),
+        })
     }
 
-    fn file(&self) -> &File {
-        &self.segment().file
+    fn file(&self) -> Result<&File, StoreError> {
+        Ok(&self.segment()?.file)
     }
 }
 
@@ -118,7 +124,7 @@ fn run_length(order: &[(Location, usize)]) -> usize {
         let joined = next.segment == first.segment
             && next.offset <= end.saturating_add(GAP)
             && next.offset + next.length - first.offset <= RUN_BYTES;
-        end = next.offset + next.length;
+        end = end.max(next.offset + next.length);
         joined
     };
     1 + order[1..].iter().take_while(joins).count()
@@ -133,10 +139,12 @@ fn read_run(
         found[*place] = Some(located[*place].read()?);
         return Ok(());
     }
-    let ((first, place), (last, _)) = (run[0], run[run.len() - 1]);
-    let length = last.offset + last.length - first.offset;
+    let (first, place) = run[0];
+    // The last record ends last, unless a damaged index has one in another.
+    let ends = run.iter().map(|(location, _)| location.offset + location.length);
+    let length = ends.max().map_or(0, |end| end - first.offset);
     let bytes = located[place]
-        .file()
+        .file()?
         .read_exact(first.offset.into(), length as usize)?;
     for (location, place) in run {
         let start = (location.offset - first.offset) as usize;

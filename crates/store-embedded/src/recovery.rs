@@ -289,7 +289,10 @@ impl Recovery<'_> {
         Err(StoreError::Corrupt {
             path: self.folder.path(&segment::file_name(segment)),
             offset,
-            problem: format!("the log ends after {} frames, there were {frames}", sequence - 1),
+            problem: format!(
+                "the log ends after {} frames, there were {frames}",
+                sequence.saturating_sub(1)
+            ),
         })
     }
 

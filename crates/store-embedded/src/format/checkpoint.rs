@@ -70,12 +70,12 @@ impl CheckpointHeader {
             if fields.array()? != MAGIC {
                 return None;
             }
-            let (revision, compacted) = (fields.u64()?, fields.u64()?);
+            let (revision, compacted) = (fields.counter()?, fields.counter()?);
             let segment = u32::try_from(fields.u64()?).ok()?;
             let position = Position {
                 segment,
                 offset: fields.u64()?,
-                sequence: fields.u64()?,
+                sequence: fields.counter()?,
             };
             Some(Self {
                 revision,
@@ -242,9 +242,9 @@ fn encode_version(version: &Version, out: &mut Vec<u8>) {
 
 fn decode_version(fields: &mut Fields<'_>) -> Option<Version> {
     Some(Version {
-        revision: fields.u64()?,
-        create_revision: fields.u64()?,
-        version: fields.u64()?,
+        revision: fields.counter()?,
+        create_revision: fields.counter()?,
+        version: fields.counter()?,
         expires_ms: fields.u64()?,
         location: Location {
             segment: fields.u32()?,

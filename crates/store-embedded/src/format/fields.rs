@@ -39,6 +39,11 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// A number that is counted up. One without room to go on was never written.
+    pub(crate) fn counter(&mut self) -> Option<u64> {
+        self.u64().filter(|number| *number <= i64::MAX.unsigned_abs())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

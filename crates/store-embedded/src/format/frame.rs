@@ -43,8 +43,8 @@ impl FrameHeader {
         let length = fields.u32()?;
         Some(Self {
             length,
-            sequence: fields.u64()?,
-            revision: fields.u64()?,
+            sequence: fields.counter()?,
+            revision: fields.counter()?,
         })
     }
 }

@@ -101,9 +101,9 @@ impl<'a> Record<'a> {
             let (key, value) = (usize::from(fields.u16()?), fields.u32()? as usize);
             let record = Self {
                 kind: RecordKind::from_byte(kind)?,
-                revision: fields.u64()?,
-                create_revision: fields.u64()?,
-                version: fields.u64()?,
+                revision: fields.counter()?,
+                create_revision: fields.counter()?,
+                version: fields.counter()?,
                 expires_ms: fields.u64()?,
                 key: fields.take(key)?,
                 value: fields.take(value)?,

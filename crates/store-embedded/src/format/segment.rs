@@ -49,7 +49,7 @@ impl SegmentHeader {
         if fields.array()? != MAGIC {
             return None;
         }
-        let first_sequence = fields.u64()?;
+        let first_sequence = fields.counter()?;
         let previous = u32::try_from(fields.u64()?).ok()?;
         Some(Self {
             first_sequence,

@@ -11,6 +11,7 @@ mod plan;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::{Client, EventRecorder, WorkQueue, run_workers};
 use parking_lot::{Mutex, RwLock};
@@ -68,12 +69,19 @@ struct Collector {
     resources_changed: Notify,
 }
 
+/// Dependents are told of by other watches than their owner, which may be behind: what is not known yet cannot be let go.
+const BEFORE_ORPHANING: Duration = Duration::from_millis(300);
+
 impl Collector {
     /// Changes the graph, and queues what that calls for.
     fn change(&self, change: impl FnOnce(&mut Graph) -> Vec<Work>) {
         let work = change(&mut self.graph.lock());
         for item in work {
-            self.queue.add(item);
+            let delay = match item {
+                Work::Orphan(_) => BEFORE_ORPHANING,
+                Work::Collect(_) => Duration::ZERO,
+            };
+            self.queue.add_after(item, delay);
         }
     }
 

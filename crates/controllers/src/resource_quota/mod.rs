@@ -73,7 +73,9 @@ impl Controller {
     fn watch(&self, queue: &WorkQueue<Key>) {
         let to = queue.clone();
         self.quotas.on_change(move |change| {
-            if let Some(quota) = &change.new {
+            let Some(quota) = &change.new else { return };
+            // Admission counts in the status what it lets in, before that has come here: to count then would forget it.
+            if change.old.as_ref().is_none_or(|old| old.spec != quota.spec) {
                 to.add(Key::of(&quota.metadata));
             }
         });

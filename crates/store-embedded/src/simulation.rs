@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use store::dice::Dice;
 
 use crate::disk::{Disk, DiskFile};
 
@@ -18,39 +19,6 @@ const SECTOR: usize = 512;
 
 /// By how many operations [`Omission::Late`] is late.
 const LATE_BY: u64 = 12;
-
-/// A die that always falls the same way for the same seed.
-#[derive(Clone, Debug)]
-pub struct Dice {
-    state: u64,
-}
-
-impl Dice {
-    /// The die of this seed.
-    pub fn new(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    /// Any number.
-    pub fn number(&mut self) -> u64 {
-        // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit
-    }
-
-    /// Yes in so many of a hundred cases.
-    pub fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-}
 
 /// What goes wrong, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,6 @@
 
 pub mod compaction;
 pub mod concurrency;
-pub mod dice;
 pub mod expiry;
 pub mod guarantees;
 pub mod harness;

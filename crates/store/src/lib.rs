@@ -10,6 +10,7 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod dice;
 pub mod error;
 pub mod key;
 pub mod key_value;

@@ -1,7 +1,7 @@
 //! Keys and values as the loads use them.
 
 use bytes::Bytes;
-use store_embedded::simulation::Dice;
+use store::dice::Dice;
 
 /// How long a value is.
 pub const VALUE_BYTES: usize = 1000;

@@ -10,7 +10,8 @@ use super::expected::Expected;
 use crate::engine::{Engine, Housekeeping, Judged};
 use crate::history::ChangeKind;
 use crate::options::Options;
-use crate::simulation::{Dice, Fault, Omission, SimulatedDisk};
+use crate::simulation::{Fault, Omission, SimulatedDisk};
+use store::dice::Dice;
 
 const LIVES: u64 = 5;
 const KEYS: u64 = 9;

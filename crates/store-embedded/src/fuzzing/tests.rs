@@ -1,7 +1,7 @@
 //! The entrances take their seeds, and seeds that were tampered with. The fuzzer itself is in `fuzz/`.
 
 use super::*;
-use crate::simulation::Dice;
+use store::dice::Dice;
 
 type Entrance = fn(&[u8]);
 

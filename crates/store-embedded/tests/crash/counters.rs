@@ -12,8 +12,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use store::dice::Dice;
 use store::{KeyRange, RangeRequest, StateStore, Transaction};
-use store_embedded::simulation::Dice;
 use store_embedded::{EmbeddedStore, Options};
 
 use super::{first_seed, kills};

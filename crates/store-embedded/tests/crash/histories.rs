@@ -19,11 +19,11 @@ use store::contract::load::Load;
 use store::contract::recording::{Answer, Call, Recorded, Witness};
 use store::contract::timeline::Timeline;
 use store::contract::watch_record::{WatchRecord, WatchStep};
+use store::dice::Dice;
 use store::{
     Event, KeyRange, RangeRequest, RangeResponse, Revision, StateStore, Transaction, WatchBatch,
     WatchRequest, WatchStream,
 };
-use store_embedded::simulation::Dice;
 use store_embedded::{EmbeddedStore, Options};
 
 use super::lines::{Line, operations};

@@ -10,12 +10,12 @@ use futures::StreamExt;
 use futures::future::join_all;
 use tokio::sync::watch;
 
-use super::dice::Dice;
 use super::harness::{PATIENCE, Store};
 use super::linearizability;
 use super::recording::{Answer, Call, Recorder, Witness};
 use super::timeline::Timeline;
 use super::watch_record::{WatchRecord, WatchStep};
+use crate::dice::Dice;
 use crate::{
     Event, Key, KeyRange, KeyValue, RangeRequest, Revision, StoreError, Transaction, WatchRequest,
     WatchStream,

@@ -1,4 +1,4 @@
-//! A die for random loads: the same seed gives the same throws.
+//! A die for random loads and faults, in tests and simulations: the same seed gives the same throws.
 
 /// A die that always falls the same way for the same seed.
 #[derive(Clone, Debug)]

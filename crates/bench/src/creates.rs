@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
-use client::Client;
-use http::Method;
 use serde_json::{Value, json};
 
+use crate::pods;
 use crate::process;
-use crate::server::{Server, connect};
+use crate::server::Server;
+use crate::wire::Address;
 
 /// Options of `creates`.
 #[derive(Debug, Args)]
@@ -55,32 +55,32 @@ pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::er
     let pids = own
         .as_ref()
         .map_or_else(|| options.pid.clone(), |server| vec![server.pid()]);
-    create(
-        &connect(&kubeconfig)?,
-        "/api/v1/namespaces",
-        &json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "bench" },
-        }),
-    )
-    .await?;
+    let address = Address::of(&kubeconfig).map_err(|error| error.to_string())?;
+    pods::namespace(&address)
+        .await
+        .map_err(|error| error.to_string())?;
 
     let next = Arc::new(AtomicUsize::new(0));
     let (began, before) = (Instant::now(), process::cpu(&pids));
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..options.connections {
-        let (client, next, pods) = (connect(&kubeconfig)?, next.clone(), options.pods);
+        let (mut connection, next, pods) = (
+            address.connect().await.map_err(|error| error.to_string())?,
+            next.clone(),
+            options.pods,
+        );
         writers.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= pods {
-                    return Ok::<_, client::Error>(());
+                    return Ok::<_, Box<dyn std::error::Error + Send + Sync>>(());
                 }
-                create(&client, "/api/v1/namespaces/bench/pods", &pod(number)).await?;
+                pods::post(&mut connection, pods::PATH, &pod(number)).await?;
             }
         });
     }
     while let Some(writer) = writers.join_next().await {
-        writer??;
+        writer?.map_err(|error| error.to_string())?;
     }
     let (took, used) = (began.elapsed(), process::cpu(&pids) - before);
     let rate = options.pods as f64 / took.as_secs_f64();
@@ -92,14 +92,6 @@ pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::er
         options.pods
     );
     Ok(())
-}
-
-async fn create(client: &Client, path: &str, object: &Value) -> Result<(), client::Error> {
-    let body = serde_json::to_vec(object).map_err(client::Error::Encode)?;
-    client
-        .call::<serde_json::Value>(Method::POST, path, "application/json", Some(body.into()))
-        .await
-        .map(drop)
 }
 
 /// A pod that no scheduler looks at, so that only creates are measured.

@@ -14,10 +14,25 @@ pub const PATH: &str = "/api/v1/namespaces/bench/pods";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Makes the namespace if need be, and pods `from..to` of about `bytes` each, as stored.
+/// Makes the namespace if need be, and the service account of its pods: a server without controllers has nobody who makes
+/// it, and one with them makes it a little later.
+pub async fn namespace(address: &Address) -> Result<()> {
+    let named =
+        |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+    let accounts = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts");
+    let mut connection = address.connect().await?;
+    post(
+        &mut connection,
+        "/api/v1/namespaces",
+        &named("Namespace", NAMESPACE),
+    )
+    .await?;
+    post(&mut connection, &accounts, &named("ServiceAccount", "default")).await
+}
+
+/// Makes what `namespace` makes, and pods `from..to` of about `bytes` each, as stored.
 pub async fn fill(address: &Address, from: usize, to: usize, bytes: usize) -> Result<()> {
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
-    post(&mut address.connect().await?, "/api/v1/namespaces", &namespace).await?;
+    namespace(address).await?;
     let next = Arc::new(AtomicUsize::new(from));
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..32 {
@@ -38,7 +53,8 @@ pub async fn fill(address: &Address, from: usize, to: usize, bytes: usize) -> Re
     Ok(())
 }
 
-async fn post(connection: &mut crate::wire::Connection, path: &str, object: &Value) -> Result<()> {
+/// Creates what is not there.
+pub async fn post(connection: &mut crate::wire::Connection, path: &str, object: &Value) -> Result<()> {
     let body = serde_json::to_vec(object)?;
     let answer = connection
         .call("POST", path, "Content-Type: application/json\r\n", &body)

@@ -15,9 +15,10 @@ use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use crate::reference::SchemaRef;
+use crate::structural;
 use crate::syntax;
 use crate::zero::zero;
-pub(crate) use problems::MAX_OBJECTS;
+pub(crate) use problems::{MAX_OBJECTS, MAX_STRICT};
 use problems::{Problems, Wording};
 pub use type_meta::{TypeMeta, type_meta};
 use value::Slot;
@@ -119,6 +120,11 @@ pub fn decode_json(
     schema: SchemaRef<'_>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
+    if let Some(custom) = schema.custom() {
+        let read = syntax::read(json, |deserializer| structural::read(deserializer));
+        let (object, duplicates) = read.map_err(DecodeError::Syntax)?;
+        return structural::decode(object, duplicates, Vec::new(), custom, validation);
+    }
     let decoded = syntax::read(json, |deserializer| {
         decode(deserializer, schema, validation, Wording::Json)
     });
@@ -147,6 +153,9 @@ pub fn decode_tree(
     schema: SchemaRef<'_>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
+    if let Some(custom) = schema.custom() {
+        return structural::decode(value, Vec::new(), Vec::new(), custom, validation);
+    }
     let decoded = decode(value, schema, validation, Wording::Tree);
     let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
     finish(decoded, Vec::new(), validation)
@@ -159,6 +168,9 @@ pub(crate) fn decode_keyed(
     schema: SchemaRef<'_>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
+    if let Some(custom) = schema.custom() {
+        return structural::decode(value, Vec::new(), duplicate_keys, custom, validation);
+    }
     let decoded = decode(value, schema, validation, Wording::Json);
     let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
     finish(decoded, duplicate_keys, validation)

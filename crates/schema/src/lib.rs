@@ -13,6 +13,7 @@ pub mod ordered;
 pub mod protobuf;
 pub mod reference;
 pub mod served;
+pub mod structural;
 pub mod syntax;
 pub mod table;
 pub mod yaml;
@@ -24,6 +25,7 @@ pub use decode::{
 pub use kinds::builtin;
 pub use ordered::Ordered;
 pub use protobuf::{decode_protobuf, encode_protobuf};
-pub use reference::{ListType, PatchStrategy, SchemaRef, Shape};
+pub use reference::{Keys, ListType, PatchStrategy, SchemaRef, Shape};
 pub use served::{group_versions, resources};
+pub use structural::StructuralSchema;
 pub use yaml::{YamlDocument, to_yaml};

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::generated::meta_v1::OBJECT_META;
+use crate::structural::{Additional, Node, StructuralSchema, TypeName};
 use crate::table::{Facts, Field, Kind, NO_FACTS, Type};
 use crate::zero;
 
@@ -39,6 +41,8 @@ pub enum Shape {
     List,
     /// An object with free keys.
     Map,
+    /// Whatever it turns out to be. Apply takes objects field by field, and everything else as a whole.
+    Free,
 }
 
 /// How apply merges a list (`x-kubernetes-list-type`).
@@ -60,6 +64,29 @@ impl ListType {
             Self::Set => "set",
             Self::Map => "map",
         }
+    }
+}
+
+/// The names of the fields that tell the items of a list apart.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys<'a> {
+    /// Of a built-in type.
+    Builtin(&'a [&'a str]),
+    /// Of a custom resource.
+    Custom(&'a [String]),
+}
+
+impl<'a> Keys<'a> {
+    /// The names, in order.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'a str> {
+        let length = match self {
+            Self::Builtin(names) => names.len(),
+            Self::Custom(names) => names.len(),
+        };
+        (0..length).map(move |index| match self {
+            Self::Builtin(names) => names[index],
+            Self::Custom(names) => names[index].as_str(),
+        })
     }
 }
 
@@ -91,7 +118,7 @@ impl PatchStrategy {
 #[derive(Clone, Copy, Debug)]
 pub struct SchemaRef<'a>(Position<'a>);
 
-/// Who knows about the position. Custom resources add the node of a structural schema.
+/// Who knows about the position.
 #[derive(Clone, Copy, Debug)]
 enum Position<'a> {
     /// The generated table.
@@ -100,6 +127,12 @@ enum Position<'a> {
         /// The field that led here; none at the root and inside lists and maps.
         field: Option<&'a Field>,
     },
+    /// A whole custom resource.
+    Custom(&'a StructuralSchema),
+    /// A place in one.
+    Node(&'a Node),
+    /// A place in one of which the schema says nothing.
+    Free,
 }
 
 impl<'a> SchemaRef<'a> {
@@ -121,8 +154,36 @@ impl<'a> SchemaRef<'a> {
         })
     }
 
+    /// A custom resource.
+    pub const fn of_custom(schema: &'a StructuralSchema) -> Self {
+        Self(Position::Custom(schema))
+    }
+
+    /// The schema of the custom resource that this is, if it is one.
+    pub fn custom(self) -> Option<&'a StructuralSchema> {
+        match self.0 {
+            Position::Custom(schema) => Some(schema),
+            _ => None,
+        }
+    }
+
+    /// What is known of this place, if it is one of a custom resource.
+    pub fn node(self) -> Option<&'a Node> {
+        match self.0 {
+            Position::Custom(schema) => Some(schema.root()),
+            Position::Node(node) => Some(node),
+            Position::Builtin { .. } | Position::Free => None,
+        }
+    }
+
     /// What a value here is.
     pub fn shape(self) -> Shape {
+        match self.0 {
+            Position::Free => return Shape::Free,
+            Position::Custom(schema) => return shape_of(schema.root()),
+            Position::Node(node) => return shape_of(node),
+            Position::Builtin { .. } => {}
+        }
         match self.kind() {
             Kind::Bool => Shape::Bool,
             Kind::Int32 => Shape::Int32,
@@ -144,6 +205,12 @@ impl<'a> SchemaRef<'a> {
 
     /// The field of that JSON name, if this is an object; inlined fields included.
     pub fn field(self, json_name: &str) -> Option<SchemaRef<'a>> {
+        match self.0 {
+            Position::Free => return Some(self),
+            Position::Custom(schema) => return field_of(schema.root(), json_name),
+            Position::Node(node) => return field_of(node, json_name),
+            Position::Builtin { .. } => {}
+        }
         match self.kind() {
             Kind::Object(of) => of.field(json_name).map(SchemaRef::of_field),
             _ => None,
@@ -156,13 +223,18 @@ impl<'a> SchemaRef<'a> {
             Kind::Object(of) => of.fields,
             _ => &[],
         };
-        fields
+        let declared = fields
             .iter()
-            .map(|field| (field.name, SchemaRef::of_field(field)))
+            .map(|field| (field.name, SchemaRef::of_field(field)));
+        let properties = self.node().into_iter().flat_map(|node| &node.properties);
+        declared.chain(properties.filter_map(move |(name, _)| Some((name.as_str(), self.field(name)?))))
     }
 
     /// What the elements of this list or map are.
     pub fn element(self) -> Option<SchemaRef<'a>> {
+        if let Some(node) = self.node() {
+            return element_of(node);
+        }
         match self.kind() {
             Kind::List(of) | Kind::WrappedList(of) | Kind::Map(of) => Some(SchemaRef::of_kind(*of)),
             _ => None,
@@ -171,17 +243,31 @@ impl<'a> SchemaRef<'a> {
 
     /// How apply merges this list.
     pub fn list_type(self) -> ListType {
-        self.facts().list_type.unwrap_or(ListType::Atomic)
+        let declared = match self.node() {
+            Some(node) => node.list_type,
+            None => self.facts().list_type,
+        };
+        declared.unwrap_or(ListType::Atomic)
     }
 
     /// The JSON names of the keys of a `ListType::Map` list, in order.
-    pub fn list_map_keys(self) -> &'a [&'a str] {
-        self.facts().list_map_keys
+    pub fn list_map_keys(self) -> Keys<'a> {
+        match self.node() {
+            Some(node) => Keys::Custom(&node.list_map_keys),
+            None => Keys::Builtin(self.facts().list_map_keys),
+        }
     }
 
     /// Whether apply takes this object or map as a whole (`x-kubernetes-map-type: atomic`). What the table knows nothing
     /// of is always taken so.
     pub fn is_atomic(self) -> bool {
+        match self.0 {
+            Position::Free => return false,
+            Position::Custom(_) | Position::Node(_) => {
+                return self.node().is_some_and(|node| node.is_atomic_map);
+            }
+            Position::Builtin { .. } => {}
+        }
         self.facts().atomic.unwrap_or(match self.kind() {
             Kind::Object(of) => of.atomic,
             _ => self.shape() == Shape::Raw,
@@ -190,7 +276,10 @@ impl<'a> SchemaRef<'a> {
 
     /// How Go writes a value here of which nothing was given.
     pub fn zero(self) -> Value {
-        zero::zero(self.kind())
+        match self.custom() {
+            Some(_) => Value::Object(serde_json::Map::new()),
+            None => zero::zero(self.kind()),
+        }
     }
 
     /// How Go writes the field that led here if it was not given; none if it leaves it out.
@@ -218,9 +307,12 @@ impl<'a> SchemaRef<'a> {
         self.declaration().is_some_and(|field| field.pointer)
     }
 
-    /// The declared default of the field that led here, as JSON. Most kinds set further defaults in code.
-    pub fn default_json(self) -> Option<&'a str> {
-        self.facts().default
+    /// The declared default of the field that led here. Most built-in kinds set further defaults in code.
+    pub fn default_value(self) -> Option<Value> {
+        match self.node() {
+            Some(node) => node.default.clone(),
+            None => serde_json::from_str(self.facts().default?).ok(),
+        }
     }
 
     /// The values this text may have, where they are a closed set; else empty.
@@ -239,17 +331,63 @@ impl<'a> SchemaRef<'a> {
         }
     }
 
+    /// What the table has it for; of custom resources it knows nothing.
     pub(crate) fn kind(self) -> Kind {
-        let Position::Builtin { kind, .. } = self.0;
-        kind
+        match self.0 {
+            Position::Builtin { kind, .. } => kind,
+            Position::Custom(_) | Position::Node(_) | Position::Free => Kind::Any,
+        }
     }
 
     pub(crate) fn declaration(self) -> Option<&'a Field> {
-        let Position::Builtin { field, .. } = self.0;
-        field
+        match self.0 {
+            Position::Builtin { field, .. } => field,
+            Position::Custom(_) | Position::Node(_) | Position::Free => None,
+        }
     }
 
     fn facts(self) -> &'a Facts {
         self.declaration().map_or(&NO_FACTS, |field| field.facts)
+    }
+}
+
+fn shape_of(node: &Node) -> Shape {
+    match node.type_name {
+        _ if node.int_or_string => Shape::IntOrString,
+        Some(TypeName::Array) => Shape::List,
+        Some(TypeName::Boolean) => Shape::Bool,
+        Some(TypeName::Integer) => Shape::Int64,
+        Some(TypeName::Number) => Shape::Float64,
+        Some(TypeName::String) => Shape::String,
+        _ if node.preserves_unknown => Shape::Free,
+        Some(TypeName::Object) if node.additional.is_some() => Shape::Map,
+        Some(TypeName::Object) => Shape::Object,
+        None => Shape::Free,
+    }
+}
+
+/// What stands at a field. Metadata is the same for all kinds, whatever the schema says of it.
+fn field_of<'a>(node: &'a Node, name: &str) -> Option<SchemaRef<'a>> {
+    if node.is_resource {
+        match name {
+            "apiVersion" | "kind" => return Some(SchemaRef::of_kind(Kind::String)),
+            "metadata" => return Some(SchemaRef::of_type(&OBJECT_META)),
+            _ => {}
+        }
+    }
+    let declared = node.properties.get(name);
+    let free = node.preserves_unknown.then_some(SchemaRef(Position::Free));
+    declared.map(|node| SchemaRef(Position::Node(node))).or(free)
+}
+
+fn element_of(node: &Node) -> Option<SchemaRef<'_>> {
+    let below = |node| SchemaRef(Position::Node(node));
+    match shape_of(node) {
+        Shape::List => Some(node.items.as_deref().map_or(SchemaRef(Position::Free), below)),
+        Shape::Map => Some(match &node.additional {
+            Some(Additional::Schema(element)) => below(element),
+            _ => SchemaRef(Position::Free),
+        }),
+        _ => None,
     }
 }

@@ -42,6 +42,13 @@ fn check_value(path: &str, value: &Value, schema: SchemaRef<'_>, errors: &mut Ch
     let mut wrong = |problem: String| errors.0.push(format!("{path}: {problem}"));
     match schema.shape() {
         Shape::Raw => {}
+        Shape::Free => {
+            for (name, field) in value.as_object().into_iter().flatten() {
+                if let Some(schema) = schema.field(name) {
+                    check_value(&format!("{path}.{name}"), field, schema, errors);
+                }
+            }
+        }
         Shape::Bool if !value.is_boolean() => wrong(format!("expected boolean, got {}", named::shown(value))),
         Shape::Int32 | Shape::Int64 | Shape::Float64 if !value.is_number() => wrong(format!(
             "expected numeric (int or float), got {}",

@@ -16,6 +16,10 @@ pub(super) fn merge(live: &Value, config: &Value, schema: SchemaRef<'_>) -> Valu
         Form::Whole => config.clone(),
         Form::Fields(schema) => merge_fields(live, config, |name| schema.field(name)).into(),
         Form::Map(schema) => merge_fields(live, config, |_| Some(schema)).into(),
+        Form::Free(schema) if live.is_object() && config.is_object() => {
+            merge_fields(live, config, |name| schema.field(name)).into()
+        }
+        Form::Free(_) => config.clone(),
         form @ (Form::Set(schema) | Form::Keyed(_, schema)) => {
             merge_items(items(live), items(config), form, schema).into()
         }

@@ -12,7 +12,7 @@ impl FieldSet {
             return Value::Null;
         }
         match (Form::of(schema), value) {
-            (Form::Fields(schema), Value::Object(fields)) => {
+            (Form::Fields(schema) | Form::Free(schema), Value::Object(fields)) => {
                 let fields = fields.into_iter().filter_map(|(name, field)| {
                     let field = self.without_field(&name, field, schema.field(&name))?;
                     Some((name, field))
@@ -70,6 +70,7 @@ impl FieldSet {
                     field
                 }
                 (Some(Form::Map(schema)), Some(_)) => Some(schema),
+                (Some(Form::Free(schema)), Some(name)) => schema.field(name),
                 (Some(Form::Keyed(_, schema)), None) if element.is_key() => Some(schema),
                 _ => None,
             };

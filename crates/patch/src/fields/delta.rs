@@ -55,6 +55,13 @@ fn compare(old: Option<&Value>, new: Option<&Value>, schema: SchemaRef<'_>) -> D
         Form::Whole => return compare_whole(old, new),
         Form::Fields(schema) => compare_fields(object(old), object(new), |name| schema.field(name)),
         Form::Map(schema) => compare_fields(object(old), object(new), |_| Some(schema)),
+        Form::Free(schema) => {
+            let is_other = |value: Option<&Value>| value.is_some_and(|value| !value.is_object());
+            if is_other(old) || is_other(new) {
+                return compare_whole(old, new);
+            }
+            compare_fields(object(old), object(new), |name| schema.field(name))
+        }
         form @ (Form::Set(schema) | Form::Keyed(_, schema)) => {
             compare_items(list(old), list(new), form, schema)
         }

@@ -1,6 +1,6 @@
 //! How apply takes a value: as a whole, field by field, or item by item.
 
-use schema::{ListType, SchemaRef, Shape};
+use schema::{Keys, ListType, SchemaRef, Shape};
 use serde_json::Value;
 
 use super::element::Element;
@@ -17,7 +17,9 @@ pub(crate) enum Form<'a> {
     /// Each scalar by itself.
     Set(SchemaRef<'a>),
     /// Each item by itself, told apart by keys.
-    Keyed(&'a [&'a str], SchemaRef<'a>),
+    Keyed(Keys<'a>, SchemaRef<'a>),
+    /// An object key by key, anything else as a whole: the schema does not say which it is.
+    Free(SchemaRef<'a>),
 }
 
 impl<'a> Form<'a> {
@@ -25,6 +27,7 @@ impl<'a> Form<'a> {
         match schema.shape() {
             _ if schema.is_atomic() => Self::Whole,
             Shape::Object => Self::Fields(schema),
+            Shape::Free => Self::Free(schema),
             Shape::Map => schema.element().map_or(Self::Whole, Self::Map),
             Shape::List => match (schema.list_type(), schema.element()) {
                 (ListType::Set, Some(element)) => Self::Set(element),
@@ -78,7 +81,7 @@ fn set_element(item: &Value) -> Result<Element, ItemError> {
 
 /// What tells an item apart: the values of its keys. A key that is missing has its default.
 pub(crate) fn item_element(
-    keys: &[&str],
+    keys: Keys<'_>,
     element: SchemaRef<'_>,
     item: &Value,
 ) -> Result<Element, ItemError> {
@@ -88,12 +91,13 @@ pub(crate) fn item_element(
         _ => return Err(ItemError::NotObject),
     };
     let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
-    if let [key] = keys
+    let only = keys.iter().next().filter(|_| keys.iter().len() == 1);
+    if let Some(key) = only
         && let Some(value) = given(key)
     {
-        return Ok(Element::key([(*key, value)]));
+        return Ok(Element::key([(key, value)]));
     }
-    let mut sorted = keys.to_vec();
+    let mut sorted: Vec<&str> = keys.iter().collect();
     sorted.sort_unstable();
     let mut defaults = Vec::with_capacity(sorted.len());
     for key in &sorted {
@@ -114,8 +118,7 @@ pub(crate) fn item_element(
 fn default_of(element: SchemaRef<'_>, key: &str) -> Option<Value> {
     let field = element.field(key)?;
     field
-        .default_json()
-        .and_then(|json| serde_json::from_str(json).ok())
+        .default_value()
         .or_else(|| field.absent())
         .filter(|value| !value.is_null())
 }

@@ -27,6 +27,15 @@ impl FieldSet {
                 }
                 set
             }
+            (Form::Free(schema), Value::Object(fields)) => {
+                let mut set = Self::new();
+                for (name, field) in fields {
+                    if let Some(schema) = schema.field(name) {
+                        set.push(Element::field(name), node_of(field, schema, true));
+                    }
+                }
+                set
+            }
             (form @ (Form::Set(schema) | Form::Keyed(_, schema)), Value::Array(items)) => items
                 .iter()
                 .filter_map(|item| Some((form.element_of(item).ok()??, node_of(item, schema, true))))
@@ -38,7 +47,11 @@ impl FieldSet {
 
 fn node_of(value: &Value, schema: SchemaRef<'_>, member: bool) -> Node {
     let below = FieldSet::of(value, schema);
-    let whole = matches!(Form::of(schema), Form::Whole);
+    let whole = match Form::of(schema) {
+        Form::Whole => true,
+        Form::Free(_) => !value.is_object(),
+        _ => false,
+    };
     Node {
         member: member || whole,
         below,

@@ -9,7 +9,7 @@ use crate::table::Kind;
 use crate::zero::zero;
 
 /// Upstream reports no more than that many.
-const MAX_STRICT: usize = 100;
+pub(crate) const MAX_STRICT: usize = 100;
 
 /// An input may hold no more objects than that: `{}` is two bytes long, and what stands for it in memory a few hundred.
 pub(crate) const MAX_OBJECTS: usize = 250_000;

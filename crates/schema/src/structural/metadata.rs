@@ -1,0 +1,100 @@
+//! Metadata of custom resources: read as that of built-in kinds is, whatever the schema says.
+
+use meta::{FieldError, Path};
+use serde_json::Value;
+
+use super::node::Node;
+use crate::decode::{DecodeError, FieldValidation, decode_value};
+use crate::generated::meta_v1::OBJECT_META;
+use crate::reference::SchemaRef;
+
+/// The metadata of an object in its canonical form, with the paths of fields it does not know.
+///
+/// # Errors
+/// Go's message if a field is of the wrong type.
+pub(super) fn read(metadata: Value) -> Result<(Value, Vec<String>), String> {
+    let schema = SchemaRef::of_type(&OBJECT_META);
+    match decode_value(metadata, schema, FieldValidation::Warn) {
+        Ok((metadata, report)) => Ok((metadata, report.warnings().filter_map(unknown_field).collect())),
+        Err(DecodeError::Syntax(message) | DecodeError::Value(message)) => Err(message),
+        Err(DecodeError::Strict(report)) => Err(report.to_string()),
+    }
+}
+
+/// The path in a warning such as `unknown field "labels.x"`.
+fn unknown_field(warning: &str) -> Option<String> {
+    let quoted = warning.strip_prefix("unknown field ")?;
+    serde_json::from_str(quoted).ok()
+}
+
+/// Reads the metadata of all objects that are embedded in one, and the object's own if `is_own_too`.
+pub(super) fn read_embedded(
+    object: &mut Value,
+    root: &Node,
+    is_own_too: bool,
+    path: &Path,
+) -> Result<Vec<String>, FieldError> {
+    let mut reading = Reading { unknown: Vec::new() };
+    if is_own_too {
+        reading.value(object, root, path)?;
+    } else {
+        reading.below(object, root, path)?;
+    }
+    reading.unknown.sort_unstable();
+    Ok(reading.unknown)
+}
+
+struct Reading {
+    unknown: Vec<String>,
+}
+
+impl Reading {
+    fn value(&mut self, value: &mut Value, node: &Node, path: &Path) -> Result<(), FieldError> {
+        if node.is_resource && value.is_object() {
+            self.resource(value, path)?;
+        }
+        self.below(value, node, path)
+    }
+
+    fn below(&mut self, value: &mut Value, node: &Node, path: &Path) -> Result<(), FieldError> {
+        match value {
+            Value::Object(fields) => fields.iter_mut().try_for_each(|(name, value)| {
+                if let Some(below) = node.properties.get(name) {
+                    self.value(value, below, &path.child(name))
+                } else if let Some(below) = node.field(name) {
+                    self.value(value, below, &path.key(name))
+                } else {
+                    Ok(())
+                }
+            }),
+            Value::Array(items) => match &node.items {
+                Some(below) => (items.iter_mut().enumerate())
+                    .try_for_each(|(index, item)| self.value(item, below, &path.index(index))),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn resource(&mut self, object: &mut Value, path: &Path) -> Result<(), FieldError> {
+        for field in ["apiVersion", "kind"] {
+            if let Some(value) = object.get(field).filter(|value| !value.is_string()) {
+                return Err(FieldError::invalid(
+                    &path.child(field),
+                    value.clone(),
+                    "must be a string",
+                ));
+            }
+        }
+        let Some(metadata) = object.get_mut("metadata") else {
+            return Ok(());
+        };
+        let place = path.child("metadata");
+        let (read, unknown) = read(metadata.clone())
+            .map_err(|message| FieldError::invalid(&place, metadata.clone(), &message))?;
+        self.unknown
+            .extend(unknown.iter().map(|field| format!("{place}.{field}")));
+        *metadata = read;
+        Ok(())
+    }
+}

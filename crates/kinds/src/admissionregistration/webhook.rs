@@ -156,7 +156,7 @@ fn review_versions(versions: &Field) {
     }
 }
 
-fn url(url: &Field) {
+pub(crate) fn url(url: &Field) {
     const FORM: &str = "desired format: https://host[/path]";
     let text = url.text();
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -189,7 +189,7 @@ fn url(url: &Field) {
     }
 }
 
-fn service(service: &Field) {
+pub(crate) fn service(service: &Field) {
     for (field, what) in [
         ("name", "service name is required"),
         ("namespace", "service namespace is required"),

@@ -1,16 +1,18 @@
-//! Custom resource definitions. Their schemas are judged where they are put to use.
+//! Custom resource definitions.
 
 use meta::ErrorList;
 use resource::Strategy;
 use serde_json::{Value, json};
 
-use super::stored;
+use super::schema_rules::Leniency;
+use super::shared::Shared;
+use super::{conversion, names, schema_rules, stored, versions};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::list;
 use crate::toolkit::defaults::{
     object_at, object_in, object_or_new, text as text_of, when_empty, when_missing,
 };
-use crate::toolkit::{Field, Report, Seen, same_field};
+use crate::toolkit::{Field, Report, same_field};
 
 room! {
     /// A kind that users define.
@@ -31,13 +33,14 @@ impl Strategy for CustomResourceDefinition {
                 when_empty(names, "listKind", format!("{kind}List"));
             }
         }
-        if let Some(conversion) = object_or_new(spec, "conversion") {
-            when_empty(conversion, "strategy", "None");
-            let webhook = object_in(conversion, "webhook");
-            let client = webhook.and_then(|webhook| object_in(webhook, "clientConfig"));
-            if let Some(service) = client.and_then(|client| object_in(client, "service")) {
-                when_missing(service, "port", 443);
-            }
+        if spec.get("conversion").is_none_or(Value::is_null) {
+            spec.insert("conversion".to_owned(), json!({"strategy": "None"}));
+        }
+        let conversion = object_in(spec, "conversion");
+        let webhook = conversion.and_then(|conversion| object_in(conversion, "webhook"));
+        let client = webhook.and_then(|webhook| object_in(webhook, "clientConfig"));
+        if let Some(service) = client.and_then(|client| object_in(client, "service")) {
+            when_missing(service, "port", 443);
         }
     }
 
@@ -55,47 +58,36 @@ impl Strategy for CustomResourceDefinition {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, rules)
+        Report::of(self.0.schema, object, |definition| {
+            rules(definition, object, None);
+            preserving(definition, None);
+        })
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |definition| {
-            rules(definition);
+            rules(definition, new, Some(old));
+            preserving(definition, Some(old));
             let spec = definition.child("spec");
-            let established = list(old, &["status", "conditions"])
-                .iter()
-                .any(|condition| condition["type"] == "Established" && condition["status"] == "True");
-            for field in ["group", "scope"] {
-                if established || field == "group" {
-                    spec.child(field).immutable(old["spec"].get(field));
-                }
+            let is_established = is_established(old);
+            let (before, names) = (&old["spec"]["names"], spec.child("names"));
+            if is_established {
+                spec.child("scope").immutable(old["spec"].get("scope"));
+                unchanged(&names, before, "kind");
             }
-            let names = spec.child("names");
-            for field in ["plural", "kind"] {
-                if established && !same_field(&new["spec"]["names"], &old["spec"]["names"], field) {
-                    names.child(field).invalid("field is immutable");
-                }
-            }
+            spec.child("group").immutable(old["spec"].get("group"));
+            unchanged(&names, before, "plural");
         })
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |definition| {
-            let (spec, status) = (definition.child("spec"), definition.child("status"));
-            let stored = status.child("storedVersions");
-            if stored.is_empty() {
-                stored.invalid_printed("[]", "must have at least one stored version");
-            }
-            for version in stored.items() {
-                let known = spec
-                    .child("versions")
-                    .items()
-                    .any(|each| each.text_of("name") == version.text());
-                if !known {
-                    version.invalid("must appear in spec.versions");
-                }
-            }
+            names::accepted(&definition.child("status").child("acceptedNames"));
         })
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        schema_rules::format_warnings(new, old)
     }
 
     fn allows_unconditional_update(&self) -> bool {
@@ -114,25 +106,38 @@ impl Strategy for CustomResourceDefinition {
 /// Versions in which objects may lie in the store: all that ever were the one to store.
 fn stored_versions(definition: &Value, so_far: &[Value]) -> Value {
     let mut stored = so_far.to_vec();
-    for version in list(definition, &["spec", "versions"]) {
-        let is_new = version["storage"] == Value::Bool(true) && !stored.contains(&version["name"]);
-        if is_new {
-            stored.push(version["name"].clone());
-        }
+    let versions = list(definition, &["spec", "versions"]);
+    let current = versions
+        .iter()
+        .find(|version| version["storage"] == Value::Bool(true));
+    if let Some(version) = current.filter(|version| !stored.contains(&version["name"])) {
+        stored.push(version["name"].clone());
     }
     stored.into()
 }
 
-fn rules(definition: &Field) {
+fn is_established(definition: &Value) -> bool {
+    list(definition, &["status", "conditions"])
+        .iter()
+        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+}
+
+fn unchanged(names: &Field, before: &Value, field: &'static str) {
+    let now = names.value().unwrap_or(&Value::Null);
+    if !same_field(now, before, field) {
+        names.child(field).invalid("field is immutable");
+    }
+}
+
+fn rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Value>) {
     let spec = definition.child("spec");
     let (group, names) = (spec.child("group"), spec.child("names"));
     let metadata = definition.child("metadata");
     let name = metadata.child("name");
     let wanted = format!("{}.{}", names.text_of("plural"), group.text());
-    if name.text() != wanted {
+    if name.text() != wanted && old.is_none() {
         name.invalid_as(name.text(), "must be spec.names.plural+\".\"+spec.group");
     }
-    approval(definition, group.text());
     if group.is_empty() {
         group.required("");
     } else {
@@ -141,164 +146,83 @@ fn rules(definition: &Field) {
             group.invalid("should be a domain with at least one dot");
         }
     }
-    spec.child("scope").one_of(&["Cluster", "Namespaced"]);
-    versions(&spec.child("versions"));
-    self::names(&names);
-    conversion(&spec.child("conversion"));
+    scope(&spec.child("scope"));
+    let shared = Shared::of(object);
+    let leniency = old.map_or_else(Leniency::none, |old| Leniency::of(old, &shared));
+    versions::each(&spec, &shared, &leniency);
+    names::wanted(&names);
+    versions::together(&spec, &shared, &leniency);
+    let recognized = old.is_none_or(conversion::has_recognized_versions);
+    conversion::rules(&spec.child("conversion"), recognized);
+    names::accepted(&definition.child("status").child("acceptedNames"));
+    versions::stored(definition);
+    approval(definition, group.text(), old);
 }
 
-/// Groups of the project itself need its consent.
-fn approval(definition: &Field, group: &str) {
-    if !group.ends_with(".k8s.io") && !group.ends_with(".kubernetes.io") {
+fn scope(scope: &Field) {
+    match scope.text() {
+        "Cluster" | "Namespaced" => {}
+        "" => scope.required(""),
+        _ => scope.not_supported(&["Cluster", "Namespaced"]),
+    }
+}
+
+/// What is wrong with the consent that groups of the project itself need.
+fn approval_problem(approval: &str) -> Option<String> {
+    const RULE: &str = "protected groups must have approval annotation \"api-approved.kubernetes.io\"";
+    const SEE: &str = "see https://github.com/kubernetes/enhancements/pull/1111";
+    let is_url = || {
+        let host = approval
+            .split_once("://")
+            .map(|(_, rest)| rest.split('/').next().unwrap_or(""));
+        host.is_some_and(|host| !host.is_empty())
+    };
+    match approval {
+        "" => Some(format!("{RULE}, {SEE}")),
+        _ if approval.starts_with("unapproved") || is_url() => None,
+        _ => Some(format!(
+            "{RULE} with either a URL or a reason starting with \"unapproved\", {SEE}"
+        )),
+    }
+}
+
+fn approval(definition: &Field, group: &str, old: Option<&Value>) {
+    let is_protected = |group: &str| {
+        [".k8s.io", ".kubernetes.io"]
+            .iter()
+            .any(|end| group.ends_with(end))
+            || matches!(group, "k8s.io" | "kubernetes.io")
+    };
+    if !is_protected(group) {
         return;
     }
     let metadata = definition.child("metadata");
     let annotations = metadata.child("annotations");
     let place = annotations.key(PROTECTED);
+    let before = old.map(|old| old["metadata"]["annotations"][PROTECTED].as_str().unwrap_or(""));
+    let Some(problem) = approval_problem(place.text()) else {
+        return;
+    };
+    // What was no consent before may stay none.
+    if before.is_some_and(|before| approval_problem(before).as_ref() == Some(&problem)) {
+        return;
+    }
     if place.is_empty() {
-        place.required("protected groups must have approval annotation \"api-approved.kubernetes.io\", see https://github.com/kubernetes/enhancements/pull/1111");
-    } else if !place.text().starts_with("https://") && !place.text().starts_with("unapproved") {
-        place.invalid("protected groups must have approval annotation \"api-approved.kubernetes.io\" with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111");
+        place.required(&problem);
+    } else {
+        place.invalid(&problem);
     }
 }
 
-fn versions(versions: &Field) {
-    if versions.is_empty() {
-        return versions.required("must have at least one version");
-    }
-    let mut seen = Seen::new();
-    let mut stored = 0;
-    let mut has_duplicates = false;
-    for version in versions.items() {
-        let name = version.child("name");
-        name.complain(meta::name::dns1035_label(name.text()));
-        has_duplicates |= seen.again(name.text());
-        stored += usize::from(version.child("storage").is_true());
-        let schema = version.child("schema");
-        let schema = schema.child("openAPIV3Schema");
-        if !schema.is_set() {
-            schema.required("schemas are required");
-        }
-    }
-    if has_duplicates {
-        versions.invalid("must contain unique version names");
-    }
-    if stored != 1 {
-        versions.invalid("must have exactly one version marked as storage version");
-    }
-}
-
-fn names(names: &Field) {
-    for field in ["plural", "singular"] {
-        let name = names.child(field);
-        if name.is_empty() {
-            if field == "plural" {
-                name.required("");
-            }
-        } else {
-            name.complain(meta::name::dns1035_label(name.text()));
-        }
-    }
-    for list in ["shortNames", "categories"] {
-        for name in names.child(list).items() {
-            name.complain(meta::name::dns1035_label(name.text()));
-        }
-    }
-    for field in ["kind", "listKind"] {
-        let kind = names.child(field);
-        if kind.is_empty() {
-            kind.required("");
-            continue;
-        }
-        for complaint in meta::name::dns1035_label(&kind.text().to_lowercase()) {
-            kind.invalid(&format!(
-                "may have mixed case, but should otherwise match: {complaint}"
-            ));
-        }
-    }
-    let (kind, list) = (names.child("kind"), names.child("listKind"));
-    if !kind.is_empty() && kind.text() == list.text() {
-        list.invalid("kind and listKind may not be the same");
-    }
-}
-
-fn conversion(conversion: &Field) {
-    let webhook = conversion.child("webhook");
-    match conversion.text_of("strategy") {
-        "None" => {
-            if webhook.is_set() {
-                webhook.forbidden("should not be set when strategy is not set to Webhook");
-            }
-        }
-        "Webhook" => {
-            let client = webhook.child("clientConfig");
-            if !client.is_set() {
-                return client.required("required when strategy is set to Webhook");
-            }
-            if client.child("url").is_set() == client.child("service").is_set() {
-                client.required("exactly one of url or service is required");
-            }
-            let versions = webhook.child("conversionReviewVersions");
-            if versions.is_empty() {
-                versions.required("");
-            } else if !versions
-                .texts()
-                .any(|version| matches!(version, "v1" | "v1beta1"))
-            {
-                versions.invalid("must include at least one of v1, v1beta1");
-            }
-        }
-        "" => conversion.child("strategy").required(""),
-        _ => conversion.child("strategy").not_supported(&["None", "Webhook"]),
+/// Definitions of old could keep all unknown fields.
+fn preserving(definition: &Field, old: Option<&Value>) {
+    let spec = definition.child("spec");
+    let keeps = spec.child("preserveUnknownFields");
+    let kept = old.is_some_and(|old| old["spec"]["preserveUnknownFields"] == Value::Bool(true));
+    if keeps.is_true() && !kept {
+        keeps.invalid("cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead");
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{create_errors, defaulted, room};
-    use serde_json::{Value, json};
-
-    const GROUP: &str = "apiextensions.k8s.io";
-
-    fn definition() -> Value {
-        json!({
-            "metadata": {"name": "widgets.example.com"},
-            "spec": {
-                "group": "example.com", "scope": "Namespaced", "names": {"plural": "widgets", "kind": "Widget"},
-                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}],
-            },
-        })
-    }
-
-    #[test]
-    fn names_follow_from_the_kind() {
-        let mut object = defaulted(GROUP, "customresourcedefinitions", definition());
-        assert_eq!(object["spec"]["names"]["singular"], "widget");
-        assert_eq!(object["spec"]["names"]["listKind"], "WidgetList");
-        assert_eq!(object["spec"]["conversion"], json!({"strategy": "None"}));
-        room(GROUP, "customresourcedefinitions").prepare_for_create(&mut object);
-        assert_eq!(object["status"], json!({"storedVersions": ["v1"]}));
-    }
-
-    #[test]
-    fn wrong_definitions_are_refused() {
-        let errors = |pointer: &str, value: Value| {
-            let mut definition = definition();
-            *definition.pointer_mut(pointer).expect("a place") = value;
-            create_errors(GROUP, "customresourcedefinitions", definition)
-        };
-        assert!(errors("/spec/scope", json!("Cluster")).is_empty());
-        assert_eq!(
-            errors("/spec/scope", json!("Galaxy")),
-            [r#"spec.scope: Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced""#,]
-        );
-        assert_eq!(
-            errors("/metadata/name", json!("x")),
-            [r#"metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group"#,]
-        );
-        assert_eq!(
-            errors("/spec/versions/0/schema", json!({})),
-            ["spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",]
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,13 @@
 //! The group of custom resource definitions.
 
+mod columns;
+mod conversion;
 pub mod definition;
+mod lists;
+mod names;
+mod printed;
+mod schema_rules;
+mod shared;
 mod stored;
+mod validation_rules;
+mod versions;

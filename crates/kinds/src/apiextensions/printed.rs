@@ -1,0 +1,172 @@
+//! Definitions as upstream prints them in messages: as it holds them, every field by its name in Go, what all versions
+//! share left out of each.
+
+use serde_json::{Map, Value};
+
+use super::shared::Shared;
+
+/// What a field is printed as if nothing was given.
+#[derive(Clone, Copy)]
+enum Absent {
+    Null,
+    Empty,
+    False,
+}
+
+use Absent::{Empty, False, Null};
+
+/// The fields of a schema, in the order upstream holds them.
+const SCHEMA: [(&str, &str, Absent); 43] = [
+    ("id", "ID", Empty),
+    ("$schema", "Schema", Empty),
+    ("$ref", "Ref", Null),
+    ("description", "Description", Empty),
+    ("type", "Type", Empty),
+    ("nullable", "Nullable", False),
+    ("format", "Format", Empty),
+    ("title", "Title", Empty),
+    ("default", "Default", Null),
+    ("maximum", "Maximum", Null),
+    ("exclusiveMaximum", "ExclusiveMaximum", False),
+    ("minimum", "Minimum", Null),
+    ("exclusiveMinimum", "ExclusiveMinimum", False),
+    ("maxLength", "MaxLength", Null),
+    ("minLength", "MinLength", Null),
+    ("pattern", "Pattern", Empty),
+    ("maxItems", "MaxItems", Null),
+    ("minItems", "MinItems", Null),
+    ("uniqueItems", "UniqueItems", False),
+    ("multipleOf", "MultipleOf", Null),
+    ("enum", "Enum", Null),
+    ("maxProperties", "MaxProperties", Null),
+    ("minProperties", "MinProperties", Null),
+    ("required", "Required", Null),
+    ("items", "Items", Null),
+    ("allOf", "AllOf", Null),
+    ("oneOf", "OneOf", Null),
+    ("anyOf", "AnyOf", Null),
+    ("not", "Not", Null),
+    ("properties", "Properties", Null),
+    ("additionalProperties", "AdditionalProperties", Null),
+    ("patternProperties", "PatternProperties", Null),
+    ("dependencies", "Dependencies", Null),
+    ("additionalItems", "AdditionalItems", Null),
+    ("definitions", "Definitions", Null),
+    ("externalDocs", "ExternalDocs", Null),
+    ("example", "Example", Null),
+    (
+        "x-kubernetes-preserve-unknown-fields",
+        "XPreserveUnknownFields",
+        Null,
+    ),
+    ("x-kubernetes-embedded-resource", "XEmbeddedResource", False),
+    ("x-kubernetes-int-or-string", "XIntOrString", False),
+    ("x-kubernetes-list-map-keys", "XListMapKeys", Null),
+    ("x-kubernetes-list-type", "XListType", Null),
+    ("x-kubernetes-map-type", "XMapType", Null),
+];
+
+/// The versions of a definition.
+pub fn versions(shared: &Shared) -> String {
+    let versions: Vec<String> = shared
+        .versions()
+        .iter()
+        .map(|version| self::version(version, shared))
+        .collect();
+    if versions.is_empty() {
+        "null".to_owned()
+    } else {
+        format!("[{}]", versions.join(","))
+    }
+}
+
+fn version(version: &Value, shared: &Shared) -> String {
+    let flag = |field: &str| version[field] == Value::Bool(true);
+    let own = |field: &str| {
+        version
+            .get(field)
+            .filter(|value| !value.is_null() && !shared.has_in_common(field))
+    };
+    let shown = |field: &str| own(field).map_or("null".to_owned(), |value| renamed(value).to_string());
+    let schema = own("schema").map_or("null".to_owned(), |holder| {
+        let schema = holder
+            .get("openAPIV3Schema")
+            .map_or("null".to_owned(), self::schema);
+        format!("{{\"OpenAPIV3Schema\":{schema}}}")
+    });
+    format!(
+        "{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{},\"Schema\":{schema},\"Subresources\":{},\"AdditionalPrinterColumns\":{},\"SelectableFields\":{}}}",
+        Value::from(version["name"].as_str().unwrap_or("")),
+        flag("served"),
+        flag("storage"),
+        flag("deprecated"),
+        version["deprecationWarning"],
+        shown("subresources"),
+        shown("additionalPrinterColumns"),
+        shown("selectableFields"),
+    )
+}
+
+/// A schema.
+pub fn schema(schema: &Value) -> String {
+    let mut fields: Vec<String> = SCHEMA
+        .iter()
+        .map(|(field, name, absent)| format!("\"{name}\":{}", field_of(schema, field, *absent)))
+        .collect();
+    let rules = schema
+        .get("x-kubernetes-validations")
+        .map_or("null".to_owned(), |rules| renamed(rules).to_string());
+    fields.push(format!("\"XValidations\":{rules}"));
+    format!("{{{}}}", fields.join(","))
+}
+
+fn field_of(schema: &Value, field: &str, absent: Absent) -> String {
+    let value = schema.get(field).filter(|value| !value.is_null());
+    let Some(value) = value else {
+        return match absent {
+            Null => "null",
+            Empty => "\"\"",
+            False => "false",
+        }
+        .to_owned();
+    };
+    match field {
+        "items" => match value.as_array() {
+            Some(items) => format!("{{\"Schema\":null,\"JSONSchemas\":{}}}", list_of(items)),
+            None => format!("{{\"Schema\":{},\"JSONSchemas\":null}}", self::schema(value)),
+        },
+        "additionalProperties" | "additionalItems" => match value.as_bool() {
+            Some(allows) => format!("{{\"Allows\":{allows},\"Schema\":null}}"),
+            None => format!("{{\"Allows\":true,\"Schema\":{}}}", self::schema(value)),
+        },
+        "allOf" | "oneOf" | "anyOf" => list_of(value.as_array().map_or(&[], Vec::as_slice)),
+        "not" => self::schema(value),
+        "properties" | "patternProperties" | "definitions" => {
+            let entries = value.as_object().into_iter().flatten();
+            let entries: Vec<String> = entries
+                .map(|(name, schema)| format!("{}:{}", Value::from(name.as_str()), self::schema(schema)))
+                .collect();
+            format!("{{{}}}", entries.join(","))
+        }
+        "externalDocs" => renamed(value).to_string(),
+        _ => value.to_string(),
+    }
+}
+
+fn list_of(schemas: &[Value]) -> String {
+    let schemas: Vec<String> = schemas.iter().map(schema).collect();
+    format!("[{}]", schemas.join(","))
+}
+
+/// Small structures with Go's names.
+fn renamed(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (crate::toolkit::go::go_name(name), renamed(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.iter().map(renamed).collect(),
+        other => other.clone(),
+    }
+}

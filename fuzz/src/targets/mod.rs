@@ -5,6 +5,7 @@ mod etcd_messages;
 mod patches;
 mod schemas;
 mod store;
+mod structural;
 mod texts;
 
 /// One thing that is fuzzed.
@@ -28,6 +29,8 @@ pub const ALL: &[Target] = &[
     schemas::YAML,
     schemas::PROTOBUF,
     patches::PATCHES,
+    structural::OBJECTS,
+    structural::PATTERNS,
     texts::SELECTORS,
     texts::QUANTITIES,
 ];

@@ -1,5 +1,7 @@
 //! Where log lines go and which are written.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Libraries below HTTP say a line for every frame: of interest only to who asks for everything.
@@ -9,7 +11,7 @@ macro_rules! quiet {
     };
 }
 
-/// Log lines go to standard error. `PINTLE_LOG` says which in detail; else the verbosity does.
+/// Log lines go to standard error, in colours if a person looks at it. `PINTLE_LOG` says which in detail; else the verbosity does.
 pub fn start(verbosity: u8) {
     let level = match verbosity {
         0 => "info",
@@ -20,6 +22,7 @@ pub fn start(verbosity: u8) {
     let filter = EnvFilter::try_from_env("PINTLE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load::{self, Operation, Rate, Result};
+use super::load::{self, ALONE, Operation, Rate, Result, SHARED};
 use super::process::Program;
 use super::table::{Figure, Table};
 use super::{Options, disk};
@@ -37,13 +37,16 @@ async fn measure(program: &Program, options: &Options, folder: &Path) -> Result<
     let duration = Duration::from_secs_f64(options.load_seconds);
     let server = program.start(&folder.join("data")).await?;
     let mut figures = vec![Figure::milliseconds("start, empty", server.ready_after)];
-    for clients in [1, 32, 500] {
-        let rate = load::operations(&server, Operation::Put, clients, duration).await?;
-        figures.extend(of_rate("puts", clients, rate));
-    }
-    for (name, operation) in [("creates", Operation::Create), ("gets", Operation::Get)] {
-        let rate = load::operations(&server, operation, 500, duration).await?;
-        figures.extend(of_rate(name, 500, rate));
+    for (what, operation, clients) in [
+        ("puts, 1 client", Operation::Put, (1, SHARED)),
+        ("puts, 32 clients", Operation::Put, (32, SHARED)),
+        ("puts, 500 clients", Operation::Put, (500, SHARED)),
+        ("puts, 500 clients, 500 connections", Operation::Put, (500, ALONE)),
+        ("creates, 500 clients", Operation::Create, (500, SHARED)),
+        ("gets, 500 clients", Operation::Get, (500, SHARED)),
+    ] {
+        let rate = load::operations(&server, operation, clients, duration).await?;
+        figures.extend(of_rate(what, rate));
     }
     let (took, used) = load::ranges(&server, RANGE_KEYS, options.ranges).await?;
     figures.push(Figure::milliseconds("range of 10,000 keys, time", took));
@@ -55,11 +58,9 @@ async fn measure(program: &Program, options: &Options, folder: &Path) -> Result<
     Ok(figures)
 }
 
-fn of_rate(name: &str, clients: usize, rate: Rate) -> [Figure; 3] {
-    let plural = if clients == 1 { "client" } else { "clients" };
-    let what = format!("{name}, {clients} {plural}");
+fn of_rate(what: &str, rate: Rate) -> [Figure; 3] {
     [
-        Figure::rate(&what, rate.per_second),
+        Figure::rate(what, rate.per_second),
         Figure::microseconds(&format!("{what}, CPU each"), rate.cpu_each),
         Figure::milliseconds(&format!("{what}, median time"), rate.median),
     ]

@@ -19,8 +19,10 @@ const PUT: &str = "/etcdserverpb.KV/Put";
 const TXN: &str = "/etcdserverpb.KV/Txn";
 const WATCH: &str = "/etcdserverpb.Watch/Watch";
 
-/// So many clients share a connection, as in the figures that etcd publishes of itself.
-const CLIENTS_PER_CONNECTION: usize = 10;
+/// So many clients share a connection in the figures that etcd publishes of itself.
+pub const SHARED: usize = 10;
+/// Each client has a connection of its own, as those of `etcdctl check perf` have.
+pub const ALONE: usize = 1;
 
 /// etcd takes at most 128 operations in a transaction.
 const PUTS_PER_TRANSACTION: usize = 100;
@@ -54,17 +56,17 @@ pub enum Operation {
     Get,
 }
 
-/// Lets clients do an operation for some time, each the next when the one before is done.
+/// Lets clients, so many to a connection, do an operation for some time, each the next when the one before is done.
 pub async fn operations(
     server: &Process,
     operation: Operation,
-    clients: usize,
+    (clients, on_each): (usize, usize),
     duration: Duration,
 ) -> Result<Rate> {
     if operation == Operation::Get {
         fill(server, 0..GET_KEYS, key).await?;
     }
-    let connections = connections(server, clients.div_ceil(CLIENTS_PER_CONNECTION)).await?;
+    let connections = connections(server, clients.div_ceil(on_each)).await?;
     let values = values();
     let began = Instant::now();
     let cpu_before = cpu(&[server.pid()]);

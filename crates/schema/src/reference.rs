@@ -353,14 +353,15 @@ impl<'a> SchemaRef<'a> {
 
 fn shape_of(node: &Node) -> Shape {
     match node.type_name {
-        _ if node.int_or_string => Shape::IntOrString,
+        // Upstream's apply does not know that it is one of the two.
+        _ if node.int_or_string => Shape::Free,
         Some(TypeName::Array) => Shape::List,
         Some(TypeName::Boolean) => Shape::Bool,
         Some(TypeName::Integer) => Shape::Int64,
         Some(TypeName::Number) => Shape::Float64,
         Some(TypeName::String) => Shape::String,
         _ if node.preserves_unknown => Shape::Free,
-        Some(TypeName::Object) if node.additional.is_some() => Shape::Map,
+        Some(TypeName::Object) if node.properties.is_empty() && !node.is_resource => Shape::Map,
         Some(TypeName::Object) => Shape::Object,
         None => Shape::Free,
     }
@@ -386,6 +387,7 @@ fn element_of(node: &Node) -> Option<SchemaRef<'_>> {
         Shape::List => Some(node.items.as_deref().map_or(SchemaRef(Position::Free), below)),
         Shape::Map => Some(match &node.additional {
             Some(Additional::Schema(element)) => below(element),
+            // Without a word about its fields, an object may have any.
             _ => SchemaRef(Position::Free),
         }),
         _ => None,

@@ -21,6 +21,64 @@ pub(super) fn read(metadata: Value) -> Result<(Value, Vec<String>), String> {
     }
 }
 
+/// The same of metadata that lies in the store: what cannot be read of it is left out.
+pub(super) fn read_what_can_be(metadata: Value) -> Value {
+    match read(metadata.clone()) {
+        Ok((metadata, _)) => metadata,
+        Err(_) => {
+            let fields = metadata.as_object().into_iter().flatten();
+            let readable = fields.filter_map(|(name, value)| {
+                let field = Value::Object([(name.clone(), value.clone())].into_iter().collect());
+                let (Value::Object(read), _) = read(field).ok()? else {
+                    return None;
+                };
+                read.into_iter().find(|(read, _)| read == name)
+            });
+            Value::Object(readable.collect())
+        }
+    }
+}
+
+/// Leaves out what cannot be read of all objects that are embedded in one.
+pub(super) fn mend_embedded(object: &mut Value, root: &Node) {
+    for_each_embedded(object, root, &mut |object| {
+        for field in ["apiVersion", "kind"] {
+            if object.get(field).is_some_and(|value| !value.is_string())
+                && let Some(fields) = object.as_object_mut()
+            {
+                fields.remove(field);
+            }
+        }
+        if let Some(metadata) = object.get_mut("metadata") {
+            *metadata = read_what_can_be(metadata.take());
+        }
+    });
+}
+
+fn for_each_embedded(value: &mut Value, node: &Node, change: &mut impl FnMut(&mut Value)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let Some(below) = node.field(name) else { continue };
+                if below.is_resource && value.is_object() {
+                    change(value);
+                }
+                for_each_embedded(value, below, change);
+            }
+        }
+        Value::Array(items) => {
+            let Some(below) = &node.items else { return };
+            for item in items {
+                if below.is_resource && item.is_object() {
+                    change(item);
+                }
+                for_each_embedded(item, below, change);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The path in a warning such as `unknown field "labels.x"`.
 fn unknown_field(warning: &str) -> Option<String> {
     let quoted = warning.strip_prefix("unknown field ")?;

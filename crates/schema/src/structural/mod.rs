@@ -16,6 +16,7 @@ mod parse;
 pub mod paths;
 mod prune;
 pub mod publish;
+pub mod resource;
 mod rules;
 pub mod scale;
 mod validate;
@@ -135,6 +136,21 @@ impl StructuralSchema {
         }
     }
 
+    /// Makes of an object as it lies in the store what it is by the schema now.
+    pub fn upgrade_stored(&self, object: &mut Value) {
+        if let Some(metadata) = object.get_mut("metadata") {
+            *metadata = metadata::read_what_can_be(metadata.take());
+            // Very old servers kept no generation.
+            if let Some(fields) = metadata.as_object_mut() {
+                fields.entry("generation").or_insert(1.into());
+            }
+        }
+        self.prune(object);
+        self.drop_nulls(object);
+        metadata::mend_embedded(object, &self.root);
+        self.default(object);
+    }
+
     /// What is wrong with `apiVersion`, `kind` and `metadata` of objects inside of the object.
     pub fn validate_embedded(&self, object: &Value) -> ErrorList {
         embedded::validate(object, &self.root, false, &Path::root())
@@ -149,20 +165,9 @@ impl StructuralSchema {
         lists::validate(new, &self.root)
     }
 
-    /// Whether an object is of the kind, as its `apiVersion` and `kind` have it. If not, nothing else need be said of it.
-    pub fn validate_type(&self, object: &Value) -> ErrorList {
-        let Some(kind) = &self.kind else {
-            return ErrorList::new();
-        };
-        let api_version = kind.api_version();
-        [("kind", &*kind.kind), ("apiVersion", &*api_version)]
-            .into_iter()
-            .filter(|(field, wanted)| object.get(*field).and_then(Value::as_str) != Some(*wanted))
-            .map(|(field, wanted)| {
-                let found = object.get(field).and_then(Value::as_str).unwrap_or("");
-                FieldError::invalid(&Path::new(field), found, &format!("must be {wanted}"))
-            })
-            .collect()
+    /// Whether anything must meet rules in CEL.
+    pub fn has_rules(&self) -> bool {
+        self.root.has_rules()
     }
 }
 

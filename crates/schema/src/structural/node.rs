@@ -168,6 +168,20 @@ impl Node {
         })
     }
 
+    /// Whether it, or anything within it, must meet rules in CEL.
+    pub fn has_rules(&self) -> bool {
+        let additional = match &self.additional {
+            Some(Additional::Schema(node)) => Some(node),
+            _ => None,
+        };
+        let below = self
+            .properties
+            .values()
+            .chain(self.items.as_deref())
+            .chain(additional.map(|node| &**node));
+        !self.rules.is_empty() || below.into_iter().any(Node::has_rules)
+    }
+
     /// Whether null stands for "not given" here.
     pub(crate) fn refuses(&self, value: &Value) -> bool {
         value.is_null() && !self.nullable

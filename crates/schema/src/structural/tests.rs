@@ -144,3 +144,19 @@ fn defaults_are_put_in() {
     let nullable = of_field(json!({"type": "string", "nullable": true, "default": "d"}));
     check(&nullable, json!({"x": null}), json!({"x": null}));
 }
+
+#[test]
+fn what_lies_in_the_store_is_mended() {
+    let mut object = json!({
+        "apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a", "labels": {"x": 5}, "odd": 1},
+        "spec": {"gone": 1, "color": null, "template": {"kind": 5, "metadata": {"labels": 5, "name": "b"}}},
+    });
+    widget().upgrade_stored(&mut object);
+    assert_eq!(
+        object,
+        json!({
+            "apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a", "generation": 1},
+            "spec": {"size": 3, "template": {"metadata": {"name": "b"}}},
+        })
+    );
+}

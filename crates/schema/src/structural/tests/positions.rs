@@ -14,7 +14,7 @@ fn positions_know_shapes_lists_and_keys() {
         ("size", Shape::Int64),
         ("color", Shape::String),
         ("ratio", Shape::Float64),
-        ("port", Shape::IntOrString),
+        ("port", Shape::Free),
         ("list", Shape::List),
         ("granular", Shape::Map),
         ("nested", Shape::Object),

@@ -313,15 +313,34 @@ fn embedded_objects_say_what_they_are() {
 }
 
 #[test]
-fn objects_are_of_their_kind() {
-    let check =
-        |object: Value, expected: &[&str]| assert_eq!(texts(&widget().validate_type(&object)), expected);
-    check(json!({"apiVersion": "example.com/v1", "kind": "Widget"}), &[]);
+fn everything_is_told_of_an_object_in_order() {
+    let scale = ScalePaths {
+        spec_replicas: ".spec.replicas".to_owned(),
+        status_replicas: ".status.replicas".to_owned(),
+        label_selector: None,
+    };
+    let check = |object: Value, expected: &[&str]| {
+        assert_eq!(
+            texts(&resource::validate(&widget(), Some(&scale), &object)),
+            expected
+        );
+    };
+    let object = |spec: Value| json!({"apiVersion": "example.com/v1", "kind": "Widget", "spec": spec});
+    check(object(json!({})), &[]);
     check(
         json!({"apiVersion": "example.com/v2", "kind": "Gadget"}),
         &[
             r#"kind: Invalid value: "Gadget": must be Widget"#,
             r#"apiVersion: Invalid value: "example.com/v2": must be example.com/v1"#,
+        ],
+    );
+    check(
+        object(json!({"replicas": "2", "setList": ["a", "a"], "template": {"kind": "Pod"}})),
+        &[
+            r#"spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string""#,
+            ".spec.replicas: Invalid value: 0: .spec.replicas accessor error: 2 is of the type string, expected int64",
+            "spec.template.apiVersion: Required value",
+            r#"spec.setList[1]: Duplicate value: "a""#,
         ],
     );
 }

@@ -7,6 +7,8 @@ mod body;
 mod document;
 pub mod fields;
 mod json;
+#[cfg(test)]
+mod laws;
 pub mod managed;
 mod merge;
 mod strategic;

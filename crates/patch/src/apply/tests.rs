@@ -517,6 +517,39 @@ proptest! {
     }
 
     #[test]
+    fn who_wants_other_things_is_never_in_the_way(first in any_config(), second in any_config()) {
+        let mut first = first;
+        first["metadata"].as_object_mut().unwrap().remove("labels");
+        let mut second = second;
+        second.as_object_mut().unwrap().remove("spec");
+        let story = |order: [(&str, &Value); 2]| {
+            let mut story = Story::of("Deployment");
+            for (manager, config) in order {
+                story = story.applied(manager, config.clone());
+            }
+            story.object
+        };
+        let (one, other) = (story([("a", &first), ("b", &second)]), story([("b", &second), ("a", &first)]));
+        let delta = Delta::between(&one, &other, schema("Deployment"));
+        prop_assert!(delta.is_empty(), "{:?} {:?}", delta.changed.paths(), delta.removed.paths());
+    }
+
+    #[test]
+    fn a_conflict_is_one_of_what_is_owned_and_differs(first in any_config(), second in any_config()) {
+        let story = Story::of("Deployment").applied("a", first);
+        let unowned = |mut object: Value| {
+            object["metadata"].as_object_mut().unwrap().remove("managedFields");
+            object
+        };
+        let before = unowned(story.object.clone());
+        let forced = unowned(story.decoded(story.attempt("b", second.clone(), true).unwrap()));
+        let changed = Delta::between(&before, &forced, schema("Deployment")).changed;
+        let owned = FieldSet::of(&before, schema("Deployment"));
+        let outcome = story.attempt("b", second, false);
+        prop_assert_eq!(outcome.is_err(), owned.intersects(&changed), "{:?}", changed.paths());
+    }
+
+    #[test]
     fn who_goes_leaves_what_others_said(first in any_config(), second in any_config()) {
         let alone = Story::of("Deployment").applied("a", first.clone());
         let story = Story::of("Deployment").applied("a", first.clone()).forced("b", second).forced("a", first);

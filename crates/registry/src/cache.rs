@@ -77,6 +77,8 @@ enum Found {
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) objects: Objects,
+    /// All objects, where the others are only those of a trait.
+    all: Option<Objects>,
     /// Keys that hold no object at present.
     damages: Damages,
     pub(crate) revision: u64,
@@ -236,6 +238,7 @@ impl Cache {
             };
         }
         Some(Snapshot {
+            all: None,
             objects,
             damages,
             revision,
@@ -339,7 +342,7 @@ impl State {
             && self.objects.len() >= WORTH_INDEXING
             && let Some(selected) = self.indexes.lock().select(&self.objects, &of, value)
         {
-            snapshot.objects = selected;
+            snapshot.all = Some(std::mem::replace(&mut snapshot.objects, selected));
         }
         snapshot
     }
@@ -347,6 +350,7 @@ impl State {
     fn snapshot(&self, revision: u64) -> Snapshot {
         Snapshot {
             objects: self.objects.clone(),
+            all: None,
             damages: self.damages.clone(),
             revision,
         }
@@ -479,6 +483,7 @@ impl Snapshot {
     pub(crate) fn empty(revision: u64) -> Self {
         Self {
             objects: Objects::default(),
+            all: None,
             damages: Damages::new(),
             revision,
         }
@@ -500,5 +505,13 @@ impl Snapshot {
         start: Option<&str>,
     ) -> impl Iterator<Item = &Arc<Object>> {
         self.objects.range(selection.key(), selection.namespace(), start)
+    }
+
+    /// Whether there is any object behind that key where the selection looks, selected or not.
+    pub(crate) fn goes_on(&self, selection: &Selection, key: &str) -> bool {
+        let start = format!("{key}\0");
+        let all = self.all.as_ref().unwrap_or(&self.objects);
+        let mut rest = all.range(selection.key(), selection.namespace(), Some(&start));
+        rest.next().is_some()
     }
 }

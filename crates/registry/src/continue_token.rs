@@ -1,7 +1,8 @@
 //! The token that asks for the next page of a list, in upstream's format: a version, a revision and a key.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::{DecodeError, Engine, alphabet};
 use meta::Status;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,11 @@ impl ContinueToken {
 
     fn read(token: &str) -> Result<Self, String> {
         let invalid = |error: &dyn std::fmt::Display| format!("continue key is not valid: {error}");
-        let json = URL_SAFE_NO_PAD.decode(token).map_err(|e| invalid(&e))?;
-        let encoded: Encoded = serde_json::from_slice(&json).map_err(|e| invalid(&e))?;
+        let json = LENIENT
+            .decode(token)
+            .map_err(|error| invalid(&no_base64(&error)))?;
+        let encoded: Encoded =
+            serde_json::from_slice(&json).map_err(|error| invalid(&no_json(&json, &error)))?;
         if encoded.v != VERSION {
             return Err(invalid(&"server does not recognize this encoded version"));
         }
@@ -56,13 +60,50 @@ impl ContinueToken {
         if encoded.start.is_empty() {
             return Err(invalid(&format!("encoded start key empty (version {VERSION})")));
         }
-        if encoded.start.split('/').any(|part| part == "." || part == "..") {
+        let path = encoded.start.strip_prefix('/').unwrap_or(&encoded.start);
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(invalid(&encoded.start));
         }
         Ok(Self {
             revision: u64::try_from(encoded.rv).ok(),
             start: encoded.start,
         })
+    }
+}
+
+/// Takes what upstream takes: bits behind the last byte do not matter.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// What Go says of a text that is not base64.
+fn no_base64(error: &DecodeError) -> String {
+    match error {
+        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => {
+            format!("illegal base64 data at input byte {at}")
+        }
+        // One character too many: the group that it begins.
+        DecodeError::InvalidLength(length) => {
+            format!("illegal base64 data at input byte {}", length.saturating_sub(1))
+        }
+        DecodeError::InvalidPadding => error.to_string(),
+    }
+}
+
+/// What Go says of bytes that are no such JSON.
+fn no_json(bytes: &[u8], error: &serde_json::Error) -> String {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(&first) if !error.is_eof() && first != b'{' => {
+            let shown = char::from(first).escape_default();
+            format!("invalid character '{shown}' looking for beginning of value")
+        }
+        _ if error.is_eof() => String::from("unexpected end of JSON input"),
+        _ => error.to_string(),
     }
 }
 
@@ -100,6 +141,7 @@ mod tests {
                 r#"{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets/a"}"#,
                 "../secrets/a",
             ),
+            (r#"{"v":"meta.k8s.io/v1","rv":1,"start":"a//b"}"#, "a//b"),
         ];
         for (json, problem) in cases {
             let status = ContinueToken::decode(&URL_SAFE_NO_PAD.encode(json)).expect_err("refused");
@@ -109,6 +151,19 @@ mod tests {
                 format!("invalid continue token: continue key is not valid: {problem}")
             );
         }
-        assert!(ContinueToken::decode("%%").is_err());
+        for (token, problem) in [
+            ("%%", "illegal base64 data at input byte 0"),
+            ("YWJj*", "illegal base64 data at input byte 4"),
+            ("YWJjZ", "illegal base64 data at input byte 4"),
+            ("eyJ2Ijo", "unexpected end of JSON input"),
+            ("YWJj", "invalid character 'a' looking for beginning of value"),
+        ] {
+            let status = ContinueToken::decode(token).expect_err("refused");
+            assert_eq!(
+                status.message,
+                format!("invalid continue token: continue key is not valid: {problem}"),
+                "{token}"
+            );
+        }
     }
 }

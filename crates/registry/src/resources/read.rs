@@ -232,12 +232,16 @@ fn page(
         if !selection.matches_candidate(&shown) {
             continue;
         }
-        if plan.limit.is_some_and(|limit| page.items.len() == limit) {
-            page.continue_token = next_page(selection, snapshot, &page.items);
-            page.remaining = selection.is_whole().then(|| 1 + candidates.count() as u64);
+        let is_full = plan.limit == Some(page.items.len() + 1);
+        page.items.push(shown);
+        // As upstream does it, a full page has a next one if anything follows, selected or not.
+        if is_full {
+            if snapshot.goes_on(selection, object.key()) {
+                page.continue_token = next_page(selection, snapshot, &page.items);
+                page.remaining = selection.is_whole().then(|| candidates.count() as u64);
+            }
             break;
         }
-        page.items.push(shown);
     }
     Ok(page)
 }

@@ -1,10 +1,16 @@
 //! Creating.
 
-use registry::PatchBody;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use meta::Reason;
+use registry::{ListOptions, PatchBody, StorageEncoding};
 use serde_json::json;
 use store::StateStore as _;
+use store::memory::MemoryStore;
 
 use crate::gadgets::{Cluster, gadget, refused, version};
+use crate::unreliable::Unreliable;
 
 #[tokio::test]
 async fn a_new_object_gets_what_the_server_adds() {
@@ -58,6 +64,65 @@ async fn names_are_generated() {
         "{}",
         object.name()
     );
+}
+
+#[tokio::test]
+async fn another_name_is_generated_where_one_is_taken() {
+    let store = MemoryStore::new();
+    let crowded = Arc::new(Unreliable::new(store.clone()));
+    let cluster = Cluster::through(crowded.clone(), store, StorageEncoding::Json).await;
+    let mut body = gadget("");
+    body["metadata"] = json!({"generateName": "g-"});
+    let create = async || {
+        let created = cluster.gadgets.create(&cluster.context, "ns", body.clone()).await;
+        created.map(|written| written.object)
+    };
+    crowded.overtaken.store(7, Ordering::Relaxed);
+    let created = create().await.unwrap();
+    assert!(created.name().starts_with("g-"));
+    let page = cluster.gadgets.list(None, &ListOptions::default()).await.unwrap();
+    assert_eq!(page.items.len(), 8, "its own, and those of the others");
+    // After eight names the server gives up, and says when to try again.
+    crowded.overtaken.store(8, Ordering::Relaxed);
+    let status = create().await.unwrap_err();
+    assert_eq!((status.code, status.reason), (409, Reason::ALREADY_EXISTS));
+    assert!(
+        status.message.starts_with("gadgets.policy \"g-")
+            && status.message.ends_with(
+                "already exists, the server was not able to generate a unique name for the object"
+            ),
+        "{}",
+        status.message
+    );
+    assert_eq!(status.details.unwrap().retry_after_seconds, 1);
+    // A name that the client gave is tried once.
+    crowded.overtaken.store(1, Ordering::Relaxed);
+    let named = cluster.gadgets.create(&cluster.context, "ns", gadget("a")).await;
+    refused(named, 409, "gadgets.policy \"a\" already exists");
+}
+
+#[tokio::test]
+async fn generated_names_fit() {
+    let cluster = Cluster::start().await;
+    let mut body = gadget("");
+    body["metadata"] = json!({"generateName": "g".repeat(200)});
+    let created = cluster
+        .gadgets
+        .create(&cluster.context, "ns", body.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        created.object.name().len(),
+        63,
+        "of the prefix only 58 characters count"
+    );
+    body["metadata"]["name"] = "own".into();
+    let created = cluster
+        .gadgets
+        .create(&cluster.context, "ns", body)
+        .await
+        .unwrap();
+    assert_eq!(created.object.name(), "own");
 }
 
 #[tokio::test]

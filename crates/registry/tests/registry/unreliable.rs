@@ -1,4 +1,6 @@
-//! A store behind a bad line: watches of it break, and what it knows of its own revision is old.
+//! A store behind a bad line: watches of it break, what it knows of its own revision is old, and others are quicker.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -13,6 +15,8 @@ pub struct Unreliable {
     pub store: MemoryStore,
     /// How often the line has broken, and whether it is broken now.
     line: watch::Sender<(u64, bool)>,
+    /// Before so many creations someone else takes the name.
+    pub overtaken: AtomicUsize,
 }
 
 impl Unreliable {
@@ -20,6 +24,7 @@ impl Unreliable {
         Self {
             store,
             line: watch::Sender::new((0, false)),
+            overtaken: AtomicUsize::new(0),
         }
     }
 
@@ -58,6 +63,19 @@ impl StateStore for Unreliable {
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
+        let is_creation = transaction
+            .preconditions
+            .iter()
+            .any(|precondition| precondition.mod_revision == Revision::ZERO);
+        let left = |left: usize| left.checked_sub(1);
+        if is_creation
+            && self
+                .overtaken
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
+                .is_ok()
+        {
+            self.store.commit(transaction.clone()).await?;
+        }
         self.store.commit(transaction).await
     }
 

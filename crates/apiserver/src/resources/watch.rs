@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use meta::Status;
+use meta::{FieldSelector, Status};
 
 use crate::api::Api;
 use crate::body::watch_body;
 use crate::call::{Call, Response};
+use crate::negotiate::View;
 use crate::options::watch_options;
 use crate::resources::route::Route;
 use crate::respond::events::Events;
@@ -24,9 +25,12 @@ pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, St
     let mut options = watch_options(&call.query, default_timeout())?;
     if !route.name.is_empty() {
         // The older way to watch one object.
-        options.field_selector = format!("metadata.name={}", route.name);
+        options.field_selector = of_name(&options.field_selector, &route.name)?;
     }
-    let include = IncludeObject::of(call)?;
+    let include = match route.format.view {
+        View::Table(_) => IncludeObject::of(call)?,
+        View::Whole | View::Metadata(_) => IncludeObject::default(),
+    };
     let watcher = route
         .resource
         .watch(route.collection_namespace(), &options)
@@ -49,7 +53,41 @@ pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, St
     Ok(response)
 }
 
+/// The field selector of a watch of one object, whose name a selector that is given must ask for too.
+fn of_name(selector: &str, name: &str) -> Result<String, Status> {
+    let fields = FieldSelector::parse(selector).map_err(|error| Status::bad_request(error.to_string()))?;
+    if fields.is_everything() {
+        return Ok(format!("metadata.name={name}"));
+    }
+    if fields.required_value("metadata.name") != Some(name) {
+        let message = "fieldSelector metadata.name doesn't match requested name";
+        return Err(Status::bad_request(message));
+    }
+    Ok(selector.to_owned())
+}
+
 fn default_timeout() -> Duration {
     let spread = RandomState::new().hash_one(0_u8) % MIN_TIMEOUT.as_secs();
     MIN_TIMEOUT + Duration::from_secs(spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_name;
+
+    #[test]
+    fn a_watch_of_one_object_asks_for_its_name() {
+        for (selector, expected) in [
+            ("", Some("metadata.name=a")),
+            ("metadata.name=a", Some("metadata.name=a")),
+            (
+                "metadata.name=a,spec.nodeName=n",
+                Some("metadata.name=a,spec.nodeName=n"),
+            ),
+            ("metadata.name=b", None),
+            ("spec.nodeName=n", None),
+        ] {
+            assert_eq!(of_name(selector, "a").ok().as_deref(), expected, "{selector}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Objects as rows of a table.
 
 use bytes::Bytes;
-use meta::Status;
+use meta::field::Path;
+use meta::{FieldError, Status};
 use registry::Object;
 use resource::{Column, Kind, Row};
 use serde_json::{Value, json};
@@ -25,12 +26,18 @@ pub enum IncludeObject {
 impl IncludeObject {
     /// The `includeObject` parameter.
     pub fn of(call: &Call) -> Result<Self, Status> {
-        match call.query.first("includeObject").unwrap_or_default() {
+        Self::named(call.query.first("includeObject").unwrap_or_default())
+    }
+
+    fn named(name: &str) -> Result<Self, Status> {
+        match name {
             "" | "Metadata" => Ok(Self::Metadata),
             "None" => Ok(Self::None),
             "Object" => Ok(Self::Object),
             other => {
-                let message = format!("unrecognized includeObject value: {}", meta::quote(other));
+                let why = "must be 'Metadata', 'Object', 'None', or empty";
+                let error = FieldError::invalid(&Path::new("includeObject"), other, why);
+                let message = format!("Unable to convert to Table as requested: {error}");
                 Err(Status::bad_request(message))
             }
         }
@@ -139,4 +146,25 @@ fn column(column: &Column) -> Value {
 fn append(json: &mut Vec<u8>, value: &Value) {
     // Writing a tree of JSON into memory cannot fail.
     let _ = serde_json::to_writer(json, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rows_carry_is_named() {
+        for (name, expected) in [
+            ("", IncludeObject::Metadata),
+            ("Metadata", IncludeObject::Metadata),
+            ("None", IncludeObject::None),
+            ("Object", IncludeObject::Object),
+        ] {
+            assert_eq!(IncludeObject::named(name), Ok(expected), "{name}");
+        }
+        let status = IncludeObject::named("all").expect_err("a refusal");
+        let message = "Unable to convert to Table as requested: includeObject: Invalid value: \"all\": must be 'Metadata', 'Object', \
+                       'None', or empty";
+        assert_eq!((status.code, status.message.as_str()), (400, message));
+    }
 }

@@ -49,8 +49,14 @@ macro_rules! binding {
             fn columns(&self) -> Vec<Column> {
                 vec![
                     NAME,
-                    Column::string("PolicyName", "The policy."),
-                    Column::string("ParamRef", "Its parameters."),
+                    Column::string(
+                        "PolicyName",
+                        "PolicyName indicates the policy definition which the policy binding binded to",
+                    ),
+                    Column::string(
+                        "ParamRef",
+                        "ParamRef indicates the param resource which sets the configuration param",
+                    ),
                     AGE,
                 ]
             }

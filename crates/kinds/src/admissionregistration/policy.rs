@@ -50,7 +50,10 @@ impl Strategy for ValidatingAdmissionPolicy {
     }
 
     fn columns(&self) -> Vec<Column> {
-        columns("Validations", "How many rules there are.")
+        columns(
+            "Validations",
+            "Validations indicates the number of validation rules defined in this configuration",
+        )
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {
@@ -76,7 +79,10 @@ impl Strategy for MutatingAdmissionPolicy {
     }
 
     fn columns(&self) -> Vec<Column> {
-        columns("Mutations", "How many changes there are.")
+        columns(
+            "Mutations",
+            "Mutation indicates the number of mutations rules defined in this configuration",
+        )
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {
@@ -98,7 +104,10 @@ fn columns(what: &'static str, description: &'static str) -> Vec<Column> {
     vec![
         NAME,
         integer(what, description),
-        Column::string("ParamKind", "The kind of its parameters."),
+        Column::string(
+            "ParamKind",
+            "ParamKind specifies the kind of resources used to parameterize this policy",
+        ),
         AGE,
     ]
 }

@@ -42,7 +42,10 @@ macro_rules! webhooks {
             fn columns(&self) -> Vec<Column> {
                 vec![
                     NAME,
-                    integer("Webhooks", "How many webhooks there are."),
+                    integer(
+                        "Webhooks",
+                        "Webhooks indicates the number of webhooks registered in this configuration",
+                    ),
                     AGE,
                 ]
             }

@@ -65,8 +65,11 @@ impl Strategy for APIService {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Service", "Where it is served."),
-            Column::string("Available", "Whether it answers."),
+            Column::string(
+                "Service",
+                "The reference to the service that hosts this API endpoint.",
+            ),
+            Column::string("Available", "Whether this service is available."),
             AGE,
         ]
     }

@@ -28,7 +28,7 @@ impl Strategy for ControllerRevision {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Controller", "The workload."),
+            Column::string("Controller", "Controller of the object"),
             Column::string("Revision", "Which of its states.").shows("apps.v1.ControllerRevision.revision"),
             AGE,
         ]

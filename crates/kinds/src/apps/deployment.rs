@@ -99,7 +99,7 @@ impl Strategy for Deployment {
         let [containers, images] = container_columns();
         vec![
             NAME,
-            Column::string("Ready", "Pods that are ready, of those wanted."),
+            Column::string("Ready", "Number of the pod with ready state"),
             Column::string("Up-to-date", "Pods of the newest template.")
                 .shows("apps.v1.DeploymentStatus.updatedReplicas"),
             Column::string("Available", "Pods that have been ready for long enough.")

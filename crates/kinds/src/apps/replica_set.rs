@@ -72,7 +72,12 @@ impl Strategy for ReplicaSet {
     }
 
     fn columns(&self) -> Vec<Column> {
-        replica_columns()
+        replica_columns([
+            "apps.v1.ReplicaSetSpec.replicas",
+            "apps.v1.ReplicaSetStatus.replicas",
+            "apps.v1.ReplicaSetStatus.readyReplicas",
+            "apps.v1.ReplicaSetSpec.selector",
+        ])
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {
@@ -80,18 +85,18 @@ impl Strategy for ReplicaSet {
     }
 }
 
-/// Columns of whatever keeps a number of replicas.
-pub fn replica_columns() -> Vec<Column> {
+/// Columns of whatever keeps a number of replicas, and the fields they show: wanted, there, ready, selector.
+pub fn replica_columns([wanted, there, ready, selector]: [&'static str; 4]) -> Vec<Column> {
     let [containers, images] = container_columns();
     vec![
         NAME,
-        integer("Desired", "Pods that are wanted.").shows("apps.v1.ReplicaSetSpec.replicas"),
-        integer("Current", "Pods that are there.").shows("apps.v1.ReplicaSetStatus.replicas"),
-        integer("Ready", "Pods that are ready.").shows("apps.v1.ReplicaSetStatus.readyReplicas"),
+        integer("Desired", "Pods that are wanted.").shows(wanted),
+        integer("Current", "Pods that are there.").shows(there),
+        integer("Ready", "Pods that are ready.").shows(ready),
         AGE,
         containers,
         images,
-        selector_column().shows("apps.v1.ReplicaSetSpec.selector"),
+        selector_column().shows(selector),
     ]
 }
 

@@ -117,7 +117,7 @@ impl Strategy for StatefulSet {
         let [containers, images] = container_columns();
         vec![
             NAME,
-            Column::string("Ready", "Pods that are ready, of those wanted."),
+            Column::string("Ready", "Number of the pod with ready state"),
             AGE,
             containers,
             images,

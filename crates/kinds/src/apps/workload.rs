@@ -10,8 +10,8 @@ use crate::toolkit::selectors::label_selector_text;
 /// Names and images of the containers, for the end of a table.
 pub fn container_columns() -> [Column; 2] {
     [
-        Column::string("Containers", "Names of the containers.").wide(),
-        Column::string("Images", "Images of the containers.").wide(),
+        Column::string("Containers", "Names of each container in the template.").wide(),
+        Column::string("Images", "Images referenced by each container in the template.").wide(),
     ]
 }
 

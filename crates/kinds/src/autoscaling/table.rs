@@ -15,11 +15,16 @@ const SHOWN: usize = 2;
 pub fn columns() -> Vec<Column> {
     vec![
         NAME,
-        Column::string("Reference", "What is scaled."),
-        Column::string("Targets", "Metrics, as they are and as they should be."),
-        Column::string("MinPods", "The fewest replicas."),
-        Column::string("MaxPods", "The most replicas."),
-        Column::string("Replicas", "Replicas that are there."),
+        Column::string("Reference", "What is scaled.")
+            .shows("autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef"),
+        Column::string("Targets", "Metrics, as they are and as they should be.")
+            .shows("autoscaling.v2.HorizontalPodAutoscalerSpec.metrics"),
+        Column::string("MinPods", "The fewest replicas.")
+            .shows("autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas"),
+        Column::string("MaxPods", "The most replicas.")
+            .shows("autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas"),
+        Column::string("Replicas", "Replicas that are there.")
+            .shows("autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas"),
         AGE,
     ]
 }

@@ -82,15 +82,17 @@ impl Strategy for CronJob {
         let [containers, images] = container_columns();
         vec![
             NAME,
-            Column::string("Schedule", "When jobs are started."),
-            Column::string("Timezone", "In which time zone."),
-            Column::string("Suspend", "Whether none are started for now."),
-            integer("Active", "Jobs that are running."),
-            Column::string("Last Schedule", "When a job was started last."),
+            Column::string("Schedule", "When jobs are started.").shows("batch.v1.CronJobSpec.schedule"),
+            Column::string("Timezone", "In which time zone.").shows("batch.v1.CronJobSpec.timeZone"),
+            Column::string("Suspend", "Whether none are started for now.")
+                .shows("batch.v1.CronJobSpec.suspend"),
+            integer("Active", "Jobs that are running.").shows("batch.v1.CronJobStatus.active"),
+            Column::string("Last Schedule", "When a job was started last.")
+                .shows("batch.v1.CronJobStatus.lastScheduleTime"),
             AGE,
             containers,
             images,
-            selector_column(),
+            selector_column().shows("batch.v1.JobSpec.selector"),
         ]
     }
 

@@ -116,10 +116,13 @@ impl Strategy for CertificateSigningRequest {
             NAME,
             AGE,
             Column::string("SignerName", "Who is to sign."),
-            Column::string("Requestor", "Who asks."),
+            Column::string("Requestor", "Base64-encoded PKCS#10 CSR data"),
             Column::string("RequestedDuration", "How long the certificate shall be good.")
                 .shows("certificates.v1.CertificateSigningRequestSpec.expirationSeconds"),
-            Column::string("Condition", "What has become of it."),
+            Column::string(
+                "Condition",
+                "Conditions applied to the request, such as approval or denial.",
+            ),
         ]
     }
 

@@ -13,8 +13,17 @@ pub const ACCESS_MODES: &[&str] = &[
 /// How storage appears.
 pub const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
 
-/// A claim within a pod's volume.
+/// A claim within a pod's volume. Of metadata only labels and annotations make sense.
 pub fn template(template: &Field) {
+    let metadata = template.child("metadata");
+    metadata.child("annotations").annotations();
+    metadata.child("labels").labels();
+    for (name, _) in metadata.entries() {
+        let field = metadata.child(name);
+        if !matches!(name, "annotations" | "labels") && !field.is_empty() {
+            field.forbidden("cannot be set");
+        }
+    }
     spec(&template.child("spec"));
 }
 
@@ -49,14 +58,27 @@ pub fn spec(spec: &Field) {
 /// The list of modes.
 pub fn access_modes(modes: &Field) {
     let mut is_exclusive = false;
+    let mut is_shared = false;
     for mode in modes.texts() {
         if !ACCESS_MODES.contains(&mode) {
             modes.not_supported_as(mode, ACCESS_MODES);
+        } else if mode == "ReadWriteOncePod" {
+            is_exclusive = true;
+        } else {
+            is_shared = true;
         }
-        is_exclusive |= mode == "ReadWriteOncePod";
     }
-    if is_exclusive && modes.len() > 1 {
+    if is_exclusive && is_shared {
         modes.forbidden("may not use ReadWriteOncePod with other access modes");
+    }
+}
+
+/// An amount that must not be less than nothing.
+pub fn not_negative(amount: &Field) {
+    if let Some(quantity) = quantity::read(amount.value())
+        && quantity.sign() < 0
+    {
+        amount.invalid_as(quantity.value(), "must be a valid resource quantity");
     }
 }
 
@@ -77,7 +99,10 @@ fn sources(spec: &Field) {
         }
         one.child("kind").needed();
         one.child("name").needed();
-        if one.text_of("apiGroup").is_empty() && one.text_of("kind") != "PersistentVolumeClaim" {
+        let group = one.child("apiGroup");
+        if !group.is_empty() {
+            group.dns_subdomain();
+        } else if one.text_of("kind") != "PersistentVolumeClaim" {
             one.invalid_as(
                 one.text_of("kind"),
                 "must be 'PersistentVolumeClaim' when referencing the default apiGroup",

@@ -108,11 +108,7 @@ impl Strategy for Namespace {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![
-            NAME,
-            Column::string("Status", "Whether the namespace is in use or being emptied."),
-            AGE,
-        ]
+        vec![NAME, Column::string("Status", "The status of the namespace"), AGE]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

@@ -103,8 +103,8 @@ impl Strategy for Node {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Status", "Whether the node can run pods, and gets new ones."),
-            Column::string("Roles", "What the node is for."),
+            Column::string("Status", "The status of the node"),
+            Column::string("Roles", "The roles of the node"),
             AGE,
             Column::string("Version", "Version of its kubelet.")
                 .shows("core.v1.NodeSystemInfo.kubeletVersion"),

@@ -8,7 +8,9 @@ use super::claim;
 use super::persistent_volume::{class, phase, short_modes};
 use super::pod::defaults::volume;
 use super::pod::internal;
+use super::resources::is_native;
 use crate::room::{room, status_apart};
+use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{object_at, remove, restore, when_empty};
 use crate::toolkit::quantity::{self};
@@ -52,7 +54,7 @@ impl Strategy for PersistentVolumeClaim {
         Report::of(self.0.schema, new, |object| {
             let spec = object.child("spec");
             claim::spec(&spec);
-            changes(&spec, old);
+            changes(object, old);
         })
     }
 
@@ -61,14 +63,7 @@ impl Strategy for PersistentVolumeClaim {
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, |object| {
-            let status = object.child("status");
-            for (_, amount) in status.child("capacity").entries() {
-                if quantity::read(amount.value()).is_some_and(|amount| amount.sign() < 0) {
-                    amount.invalid("must be greater than or equal to 0");
-                }
-            }
-        })
+        Report::of(self.0.schema, new, status)
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
@@ -110,8 +105,8 @@ impl Strategy for PersistentVolumeClaim {
             Column::string("Capacity", "Its size.").shows("core.v1.PersistentVolumeClaimStatus.capacity"),
             Column::string("Access Modes", "How it may be used.")
                 .shows("core.v1.PersistentVolumeClaimStatus.accessModes"),
-            Column::string("StorageClass", "What sort of storage is asked for."),
-            Column::string("VolumeAttributesClass", "Which attributes are asked for."),
+            Column::string("StorageClass", "StorageClass of the pvc"),
+            Column::string("VolumeAttributesClass", "VolumeAttributesClass of the pvc"),
             AGE,
             Column::string("VolumeMode", "Whether it is a file system or a device.")
                 .shows("core.v1.PersistentVolumeClaimSpec.volumeMode")
@@ -182,45 +177,141 @@ fn both_sources(spec: &mut Value) {
     }
 }
 
-fn changes(spec: &Field, old: &Value) {
-    let (Some(new), is_bound) = (spec.value(), old["status"]["phase"] == "Bound") else {
+const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
+
+fn changes(claim: &Field, old: &Value) {
+    let spec = claim.child("spec");
+    let Some(new) = spec.value() else {
         return;
     };
     let old_spec = &old["spec"];
-    let mut free = new.clone();
-    // A claim is bound by whoever finds a volume for it.
-    if text(old_spec, &["volumeName"]).is_empty() {
-        restore(&mut free, old_spec, "volumeName");
-    }
-    if is_bound {
-        restore(&mut free["resources"], &old_spec["resources"], "requests");
-        restore(&mut free, old_spec, "volumeAttributesClassName");
-        not_smaller(spec, old_spec);
-    }
-    if text(old_spec, &["storageClassName"]).is_empty() && old_spec["storageClassName"].is_null() {
-        restore(&mut free, old_spec, "storageClassName");
-    }
+    let free = thawed(claim, new, old);
     if !same(Some(&free), Some(old_spec)) {
         spec.forbidden(&format!(
             "{FROZEN}\n{}",
             internal::diff(old_spec, &free, spec.schema())
         ));
     }
+    not_smaller(&spec, old);
     if !same_field(new, old_spec, "volumeMode") {
-        spec.child("volumeMode").invalid("field is immutable");
+        // Upstream's path starts at the field.
+        let mode = spec.child("volumeMode");
+        claim.standing_for("volumeMode", mode.value()).invalid(IMMUTABLE);
     }
+    attributes_class(&spec.child("volumeAttributesClassName"), old);
 }
 
+/// The new spec with everything that may change put back.
+fn thawed(claim: &Field, new: &Value, old: &Value) -> Value {
+    let old_spec = &old["spec"];
+    let mut free = new.clone();
+    // A claim is bound by whoever finds a volume for it.
+    if text(old_spec, &["volumeName"]).is_empty() {
+        restore(&mut free, old_spec, "volumeName");
+    }
+    if old["status"]["phase"] == "Bound" && free["resources"]["requests"].is_object() {
+        restore(
+            &mut free["resources"]["requests"],
+            &old_spec["resources"]["requests"],
+            "storage",
+        );
+    }
+    restore(&mut free, old_spec, "volumeAttributesClassName");
+    if may_get_a_class(claim, new, old) {
+        restore(&mut free, old_spec, "storageClassName");
+    }
+    free
+}
+
+/// A claim without a class gets one once, which is the one of its annotation, if it has that. The annotation itself stays.
+fn may_get_a_class(claim: &Field, new: &Value, old: &Value) -> bool {
+    let metadata = claim.child("metadata");
+    let annotations = metadata.child("annotations");
+    let is = annotations.child(CLASS_ANNOTATION);
+    let was = old["metadata"]["annotations"][CLASS_ANNOTATION].as_str();
+    let had_none = old["spec"]["storageClassName"].is_null();
+    let class = new["storageClassName"].as_str();
+    let moved_to_field =
+        had_none && was.is_some() && class == was && (!is.is_set() || Some(is.text()) == was);
+    if !moved_to_field && is.text() != was.unwrap_or("") {
+        is.invalid_as(is.text(), IMMUTABLE);
+    }
+    had_none && class.is_some() && (was.is_none() || class == was)
+}
+
+/// A claim shrinks only back to what it has, if it could not grow.
 fn not_smaller(spec: &Field, old: &Value) {
     let resources = spec.child("resources");
     let requests = resources.child("requests");
     let storage = requests.child("storage");
-    let was = quantity::of(&old["resources"]["requests"], "storage");
-    if let (Some(is), Some(was)) = (quantity::read(storage.value()), was)
-        && is < was
-    {
+    let size = |value: &Value| quantity::of(value, "storage").unwrap_or_default();
+    let is = quantity::read(storage.value()).unwrap_or_default();
+    if is < size(&old["spec"]["resources"]["requests"]) && is <= size(&old["status"]["capacity"]) {
         storage.forbidden("field can not be less than status.capacity");
     }
+}
+
+/// A class that has taken effect can only be followed by another.
+fn attributes_class(class: &Field, old: &Value) {
+    let had = |value: &Value| value.as_str().is_some_and(|class| !class.is_empty());
+    if !had(&old["spec"]["volumeAttributesClassName"])
+        || !had(&old["status"]["currentVolumeAttributesClassName"])
+    {
+        return;
+    }
+    if !class.is_set() {
+        class.forbidden("update from non-nil value to nil is forbidden");
+    } else if class.is_empty() {
+        class.forbidden("update from non-nil value to an empty string is forbidden");
+    }
+}
+
+/// What a status may say.
+fn status(claim: &Field) {
+    let spec = claim.child("spec");
+    if spec.child("accessModes").is_empty() {
+        // Upstream's path.
+        let named = claim.child("Spec");
+        named.child("accessModes").required("");
+    }
+    let status = claim.child("status");
+    for (_, amount) in status.child("capacity").entries() {
+        claim::not_negative(&amount);
+    }
+    const RESIZE: &[&str] = &[
+        "ControllerResizeInProgress",
+        "ControllerResizeInfeasible",
+        "NodeResizeInProgress",
+        "NodeResizeInfeasible",
+        "NodeResizePending",
+    ];
+    let statuses = status.child("allocatedResourceStatuses");
+    let named = status.standing_for("allocatedResourceStatus", statuses.value());
+    for (resource, phase) in statuses.entries() {
+        resource_name(&named, resource);
+        if !RESIZE.contains(&phase.text()) {
+            named.not_supported_as(resource, RESIZE);
+        }
+    }
+    let allocated = status.child("allocatedResources");
+    for (resource, amount) in allocated.entries() {
+        if resource_name(&allocated, resource) {
+            claim::not_negative(&amount);
+        }
+    }
+}
+
+/// Of Kubernetes' own resources a claim has only storage. Whether the name is good.
+fn resource_name(place: &Field, resource: &str) -> bool {
+    let complaints = meta::name::qualified_name(resource);
+    for complaint in &complaints {
+        place.invalid_as(resource, complaint);
+    }
+    if complaints.is_empty() && is_native(resource) && resource != "storage" {
+        place.not_supported_as(resource, &["storage"]);
+        return false;
+    }
+    complaints.is_empty()
 }
 
 #[cfg(test)]
@@ -268,12 +359,19 @@ mod tests {
     fn a_claim_stays_but_can_grow() {
         let sized = |size: &str| {
             let mut object = object("resources", json!({"requests": {"storage": size}}));
-            object["status"]["phase"] = "Bound".into();
+            object["status"] = json!({"phase": "Bound", "capacity": {"storage": "1Gi"}});
             object
         };
         let errors = |new: &Value, old: &Value| update_errors("", "persistentvolumeclaims", new, old);
         assert!(errors(&sized("2Gi"), &sized("1Gi")).is_empty());
-        assert_eq!(errors(&sized("1Gi"), &sized("2Gi")).len(), 1);
+        assert_eq!(
+            errors(&sized("1Gi"), &sized("2Gi")),
+            ["spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"]
+        );
+        assert!(
+            errors(&sized("2Gi"), &sized("3Gi")).is_empty(),
+            "it could not grow, and takes less"
+        );
         let refused = errors(
             &object("selector", json!({"matchLabels": {"a": "b"}})),
             &object("selector", Value::Null),
@@ -281,6 +379,84 @@ mod tests {
         assert!(
             refused[0].starts_with("spec: Forbidden: spec is immutable after creation except"),
             "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn classes_are_set_once() {
+        let with = |class: Value, annotation: Option<&str>| {
+            let mut claim = object("storageClassName", class);
+            if let Some(annotation) = annotation {
+                claim["metadata"]["annotations"] = json!({CLASS_ANNOTATION: annotation});
+            }
+            claim
+        };
+        let none = Value::Null;
+        for (new, old, expected) in [
+            (with(json!("a"), None), with(none.clone(), None), &[][..]),
+            (with(json!("a"), None), with(none.clone(), Some("a")), &[]),
+            (
+                with(none.clone(), Some("b")),
+                with(none.clone(), Some("a")),
+                &[
+                    "metadata.annotations.volume.beta.kubernetes.io/storage-class: Invalid value: \"b\": field is immutable",
+                ],
+            ),
+            (
+                with(json!("b"), None),
+                with(json!("a"), None),
+                &["spec: Forbidden: spec is immutable"],
+            ),
+            (
+                with(json!("b"), Some("a")),
+                with(none, Some("a")),
+                &["spec: Forbidden: spec is immutable"],
+            ),
+        ] {
+            let errors = update_errors("", "persistentvolumeclaims", &new, &old);
+            assert_eq!(errors.len(), expected.len(), "{errors:?}");
+            for (error, expected) in errors.iter().zip(expected) {
+                assert!(error.starts_with(expected), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn attributes_in_use_are_not_given_up() {
+        let with = |class: Value, current: Value| {
+            let mut claim = object("volumeAttributesClassName", class);
+            claim["status"] = json!({"currentVolumeAttributesClassName": current});
+            claim
+        };
+        let old = with(json!("a"), json!("a"));
+        let errors =
+            |class: Value| update_errors("", "persistentvolumeclaims", &with(class, json!("a")), &old);
+        assert!(errors(json!("b")).is_empty());
+        assert_eq!(
+            errors(Value::Null),
+            ["spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"]
+        );
+        let tried = with(json!("a"), Value::Null);
+        let given_up = with(Value::Null, Value::Null);
+        assert!(update_errors("", "persistentvolumeclaims", &given_up, &tried).is_empty());
+    }
+
+    #[test]
+    fn statuses_are_checked() {
+        let mut claim = object("volumeName", json!("v"));
+        claim["status"] = json!({
+            "capacity": {"storage": "-1"},
+            "allocatedResources": {"cpu": "1", "storage": "1Gi"},
+            "allocatedResourceStatuses": {"storage": "Dancing"},
+        });
+        assert_eq!(
+            crate::testing::part_errors("", "persistentvolumeclaims", "status", &claim, &claim),
+            [
+                "status.capacity[storage]: Invalid value: -1: must be a valid resource quantity",
+                "status.allocatedResourceStatus: Unsupported value: \"storage\": supported values: \"ControllerResizeInProgress\", \
+                 \"ControllerResizeInfeasible\", \"NodeResizeInProgress\", \"NodeResizeInfeasible\", \"NodeResizePending\"",
+                "status.allocatedResources: Unsupported value: \"cpu\": supported values: \"storage\"",
+            ]
         );
     }
 }

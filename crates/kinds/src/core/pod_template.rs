@@ -45,9 +45,9 @@ impl Strategy for PodTemplate {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Containers", "Names of the containers."),
-            Column::string("Images", "Images of the containers."),
-            Column::string("Pod Labels", "Labels of the pods."),
+            Column::string("Containers", "Names of each container in the template."),
+            Column::string("Images", "Images referenced by each container in the template."),
+            Column::string("Pod Labels", "The labels for the pod template."),
         ]
     }
 

@@ -81,7 +81,12 @@ impl Strategy for ReplicationController {
     }
 
     fn columns(&self) -> Vec<Column> {
-        replica_columns()
+        replica_columns([
+            "core.v1.ReplicationControllerSpec.replicas",
+            "core.v1.ReplicationControllerStatus.replicas",
+            "core.v1.ReplicationControllerStatus.readyReplicas",
+            "core.v1.ReplicationControllerSpec.selector",
+        ])
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

@@ -80,8 +80,14 @@ impl Strategy for ResourceQuota {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Request", "Requests, used and allowed."),
-            Column::string("Limit", "Limits, used and allowed."),
+            Column::string(
+                "Request",
+                "Request represents a minimum amount of cpu/memory that a container may consume.",
+            ),
+            Column::string(
+                "Limit",
+                "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.",
+            ),
             AGE,
         ]
     }

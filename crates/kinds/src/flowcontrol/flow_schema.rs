@@ -52,7 +52,10 @@ impl Strategy for FlowSchema {
             Column::string("DistinguisherMethod", "What tells flows apart.")
                 .shows("flowcontrol.v1.FlowSchemaSpec.distinguisherMethod"),
             AGE,
-            Column::string("MissingPL", "Whether there is no such level."),
+            Column::string(
+                "MissingPL",
+                "references a broken or non-existent PriorityLevelConfiguration",
+            ),
         ]
     }
 

@@ -79,10 +79,19 @@ impl Strategy for Ingress {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Class", "Which controller serves it."),
-            Column::string("Hosts", "Names it answers to."),
-            Column::string("Address", "Where it is reached."),
-            Column::string("Ports", "On which ports."),
+            Column::string(
+                "Class",
+                "The name of the IngressClass resource that should be used for additional configuration",
+            ),
+            Column::string(
+                "Hosts",
+                "Hosts that incoming requests are matched against before the ingress rule",
+            ),
+            Column::string(
+                "Address",
+                "Address is a list containing ingress points for the load-balancer",
+            ),
+            Column::string("Ports", "Ports of TLS configurations that open"),
             AGE,
         ]
     }

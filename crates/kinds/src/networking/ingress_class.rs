@@ -44,8 +44,14 @@ impl Strategy for IngressClass {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Controller", "Who serves it."),
-            Column::string("Parameters", "An object that says more."),
+            Column::string(
+                "Controller",
+                "Controller that is responsible for handling this class",
+            ),
+            Column::string(
+                "Parameters",
+                "A reference to a resource with additional parameters",
+            ),
             AGE,
         ]
     }

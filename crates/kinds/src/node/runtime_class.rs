@@ -26,7 +26,7 @@ impl Strategy for RuntimeClass {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, Column::string("Handler", "What runs them."), AGE]
+        vec![NAME, Column::string("Handler", ""), AGE]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {
@@ -53,7 +53,15 @@ fn rules(class: &Field) {
     requirements::overhead(&class.standing_for("overhead", overhead.child("podFixed").value()));
     let places = class.child("scheduling");
     places.child("nodeSelector").labels();
-    scheduling::tolerations(&places.child("tolerations"));
+    let tolerations = places.child("tolerations");
+    scheduling::tolerations(&tolerations);
+    let mut seen: Vec<Option<&Value>> = Vec::new();
+    for toleration in tolerations.items() {
+        if seen.contains(&toleration.value()) {
+            toleration.duplicate();
+        }
+        seen.push(toleration.value());
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +80,18 @@ mod tests {
         check(
             json!({"handler": "a", "overhead": {"podFixed": {"cpu": "-1"}}}),
             &[r#"overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0"#],
+        );
+    }
+
+    #[test]
+    fn what_is_tolerated_is_said_once() {
+        let toleration = json!({"key": "k", "operator": "Exists"});
+        let object = json!({"handler": "a", "scheduling": {"tolerations": [toleration, toleration]}});
+        let errors = crate::testing::create_errors("node.k8s.io", "runtimeclasses", object);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(
+            errors[0].starts_with("scheduling.tolerations[1]: Duplicate value: {"),
+            "{errors:?}"
         );
     }
 }

@@ -50,9 +50,14 @@ impl Strategy for PodDisruptionBudget {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Min Available", "Pods that must stay."),
-            Column::string("Max Unavailable", "Pods that may be away."),
-            integer("Allowed Disruptions", "Pods that may be taken away now."),
+            Column::string("Min Available", "Pods that must stay.")
+                .shows("policy.v1.PodDisruptionBudgetSpec.minAvailable"),
+            Column::string("Max Unavailable", "Pods that may be away.")
+                .shows("policy.v1.PodDisruptionBudgetSpec.maxUnavailable"),
+            integer(
+                "Allowed Disruptions",
+                "Calculated number of pods that may be disrupted at this time.",
+            ),
             AGE,
         ]
     }

@@ -21,7 +21,7 @@ room! {
 }
 
 macro_rules! binding {
-    ($room:ident, $roles:expr, $is_namespaced:expr) => {
+    ($room:ident, $roles:expr, $is_namespaced:expr, $texts:expr) => {
         impl Strategy for $room {
             fn default(&self, object: &mut Value) {
                 defaults(object);
@@ -49,7 +49,7 @@ macro_rules! binding {
             }
 
             fn columns(&self) -> Vec<Column> {
-                columns()
+                columns(&$texts)
             }
 
             fn row(&self, object: &Value, now: i64) -> Row {
@@ -59,8 +59,8 @@ macro_rules! binding {
     };
 }
 
-binding!(RoleBinding, &["Role", "ClusterRole"], true);
-binding!(ClusterRoleBinding, &["ClusterRole"], false);
+binding!(RoleBinding, &["Role", "ClusterRole"], true, IN_NAMESPACE);
+binding!(ClusterRoleBinding, &["ClusterRole"], false, IN_CLUSTER);
 
 fn defaults(binding: &mut Value) {
     let Some(binding) = binding.as_object_mut() else {
@@ -121,14 +121,33 @@ fn same_role(binding: &Field, old: &Value) {
     }
 }
 
-fn columns() -> Vec<Column> {
+/// What upstream says of the columns: role, users, groups, service accounts.
+type Texts = [&'static str; 4];
+
+const IN_NAMESPACE: Texts = [
+    "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot \
+     be resolved, the Authorizer must return an error.",
+    "Users in the roleBinding",
+    "Groups in the roleBinding",
+    "ServiceAccounts in the roleBinding",
+];
+
+const IN_CLUSTER: Texts = [
+    "RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer \
+     must return an error.",
+    "Users in the clusterRoleBinding",
+    "Groups in the clusterRoleBinding",
+    "ServiceAccounts in the clusterRoleBinding",
+];
+
+fn columns([role, users, groups, accounts]: &Texts) -> Vec<Column> {
     vec![
         NAME,
-        Column::string("Role", "The role that is given."),
+        Column::string("Role", role),
         AGE,
-        Column::string("Users", "Users who have it.").wide(),
-        Column::string("Groups", "Groups that have it.").wide(),
-        Column::string("ServiceAccounts", "Service accounts that have it.").wide(),
+        Column::string("Users", users).wide(),
+        Column::string("Groups", groups).wide(),
+        Column::string("ServiceAccounts", accounts).wide(),
     ]
 }
 

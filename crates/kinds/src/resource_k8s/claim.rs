@@ -56,7 +56,10 @@ impl Strategy for ResourceClaim {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("State", "Whether there are devices for it."),
+            Column::string(
+                "State",
+                "A summary of the current state (allocated, pending, reserved, etc.).",
+            ),
             AGE,
         ]
     }

@@ -4,7 +4,7 @@ use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
-use crate::core::persistent_volume::sources;
+use crate::core::persistent_volume::inline as inline_rules;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
@@ -39,10 +39,12 @@ impl Strategy for VolumeAttachment {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Attacher", "Who attaches it."),
-            Column::string("PV", "The volume."),
-            Column::string("Node", "The node."),
-            Column::string("Attached", "Whether it is done."),
+            Column::string("Attacher", "Who attaches it.").shows("storage.v1.VolumeAttachmentSpec.attacher"),
+            Column::string("PV", "The volume.")
+                .shows("storage.v1.VolumeAttachmentSource.persistentVolumeName"),
+            Column::string("Node", "The node.").shows("storage.v1.VolumeAttachmentSpec.nodeName"),
+            Column::string("Attached", "Whether it is done.")
+                .shows("storage.v1.VolumeAttachmentStatus.attached"),
             AGE,
         ]
     }
@@ -86,7 +88,7 @@ fn rules(attachment: &Field) {
                 volume.dns_subdomain();
             }
         }
-        (true, false) => sources::rules(&inline),
+        (true, false) => inline_rules(&inline),
     }
 }
 
@@ -113,6 +115,36 @@ mod tests {
             &[
                 "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
                 "spec.attacher: Required value",
+                "spec.attacher: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_volume_that_is_written_out_is_a_drivers() {
+        let inline =
+            |spec: Value| json!({"attacher": "a", "nodeName": "n", "source": {"inlineVolumeSpec": spec}});
+        let csi = json!({"driver": "d", "volumeHandle": "h"});
+        check(inline(json!({"accessModes": ["ReadWriteOnce"], "csi": csi})), &[]);
+        check(
+            inline(json!({
+                "accessModes": ["ReadWriteOnce"],
+                "capacity": {"storage": "1"},
+                "claimRef": {"name": "c"},
+                "hostPath": {"path": "/x"},
+                "persistentVolumeReclaimPolicy": "Delete",
+                "storageClassName": "s",
+                "volumeMode": "Block",
+            })),
+            &[
+                "spec.source.inlineVolumeSpec.claimRef: Forbidden: may not be specified in the context of inline volumes",
+                "spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes",
+                "spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes",
+                "spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline \
+                 volumes",
+                "spec.source.inlineVolumeSpec.storageClassName: Forbidden: may not be specified in the context of inline volumes",
+                "spec.source.inlineVolumeSpec.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the context \
+                 of inline volumes",
             ],
         );
     }

@@ -43,8 +43,9 @@ impl Strategy for CSIStorageCapacity {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("StorageClassName", "Of which class."),
-            Column::string("Capacity", "How much there is."),
+            Column::string("StorageClassName", "Of which class.")
+                .shows("storage.v1.CSIStorageCapacity.storageClassName"),
+            Column::string("Capacity", "How much there is.").shows("storage.v1.CSIStorageCapacity.capacity"),
             AGE,
         ]
     }

@@ -53,10 +53,13 @@ impl Strategy for StorageClass {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Provisioner", "Who makes it."),
-            Column::string("ReclaimPolicy", "What becomes of it when it is given back."),
-            Column::string("VolumeBindingMode", "When it is made."),
-            Column::string("AllowVolumeExpansion", "Whether it can grow."),
+            Column::string("Provisioner", "Who makes it.").shows("storage.v1.StorageClass.provisioner"),
+            Column::string("ReclaimPolicy", "What becomes of it when it is given back.")
+                .shows("storage.v1.StorageClass.reclaimPolicy"),
+            Column::string("VolumeBindingMode", "When it is made.")
+                .shows("storage.v1.StorageClass.volumeBindingMode"),
+            Column::string("AllowVolumeExpansion", "Whether it can grow.")
+                .shows("storage.v1.StorageClass.allowVolumeExpansion"),
             AGE,
         ]
     }

@@ -59,12 +59,18 @@ impl Strategy for CSIDriver {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("AttachRequired", "Whether volumes are attached to nodes."),
-            Column::string("PodInfoOnMount", "Whether it is told of pods."),
-            Column::string("StorageCapacity", "Whether it says how much there is."),
-            Column::string("TokenRequests", "Tokens it gets."),
-            Column::string("RequiresRepublish", "Whether it is asked again and again."),
-            Column::string("Modes", "How volumes live."),
+            Column::string("AttachRequired", "Whether volumes are attached to nodes.")
+                .shows("storage.v1.CSIDriverSpec.attachRequired"),
+            Column::string("PodInfoOnMount", "Whether it is told of pods.")
+                .shows("storage.v1.CSIDriverSpec.podInfoOnMount"),
+            Column::string("StorageCapacity", "Whether it says how much there is.")
+                .shows("storage.v1.CSIDriverSpec.storageCapacity"),
+            Column::string("TokenRequests", "Tokens it gets.")
+                .shows("storage.v1.CSIDriverSpec.tokenRequests"),
+            Column::string("RequiresRepublish", "Whether it is asked again and again.")
+                .shows("storage.v1.CSIDriverSpec.requiresRepublish"),
+            Column::string("Modes", "How volumes live.")
+                .shows("storage.v1.CSIDriverSpec.volumeLifecycleModes"),
             AGE,
         ]
     }

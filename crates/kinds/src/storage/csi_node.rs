@@ -47,7 +47,14 @@ impl Strategy for CSINode {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![NAME, integer("Drivers", "How many drivers there are."), AGE]
+        vec![
+            NAME,
+            integer(
+                "Drivers",
+                "Drivers indicates the number of CSI drivers registered on the node",
+            ),
+            AGE,
+        ]
     }
 
     fn row(&self, object: &Value, now: i64) -> Row {

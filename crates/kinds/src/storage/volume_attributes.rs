@@ -49,7 +49,8 @@ impl Strategy for VolumeAttributesClass {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("DriverName", "The driver that knows them."),
+            Column::string("DriverName", "The driver that knows them.")
+                .shows("storage.v1.VolumeAttributesClass.driverName"),
             AGE,
         ]
     }

@@ -108,6 +108,14 @@ impl<T: Ord> Seen<T> {
         Self(BTreeSet::new())
     }
 
+    /// Whether `what` is there.
+    pub fn contains<Q: Ord + ?Sized>(&self, what: &Q) -> bool
+    where
+        T: std::borrow::Borrow<Q>,
+    {
+        self.0.contains(what)
+    }
+
     /// Whether `what` was there before; it is now.
     pub fn again(&mut self, what: T) -> bool {
         !self.0.insert(what)

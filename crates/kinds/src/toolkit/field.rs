@@ -173,6 +173,11 @@ impl<'v> Field<'_, 'v> {
         self.value.and_then(Value::as_str).unwrap_or("")
     }
 
+    /// The text, if there.
+    pub fn value_text(&self) -> Option<&'v str> {
+        self.value.and_then(Value::as_str)
+    }
+
     /// The number, if there.
     pub fn int(&self) -> Option<i64> {
         self.value.and_then(Value::as_i64)

@@ -41,7 +41,8 @@ impl Field<'_, '_> {
 
 const NO_BACKSTEPS: &str = "must not contain '..'";
 
-fn has_backsteps(path: &str) -> bool {
+/// Whether one of the path's parts goes up.
+pub fn has_backsteps(path: &str) -> bool {
     path.split('/').any(|part| part == "..")
 }
 

@@ -83,7 +83,9 @@ pub(super) fn column_texts() -> HashMap<&'static str, String> {
             "io.k8s.api."
         };
         let text = descriptions.of_field(&format!("{prefix}{of}"), field)?;
-        Some((column.field, text.to_owned()))
+        // What OpenAPI adds to a field's own words is not for tables.
+        let own = text.split("\n\nPossible enum values:").next().unwrap_or(text);
+        Some((column.field, own.to_owned()))
     });
     texts.collect()
 }

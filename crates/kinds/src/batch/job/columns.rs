@@ -13,13 +13,14 @@ pub fn columns() -> Vec<Column> {
     let [containers, images] = container_columns();
     vec![
         NAME,
-        Column::string("Status", "How far the job is."),
-        Column::string("Completions", "Pods that have succeeded, of those needed."),
-        Column::string("Duration", "How long it has run, or took."),
+        Column::string("Status", "Status of the job."),
+        Column::string("Completions", "Pods that have succeeded, of those needed.")
+            .shows("batch.v1.JobStatus.succeeded"),
+        Column::string("Duration", "Time required to complete the job."),
         AGE,
         containers,
         images,
-        selector_column(),
+        selector_column().shows("batch.v1.JobSpec.selector"),
     ]
 }
 

@@ -16,6 +16,23 @@ const INDEXED_ONLY: &str = "requires indexed completion mode";
 pub fn rules(job: &Field) {
     selector::rules(job);
     spec(&job.child("spec"));
+    host_names(job);
+}
+
+/// Pods of an indexed job are called by its name and their index, the last one longest.
+fn host_names(job: &Field) {
+    let spec = job.child("spec");
+    let completions = spec.child("completions").number();
+    if spec.text_of("completionMode") != "Indexed" || completions <= 0 {
+        return;
+    }
+    let metadata = job.child("metadata");
+    let name = metadata.child("name");
+    let longest = format!("{}-{}", name.text(), completions - 1);
+    if !meta::name::dns1123_label(&longest).is_empty() {
+        let complaint = format!("will not able to create pod with invalid DNS label: {longest}");
+        name.invalid_as(name.text(), &complaint);
+    }
 }
 
 /// The rules for a job's spec.
@@ -151,6 +168,22 @@ mod tests {
             expected,
             "{field}"
         );
+    }
+
+    #[test]
+    fn the_last_pod_of_an_indexed_job_has_a_name() {
+        let mut object = job("completionMode", json!("Indexed"));
+        object["spec"]["completions"] = 1000.into();
+        object["metadata"]["name"] = "j".repeat(60).into();
+        let name = object["metadata"]["name"].as_str().unwrap_or("").to_owned();
+        assert_eq!(
+            create_errors("batch", "jobs", object.clone()),
+            [format!(
+                "metadata.name: Invalid value: \"{name}\": will not able to create pod with invalid DNS label: {name}-999"
+            )]
+        );
+        object["spec"]["completions"] = 100.into();
+        assert!(create_errors("batch", "jobs", object).is_empty());
     }
 
     #[test]

@@ -6,13 +6,13 @@ use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::{Value, json};
 
-use super::claim::{VOLUME_MODES, access_modes, positive};
+use super::claim::{VOLUME_MODES, access_modes, not_negative, positive};
 use super::pod::defaults::volume;
 use super::pod::validation::affinity::node_selector;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
-use crate::toolkit::defaults::{object_at, restore, when_empty, when_missing};
-use crate::toolkit::{Field, Report, diff, go, same_field};
+use crate::toolkit::defaults::{object_at, remove, restore, when_empty, when_missing};
+use crate::toolkit::{Field, Report, diff, go, same, same_field};
 
 room! {
     /// A piece of storage.
@@ -68,8 +68,8 @@ impl Strategy for PersistentVolume {
                 .shows("core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy"),
             Column::string("Status", "Whether it is in use.").shows("core.v1.PersistentVolumeStatus.phase"),
             Column::string("Claim", "The claim that uses it.").shows("core.v1.PersistentVolumeSpec.claimRef"),
-            Column::string("StorageClass", "What sort of storage it is."),
-            Column::string("VolumeAttributesClass", "Which attributes it has."),
+            Column::string("StorageClass", "StorageClass of the pv"),
+            Column::string("VolumeAttributesClass", "VolumeAttributesClass of the pv"),
             Column::string("Reason", "Why it is so.").shows("core.v1.PersistentVolumeStatus.reason"),
             AGE,
             Column::string("VolumeMode", "Whether it is a file system or a device.")
@@ -151,12 +151,14 @@ fn rules(volume: &Field) {
         capacity.not_supported_as(capacity.value().cloned().unwrap_or(Value::Null), &["storage"]);
     }
     for (_, amount) in capacity.entries() {
+        not_negative(&amount);
         positive(&amount);
     }
     spec.child("persistentVolumeReclaimPolicy")
         .any_of(&["Delete", "Recycle", "Retain"]);
     affinity(&spec.child("nodeAffinity"));
-    sources::rules(&spec);
+    let metadata = volume.child("metadata");
+    sources::rules(&spec, metadata.text_of("name"));
     let host_path = spec.child("hostPath");
     if host_path.text_of("path").trim_end_matches('/').is_empty()
         && host_path.text_of("path").starts_with('/')
@@ -165,14 +167,67 @@ fn rules(volume: &Field) {
         spec.child("persistentVolumeReclaimPolicy")
             .forbidden("may not be 'recycle' for a hostPath mount of '/'");
     }
-    for class in ["storageClassName", "volumeAttributesClassName"] {
-        let class = spec.child(class);
-        if !class.is_empty() {
-            class.dns_subdomain();
-        }
+    let class = spec.child("storageClassName");
+    if !class.is_empty() {
+        class.dns_subdomain();
     }
+    attributes_class(&spec);
     spec.child("volumeMode").any_of_if_set(VOLUME_MODES);
     mount_options(volume, &spec);
+}
+
+const INLINE: &str = "in the context of inline volumes";
+
+/// The rules for a volume that is written out where another would be named: only a driver's, and nothing of how it is claimed.
+pub fn inline(spec: &Field) {
+    for field in ["claimRef", "capacity"] {
+        let field = spec.child(field);
+        if !field.is_empty() {
+            field.forbidden(&format!("may not be specified {INLINE}"));
+        }
+    }
+    let driver = spec.child("csi");
+    if !driver.is_set() {
+        driver.required(&format!("has to be specified {INLINE}"));
+    }
+    let modes = spec.child("accessModes");
+    modes.needed();
+    access_modes(&modes);
+    let policy = spec.child("persistentVolumeReclaimPolicy");
+    if !matches!(policy.text(), "" | "Retain") {
+        policy.forbidden(&format!("may only be Retain {INLINE}"));
+    }
+    for field in ["nodeAffinity", "storageClassName"] {
+        let field = spec.child(field);
+        if field.is_set() && field.value() != Some(&json!("")) {
+            field.forbidden(&format!("may not be specified {INLINE}"));
+        }
+    }
+    sources::rules(spec, "");
+    let mode = spec.child("volumeMode");
+    if !matches!(mode.text(), "" | "Filesystem") {
+        mode.forbidden(&format!(
+            "may not specify volumeMode other than Filesystem {INLINE}"
+        ));
+    }
+    attributes_class(spec);
+}
+
+/// Only storage drivers know attributes that can be changed.
+fn attributes_class(spec: &Field) {
+    let class = spec.child("volumeAttributesClassName");
+    if !class.is_set() {
+        return;
+    }
+    if class.is_empty() {
+        class.required("an empty string is disallowed");
+    } else {
+        class.dns_subdomain();
+    }
+    let driver = spec.child("csi");
+    if !driver.is_set() {
+        driver.required("has to be specified when using volumeAttributesClassName");
+    }
 }
 
 fn affinity(affinity: &Field) {
@@ -212,13 +267,26 @@ fn mount_options(volume: &Field, spec: &Field) {
     }
 }
 
+/// Whether all that is new of the driver's part is the secret with which the volume can grow.
+fn got_a_secret(new: &Value, old: &Value) -> bool {
+    const SECRET: &str = "controllerExpandSecretRef";
+    let (mut new, old) = (new["csi"].clone(), &old["csi"]);
+    if !old.is_object() || !old[SECRET].is_null() || !new.is_object() {
+        return false;
+    }
+    remove(&mut new, &[SECRET]);
+    same(Some(&new), Some(old))
+}
+
 fn changes(volume: &Field, old: &Value) {
     rules(volume);
     let spec = volume.child("spec");
     let (Some(new), old) = (spec.value(), &old["spec"]) else {
         return;
     };
-    if !sources::NAMES.iter().all(|source| same_field(new, old, source)) {
+    let is_same =
+        |source: &&str| same_field(new, old, source) || (*source == "csi" && got_a_secret(new, old));
+    if !sources::NAMES.iter().all(is_same) {
         let schema = spec.schema();
         let lines = |value: &Value| go::indented_fields(value, schema, &sources::NAMES);
         let named = spec.child("persistentvolumesource");
@@ -237,6 +305,10 @@ fn changes(volume: &Field, old: &Value) {
     let affinity = spec.child("nodeAffinity");
     if !old["nodeAffinity"].is_null() && !same_field(new, old, "nodeAffinity") {
         affinity.invalid("field is immutable, except for updating from beta label to GA");
+    }
+    let class = spec.child("volumeAttributesClassName");
+    if !old["volumeAttributesClassName"].is_null() && !class.is_set() {
+        class.forbidden("update from non-nil value to nil is forbidden");
     }
 }
 
@@ -290,6 +362,69 @@ mod tests {
             json!(["ReadWriteOncePod", "ReadOnlyMany"]),
             &["spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes"],
         );
+    }
+
+    #[test]
+    fn attributes_are_for_drivers() {
+        check(
+            "volumeAttributesClassName",
+            json!(""),
+            &[
+                "spec.volumeAttributesClassName: Required value: an empty string is disallowed",
+                "spec.csi: Required value: has to be specified when using volumeAttributesClassName",
+            ],
+        );
+    }
+
+    #[test]
+    fn secrets_have_namespaces() {
+        let with = |source: &str, value: Value| {
+            let mut object = volume("hostPath", Value::Null);
+            object["spec"][source] = value;
+            create_errors("", "persistentvolumes", object)
+        };
+        let reference = json!({"driver": "d", "volumeHandle": "h", "nodePublishSecretRef": {"name": "s"}});
+        assert_eq!(
+            with("csi", reference),
+            ["spec.csi.nodePublishSecretRef.namespace: Required value"]
+        );
+        assert_eq!(
+            with("cinder", json!({"volumeID": "v", "secretRef": {"name": "s"}})),
+            ["spec.cinder.secretRef.namespace: Required value"]
+        );
+        assert_eq!(
+            with(
+                "azureFile",
+                json!({"secretName": "s", "shareName": "f", "secretNamespace": ""})
+            ),
+            ["spec.azureFile.secretNamespace: Required value"]
+        );
+        assert_eq!(
+            with(
+                "glusterfs",
+                json!({"endpoints": "e", "path": "p", "endpointsNamespace": ""})
+            ),
+            [
+                "spec.glusterfs.endpointsNamespace: Invalid value: \"\": if the endpointnamespace is set, it must be a valid namespace name"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_driver_learns_the_secret_to_grow_with() {
+        let with = |csi: Value| {
+            let mut object = volume("hostPath", Value::Null);
+            object["spec"]["csi"] = csi;
+            defaulted("", "persistentvolumes", object)
+        };
+        let bare = json!({"driver": "d", "volumeHandle": "h"});
+        let mut grows = bare.clone();
+        grows["controllerExpandSecretRef"] = json!({"name": "s", "namespace": "n"});
+        let errors = |new: &Value, old: &Value| {
+            update_errors("", "persistentvolumes", &with(new.clone()), &with(old.clone()))
+        };
+        assert!(errors(&grows, &bare).is_empty());
+        assert_eq!(errors(&bare, &grows).len(), 1);
     }
 
     #[test]

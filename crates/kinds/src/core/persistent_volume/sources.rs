@@ -3,9 +3,17 @@
 use crate::core::pod::validation::volumes::{Rules, csi_driver_name, host_path, network, source};
 use crate::toolkit::Field;
 
-/// Exactly one source must be there.
-pub fn rules(spec: &Field) {
+/// Exactly one source must be there. `name` is the volume's.
+pub fn rules(spec: &Field, name: &str) {
     source(spec, SOURCES, "may not specify more than 1 volume type");
+    let iscsi = spec.child("iscsi");
+    if network::is_long_interface(name, &iscsi) {
+        // Upstream writes the field like this.
+        let portal = iscsi.child("targetPortal");
+        iscsi
+            .standing_for("targetportal", portal.value())
+            .invalid(network::LONG_INTERFACE);
+    }
     let local = spec.child("local");
     if local.is_set() && !spec.child("nodeAffinity").is_set() {
         spec.child("nodeAffinity")
@@ -17,24 +25,24 @@ const SOURCES: &[(&str, Rules)] = &[
     ("hostPath", host_path),
     ("gcePersistentDisk", network::gce_disk),
     ("awsElasticBlockStore", network::aws_disk),
-    ("glusterfs", network::glusterfs),
+    ("glusterfs", glusterfs),
     ("flocker", network::flocker),
     ("nfs", network::nfs),
     ("rbd", network::rbd),
     ("quobyte", network::quobyte),
     ("cephfs", network::cephfs),
-    ("iscsi", network::iscsi),
-    ("cinder", network::cinder),
+    ("iscsi", network::persistent_iscsi),
+    ("cinder", cinder),
     ("fc", network::fibre_channel),
     ("flexVolume", network::flex),
-    ("azureFile", network::azure_file),
+    ("azureFile", azure_file),
     ("vsphereVolume", network::vsphere),
-    ("photonPersistentDisk", photon),
+    ("photonPersistentDisk", network::photon),
     ("azureDisk", network::azure_disk),
     ("portworxVolume", network::portworx),
     ("scaleIO", network::scale_io),
     ("local", local),
-    ("storageos", network::storage_os),
+    ("storageos", storage_os),
     ("csi", csi),
 ];
 
@@ -64,8 +72,41 @@ pub const NAMES: [&str; 22] = [
     "csi",
 ];
 
-fn photon(volume: &Field) {
-    volume.child("pdID").needed();
+/// Whose endpoints may lie in another namespace.
+fn glusterfs(volume: &Field) {
+    network::glusterfs(volume);
+    let namespace = volume.child("endpointsNamespace");
+    if namespace.is_set() && namespace.is_empty() {
+        namespace.invalid("if the endpointnamespace is set, it must be a valid namespace name");
+    } else if namespace.is_set() {
+        namespace.dns_label();
+    }
+}
+
+fn azure_file(volume: &Field) {
+    network::azure_file(volume);
+    let namespace = volume.child("secretNamespace");
+    if namespace.is_set() {
+        namespace.needed();
+    }
+}
+
+fn cinder(volume: &Field) {
+    network::cinder(volume);
+    secret_namespace(volume);
+}
+
+fn storage_os(volume: &Field) {
+    network::storage_os(volume);
+    secret_namespace(volume);
+}
+
+/// A volume belongs to no namespace in which its secret could be.
+fn secret_namespace(volume: &Field) {
+    let secret = volume.child("secretRef");
+    if secret.is_set() {
+        secret.child("namespace").needed();
+    }
 }
 
 fn local(volume: &Field) {
@@ -84,12 +125,19 @@ fn csi(volume: &Field) {
         "controllerExpandSecretRef",
         "nodePublishSecretRef",
         "nodeExpandSecretRef",
-        "nodeStageSecretRef",
     ] {
         let secret = volume.child(secret);
-        if secret.is_set() {
-            secret.child("name").needed();
-            secret.child("namespace").needed();
+        if !secret.is_set() {
+            continue;
+        }
+        let (name, namespace) = (secret.child("name"), secret.child("namespace"));
+        name.needed();
+        if !name.is_empty() {
+            name.dns_subdomain();
+        }
+        namespace.needed();
+        if !namespace.is_empty() {
+            namespace.dns_label();
         }
     }
 }

@@ -9,17 +9,30 @@ use crate::toolkit::columns::{AGE, NAME, created, list, name, number, or_none, s
 pub fn columns() -> Vec<Column> {
     vec![
         NAME,
-        Column::string("Ready", "Containers that are ready, of all."),
-        Column::string("Status", "What the pod is doing, or what keeps it."),
-        Column::string("Restarts", "How often containers were restarted, and when last."),
+        Column::string(
+            "Ready",
+            "The aggregate readiness state of this pod for accepting traffic.",
+        ),
+        Column::string("Status", "The aggregate status of the containers in this pod."),
+        Column::string(
+            "Restarts",
+            "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
+        ),
         AGE,
-        Column::string("IP", "The pod's address.").wide(),
-        Column::string("Node", "The node it runs on.").wide(),
-        Column::string("Nominated Node", "The node on which room is being made for it.").wide(),
+        Column::string("IP", "The pod's address.")
+            .shows("core.v1.PodStatus.podIP")
+            .wide(),
+        Column::string("Node", "The node it runs on.")
+            .shows("core.v1.PodSpec.nodeName")
+            .wide(),
+        Column::string("Nominated Node", "The node on which room is being made for it.")
+            .shows("core.v1.PodStatus.nominatedNodeName")
+            .wide(),
         Column::string(
             "Readiness Gates",
             "Further conditions of readiness that hold, of all.",
         )
+        .shows("core.v1.PodSpec.readinessGates")
         .wide(),
     ]
 }

@@ -77,11 +77,6 @@ impl<'v> PodContext<'v> {
         self.field("restartPolicy").and_then(Value::as_str).unwrap_or("")
     }
 
-    /// Whether the pod is in the host's network.
-    pub fn has_host_network(&self) -> bool {
-        self.flag("hostNetwork")
-    }
-
     /// Whether the pod sees the host's processes.
     pub fn has_host_pid(&self) -> bool {
         self.flag("hostPID")

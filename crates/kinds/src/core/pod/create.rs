@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{labels, qos, validation};
+use super::{labels, profiles, qos, validation};
 use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
 
@@ -93,6 +93,8 @@ pub fn rules(pod: &Field) {
     if !node.is_empty() && !spec.child("schedulingGates").is_empty() {
         node.forbidden("cannot be set until all schedulingGates have been cleared");
     }
+    let metadata = pod.child("metadata");
+    profiles::agree(&spec, &metadata.child("annotations"));
 }
 
 /// What any pod must be like, new or changed.
@@ -132,6 +134,7 @@ pub fn special_annotations(annotations: &Field, spec: &Field) {
             app_armor(spec, &annotation, container);
         }
     }
+    profiles::annotations(annotations);
 }
 
 fn deletion_cost(annotation: &Field) {

@@ -8,6 +8,7 @@ pub mod image;
 pub mod internal;
 pub mod labels;
 pub mod parts;
+pub mod profiles;
 pub mod qos;
 pub mod status;
 pub mod template;

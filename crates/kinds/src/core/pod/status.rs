@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
+use crate::toolkit::{Field, Seen};
 
 /// The rules for a change of status.
 pub fn rules(pod: &Field, old: &Value) {
@@ -14,9 +14,14 @@ pub fn rules(pod: &Field, old: &Value) {
     if !nominated.is_empty() {
         nominated.dns_subdomain();
     }
-    for condition in status.child("conditions").items() {
+    // Upstream writes these fields like this.
+    let metadata = pod.child("metadata");
+    let conditions = metadata.standing_for("conditions", status.child("conditions").value());
+    for condition in conditions.items() {
         let named = condition.standing_for("Type", condition.child("type").value());
-        named.qualified_name();
+        if !matches!(named.text(), "PodScheduled" | "Ready" | "Initialized") {
+            named.qualified_name();
+        }
     }
     let (spec, old_status) = (pod.child("spec"), &old["status"]);
     for (list, restart_policy) in [
@@ -31,7 +36,18 @@ pub fn rules(pod: &Field, old: &Value) {
     let ephemeral = status.child("ephemeralContainerStatuses");
     transitions(&ephemeral, old_status, "Never", &spec);
     addresses(&status.child("podIPs"));
-    addresses(&status.child("hostIPs"));
+    let hosts = status.child("hostIPs");
+    let first = hosts.item(0);
+    if !hosts.is_empty() && first.text_of("ip") != status.text_of("hostIP") {
+        first
+            .child("ip")
+            .invalid_as(first.text_of("ip"), "must be equal to `hostIP`");
+    }
+    addresses(&hosts);
+    claims(
+        &status.child("resourceClaimStatuses"),
+        &spec.child("resourceClaims"),
+    );
     status.child("qosClass").immutable(old_status.get("qosClass"));
 }
 
@@ -79,12 +95,20 @@ fn restarts_itself(spec: &Field, name: &str) -> bool {
 /// Two addresses at most, of different families.
 fn addresses(addresses: &Field) {
     let mut families = [0, 0];
+    let mut seen = Seen::new();
     for address in addresses.items() {
-        let text = address.child("ip");
-        match meta::name::parse_ip(text.text()) {
+        let text = address.text_of("ip");
+        match meta::name::parse_ip(text) {
             Some(IpAddr::V4(_)) => families[0] += 1,
             Some(IpAddr::V6(_)) => families[1] += 1,
-            None => text.ip_address(),
+            None => {
+                for complaint in meta::name::ip(text) {
+                    address.invalid_as(text, &complaint);
+                }
+            }
+        }
+        if seen.again(text) {
+            address.duplicate();
         }
     }
     if families.iter().any(|&count| count > 1) {
@@ -92,6 +116,28 @@ fn addresses(addresses: &Field) {
     }
 }
 
+/// What is said of claims is said of claims the pod has, once of each.
+fn claims(statuses: &Field, claims: &Field) {
+    let mut seen = Seen::new();
+    for status in statuses.items() {
+        let name = status.child("name");
+        if !claims.items().any(|claim| claim.text_of("name") == name.text()) {
+            name.invalid_as(
+                name.text(),
+                "must match the name of an entry in `spec.resourceClaims`",
+            );
+        }
+        if seen.again(name.text()) {
+            name.duplicate();
+        }
+        let claim = status.child("resourceClaimName");
+        if claim.is_set() {
+            for complaint in meta::name::dns1123_subdomain(claim.text()) {
+                name.invalid_as(claim.text(), &complaint);
+            }
+        }
+    }
+}
 #[cfg(test)]
 mod tests {
     use crate::testing::part_errors;
@@ -142,6 +188,36 @@ mod tests {
             json!({"qosClass": "BestEffort"}),
             json!({"qosClass": "Guaranteed"}),
             &[r#"status.qosClass: Invalid value: "Guaranteed": field is immutable"#],
+        );
+    }
+
+    #[test]
+    fn addresses_of_the_host_begin_with_its_own() {
+        check(
+            "Always",
+            json!({}),
+            json!({"hostIP": "1.2.3.4", "hostIPs": [{"ip": "1.2.3.5"}, {"ip": "::1"}]}),
+            &[r#"status.hostIPs[0].ip: Invalid value: "1.2.3.5": must be equal to `hostIP`"#],
+        );
+        check(
+            "Always",
+            json!({}),
+            json!({"podIPs": [{"ip": "x"}]}),
+            &[
+                r#"status.podIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn claims_are_those_of_the_pod() {
+        check(
+            "Always",
+            json!({}),
+            json!({"resourceClaimStatuses": [{"name": "a"}]}),
+            &[
+                r#"status.resourceClaimStatuses[0].name: Invalid value: "a": must match the name of an entry in `spec.resourceClaims`"#,
+            ],
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{create, validation};
+use super::{create, profiles, validation};
 use crate::toolkit::Field;
 use crate::toolkit::selectors::selects;
 
@@ -20,6 +20,7 @@ pub fn rules(template: &Field) {
     create::special_annotations(&annotations, &template.child("spec"));
     let spec = template.child("spec");
     validation::spec(&spec, "");
+    profiles::agree(&spec, &annotations);
     let ephemeral = spec.child("ephemeralContainers");
     if !ephemeral.is_empty() {
         ephemeral.forbidden("ephemeral containers not allowed in pod template");

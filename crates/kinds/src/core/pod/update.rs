@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::create::{self, MIRROR};
-use super::internal;
+use super::{internal, validation};
 use crate::toolkit::checks::not_between;
 use crate::toolkit::columns::list;
 use crate::toolkit::{Field, same, same_field};
@@ -49,6 +49,7 @@ fn containers(containers: &Field, old: &Value, kind: &str) -> bool {
         for container in containers.items() {
             container.child("image").needed();
         }
+        validation::container::only_in_pods(containers);
     }
     grew
 }
@@ -77,8 +78,9 @@ fn tolerations(tolerations: &Field, old: &Value) {
     let new: Vec<&Value> = tolerations.items().filter_map(|each| each.value()).collect();
     let kept = |old: &Value| new.iter().any(|new| is_same_but_for_time(new, old));
     if !list(old, &["tolerations"]).iter().all(kept) {
-        tolerations.forbidden("existing toleration can not be modified except its tolerationSeconds");
+        return tolerations.forbidden("existing toleration can not be modified except its tolerationSeconds");
     }
+    validation::scheduling::tolerations(tolerations);
 }
 
 fn gates(gates: &Field, old: &Value) {

@@ -20,6 +20,9 @@ const KUBELET_PORT: i64 = 10_250;
 
 /// The rules for a whole service.
 pub fn rules(service: &Field) {
+    let metadata = service.child("metadata");
+    let annotations = &metadata.child("annotations");
+    topology(annotations);
     let spec = &service.child("spec");
     let value = spec.value().unwrap_or(&Value::Null);
     let kind = spec.text_of("type");
@@ -43,7 +46,7 @@ pub fn rules(service: &Field) {
         }
     }
     spec.child("type").one_of(TYPES);
-    source_ranges(spec, kind);
+    source_ranges(spec, annotations, kind);
     traffic_policies(spec, value);
     load_balancer(spec, kind);
     let distribution = spec.child("trafficDistribution");
@@ -92,7 +95,7 @@ fn by_type(spec: &Field, kind: &str, is_headless: bool) {
 }
 
 fn ports(ports: &Field, kind: &str) {
-    let (mut names, mut numbers) = (Seen::new(), Seen::new());
+    let (mut names, mut numbers, mut of_nodes) = (Seen::new(), Seen::new(), Seen::new());
     for port in ports.items() {
         let name = port.child("name");
         if name.is_empty() {
@@ -118,6 +121,9 @@ fn ports(ports: &Field, kind: &str) {
             of_node.forbidden("may not be used when `type` is 'ClusterIP'");
         }
         let protocol = port.text_of("protocol");
+        if of_node.number() != 0 && of_nodes.again((protocol, of_node.number())) {
+            of_node.duplicate();
+        }
         if numbers.again((protocol, number.number())) {
             let printed = format!(
                 r#"{{"Name":"","Protocol":{protocol:?},"AppProtocol":null,"Port":{},"TargetPort":0,"NodePort":0}}"#,
@@ -208,22 +214,44 @@ fn expected_family(address: &Field, ip: IpAddr, index: usize, family: &str) {
     address.invalid(&complaint);
 }
 
-/// Upstream's path has a capital here.
-fn source_ranges(spec: &Field, kind: &str) {
+/// Two annotations have said the same, one after the other.
+fn topology(annotations: &Field) {
+    const OLD: &str = "service.kubernetes.io/topology-aware-hints";
+    let (old, new) = (
+        annotations.key(OLD),
+        annotations.key("service.kubernetes.io/topology-mode"),
+    );
+    if old.is_set() && new.is_set() && old.text() != new.text() {
+        new.invalid(&format!("must match annotations[{OLD}] when both are specified"));
+    }
+}
+
+/// Who may use a balancer: a field, and an annotation that was there before. Blanks around a range were always taken.
+fn source_ranges(spec: &Field, annotations: &Field, kind: &str) {
+    let check = |place: &Field, text: &str| {
+        for complaint in meta::name::cidr(text) {
+            place.invalid_as(text, &complaint);
+        }
+    };
     let ranges = spec.child("loadBalancerSourceRanges");
-    if ranges.is_empty() {
+    if !ranges.is_empty() {
+        // Upstream's path has a capital here.
+        let named = spec.standing_for("LoadBalancerSourceRanges", ranges.value());
+        if kind != "LoadBalancer" {
+            named.forbidden(ONLY_BALANCED);
+        }
+        return named.items().for_each(|range| check(&range, range.text().trim()));
+    }
+    let annotation = annotations.key("service.beta.kubernetes.io/load-balancer-source-ranges");
+    if !annotation.is_set() {
         return;
     }
-    let named = spec.standing_for("LoadBalancerSourceRanges", ranges.value());
     if kind != "LoadBalancer" {
-        return named.forbidden(ONLY_BALANCED);
+        annotation.forbidden(ONLY_BALANCED);
     }
-    for range in named.items() {
-        // Blanks around a range were always taken.
-        let text = range.text().trim();
-        for complaint in meta::name::cidr(text) {
-            range.invalid_as(text, &complaint);
-        }
+    let text = annotation.text().trim();
+    for range in text.split(',').filter(|_| !text.is_empty()) {
+        check(&annotation, range.trim());
     }
 }
 
@@ -403,6 +431,48 @@ mod tests {
         assert_eq!(
             errors(json!({"hostname": "a.b", "ipMode": "VIP"})),
             ["status.loadBalancer.ingress[0].ipMode: Forbidden: may not be specified when `ip` is not set",]
+        );
+    }
+
+    #[test]
+    fn ports_of_nodes_are_given_once() {
+        check(
+            json!({"type": "NodePort", "ports": [
+                {"port": 1, "name": "a", "nodePort": 30000}, {"port": 2, "name": "b", "nodePort": 30000},
+            ]}),
+            &["spec.ports[1].nodePort: Duplicate value: 30000"],
+        );
+    }
+
+    #[test]
+    fn annotations_say_what_fields_say() {
+        let errors = |annotations: Value, kind: &str| {
+            let spec = json!({"type": kind, "ports": [{"port": 80}]});
+            create_errors(
+                "",
+                "services",
+                json!({"metadata": {"annotations": annotations}, "spec": spec}),
+            )
+        };
+        const RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+        assert!(errors(json!({RANGES: " 10.0.0.0/8, 10.1.0.0/16 "}), "LoadBalancer").is_empty());
+        assert_eq!(
+            errors(json!({RANGES: "10.0.0.0/8"}), "ClusterIP"),
+            [
+                "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is \
+              'LoadBalancer'"
+            ]
+        );
+        assert_eq!(errors(json!({RANGES: "x"}), "LoadBalancer").len(), 1);
+        assert_eq!(
+            errors(
+                json!({"service.kubernetes.io/topology-mode": "Auto", "service.kubernetes.io/topology-aware-hints": "Disabled"}),
+                "ClusterIP"
+            ),
+            [
+                "metadata.annotations[service.kubernetes.io/topology-mode]: Invalid value: \"Auto\": must match \
+              annotations[service.kubernetes.io/topology-aware-hints] when both are specified"
+            ]
         );
     }
 }

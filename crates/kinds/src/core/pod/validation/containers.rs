@@ -46,6 +46,10 @@ pub fn init(containers: &Field, pod: &PodContext) {
                     field.forbidden("may not be set for init containers without restartPolicy=Always");
                 }
             }
+            let resizing = each.child("resizePolicy");
+            if !resizing.is_empty() {
+                resizing.invalid("must not be set for init containers");
+            }
         }
         unique(&each, &mut names);
         ports::host_ports(&each.child("ports"), &mut Seen::new());

@@ -18,7 +18,7 @@ pub fn dns(spec: &Field) {
             return config.required("must provide `dnsConfig` when `dnsPolicy` is None");
         }
         if servers.is_empty() {
-            servers.required("must provide at least one DNS nameserver when `dnsPolicy` is None");
+            return servers.required("must provide at least one DNS nameserver when `dnsPolicy` is None");
         }
     }
     if servers.len() > MAX_NAMESERVERS {

@@ -49,7 +49,7 @@ fn value_from(source: &Field, variable: &Field, pod: &PodContext) {
 }
 
 fn key_of_object(selector: &Field) {
-    selector.child("name").needed();
+    selector.child("name").dns_subdomain();
     let key = selector.child("key");
     if key.is_empty() {
         key.required("");
@@ -97,7 +97,12 @@ pub fn sources(sources: &Field) {
             let reference = source.child(kind);
             if reference.is_set() {
                 kinds += 1;
-                reference.child("name").needed();
+                let name = reference.child("name");
+                if name.is_empty() {
+                    name.required("");
+                } else {
+                    name.complain(meta::name::dns1123_subdomain_prefix(name.text()));
+                }
             }
         }
         // Upstream names the list here, not its item.

@@ -13,6 +13,8 @@ pub mod references;
 pub mod requirements;
 pub mod scheduling;
 pub mod security;
+#[cfg(test)]
+mod tests;
 pub mod volumes;
 
 use crate::core::pod::context::PodContext;
@@ -27,16 +29,18 @@ const MAX_HOSTNAME_OVERRIDE: usize = 64;
 pub fn spec(spec: &Field, pod_name: &str) {
     let wrong_volumes = volumes::volumes(&spec.child("volumes"), pod_name);
     let pod = &PodContext::new(spec).without_volumes(wrong_volumes);
-    resource_claims(&spec.child("resourceClaims"));
+    resource_claims(&spec.child("resourceClaims"), pod_name);
     containers::regular(&spec.child("containers"), pod);
     containers::init(&spec.child("initContainers"), pod);
     containers::ephemeral(&spec.child("ephemeralContainers"), pod);
+    security::host_ports(spec, pod_name.is_empty());
     requirements::of_pod(spec);
     spec.child("restartPolicy").one_of(RESTART_POLICIES);
     dns::dns(spec);
     spec.child("nodeSelector").labels();
     security::of_pod(spec, pod);
     security::host_users(spec, pod);
+    security::host_process(spec);
     os::os(spec);
     for name in [
         "serviceAccountName",
@@ -63,9 +67,20 @@ pub fn spec(spec: &Field, pod_name: &str) {
         }
     }
     names(spec);
-    spec.child("preemptionPolicy")
-        .any_of_if_set(&["PreemptLowerPriority", "Never"]);
+    let preemption = spec.child("preemptionPolicy");
+    if preemption.is_set() {
+        preemption.one_of(&["PreemptLowerPriority", "Never"]);
+    }
     requirements::overhead(&spec.child("overhead"));
+}
+
+/// The containers of all three lists.
+pub fn each_container(spec: &Field, mut rules: impl FnMut(&Field)) {
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in spec.child(list).items() {
+            rules(&container);
+        }
+    }
 }
 
 fn names(spec: &Field) {
@@ -90,8 +105,16 @@ fn names(spec: &Field) {
     }
 }
 
+/// A claim that is made for the pod is named after both.
+fn final_name(name: &Field, pod_name: &str) {
+    let claim = format!("{pod_name}-{}", name.text());
+    for complaint in meta::name::dns1123_subdomain(&claim) {
+        name.invalid_as(claim.as_str(), &format!("final ResourceClaim name: {complaint}"));
+    }
+}
+
 /// Devices that the pod's containers may use.
-fn resource_claims(claims: &Field) {
+fn resource_claims(claims: &Field, pod_name: &str) {
     let mut names = Seen::new();
     for claim in claims.items() {
         let name = claim.child("name");
@@ -100,7 +123,14 @@ fn resource_claims(claims: &Field) {
         } else if names.again(name.text()) {
             name.duplicate();
         } else {
-            name.dns_label();
+            let complaints = meta::name::dns1123_label(name.text());
+            if complaints.is_empty()
+                && !pod_name.is_empty()
+                && claim.child("resourceClaimTemplateName").is_set()
+            {
+                final_name(&name, pod_name);
+            }
+            name.complain(complaints);
         }
         let (by_name, by_template) = (
             claim.child("resourceClaimName"),

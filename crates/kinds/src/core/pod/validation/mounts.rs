@@ -89,7 +89,7 @@ pub fn devices(container: &Field, pod: &PodContext) {
     for device in container.child("volumeDevices").items() {
         let (name, path) = (device.child("name"), device.child("devicePath"));
         name.needed();
-        if names.again(name.text()) {
+        if !name.is_empty() && names.again(name.text()) {
             name.invalid("must be unique");
         }
         match pod.volume(name.text()) {
@@ -104,10 +104,13 @@ pub fn devices(container: &Field, pod: &PodContext) {
             Some(_) => {}
         }
         path.needed();
-        if !path.is_empty() && paths.again(path.text()) {
-            path.invalid("must be unique");
+        if paths.contains(path.text()) {
+            path.invalid_as(path.text(), "must be unique");
+        }
+        if crate::toolkit::paths::has_backsteps(path.text()) {
+            path.invalid("can not contain backsteps ('..')");
         } else {
-            path.no_backsteps();
+            paths.again(path.text());
         }
         for mount in container.child("volumeMounts").items() {
             if mount.text_of("mountPath") == path.text() {

@@ -1,5 +1,6 @@
 //! Rules that depend on a pod's operating system.
 
+use super::each_container;
 use crate::toolkit::Field;
 
 const NOT_ON_WINDOWS: &str = "cannot be set for a windows pod";
@@ -76,14 +77,6 @@ fn windows(spec: &Field) {
             NOT_ON_WINDOWS,
         );
     });
-}
-
-fn each_container(spec: &Field, rules: impl Fn(&Field)) {
-    for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in spec.child(list).items() {
-            rules(&container);
-        }
-    }
 }
 
 fn not_set<'v>(place: &Field<'_, 'v>, fields: &[&'v str], why: &str) {

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use super::each_container;
 use crate::core::pod::context::PodContext;
+use crate::toolkit::columns::at;
 use crate::toolkit::{Field, Seen};
 
 const MAX_ID: i64 = i32::MAX as i64;
@@ -42,12 +44,6 @@ pub fn of_container(context: &Field, pod: &PodContext) {
 
 /// Rights that the containers of a pod share.
 pub fn of_pod(spec: &Field, pod: &PodContext) {
-    if pod.has_host_network() {
-        for list in ["containers", "initContainers"] {
-            let containers = spec.child("containers");
-            host_ports(&containers, &spec.child(list));
-        }
-    }
     let context = spec.child("securityContext");
     for id in ["fsGroup", "runAsUser", "runAsGroup"] {
         user_or_group(&context.child(id));
@@ -60,7 +56,7 @@ pub fn of_pod(spec: &Field, pod: &PodContext) {
             .child("shareProcessNamespace")
             .invalid_as(true, "ShareProcessNamespace and HostPID cannot both be enabled");
     }
-    sysctls(&context.child("sysctls"));
+    sysctls(&context.child("sysctls"), spec);
     context
         .child("fsGroupChangePolicy")
         .any_of_if_set(&["Always", "OnRootMismatch"]);
@@ -75,17 +71,16 @@ pub fn of_pod(spec: &Field, pod: &PodContext) {
         .any_of_if_set(&["MountOption", "Recursive"]);
 }
 
-/// In the host's network a port cannot be mapped. Upstream's path always names `containers`.
-fn host_ports<'v>(place: &Field<'_, 'v>, containers: &Field<'_, 'v>) {
-    for (index, container) in containers.items().enumerate() {
-        let named = place.item(index);
-        let named = named.child("ports");
-        for (index, port) in container.child("ports").items().enumerate() {
+/// In the host's network a port cannot be mapped. A template need not say it, as its pods will.
+pub fn host_ports(spec: &Field, is_template: bool) {
+    if !spec.child("hostNetwork").is_true() {
+        return;
+    }
+    for container in spec.child("containers").items() {
+        for port in container.child("ports").items() {
             let host_port = port.child("hostPort").number();
-            if host_port != port.child("containerPort").number() {
-                named
-                    .item(index)
-                    .child("hostPort")
+            if host_port != port.child("containerPort").number() && !(is_template && host_port == 0) {
+                port.child("hostPort")
                     .invalid_as(host_port, "must match `containerPort` when `hostNetwork` is true");
             }
         }
@@ -99,7 +94,7 @@ fn user_or_group(id: &Field) {
 }
 
 /// Linux kernel parameters.
-fn sysctls(sysctls: &Field) {
+fn sysctls(sysctls: &Field, spec: &Field) {
     let mut names = Seen::new();
     for sysctl in sysctls.items() {
         let name = sysctl.child("name");
@@ -112,7 +107,33 @@ fn sysctls(sysctls: &Field) {
         } else if names.again(name.text()) {
             name.duplicate();
         }
+        let shared = shared_field(name.text());
+        if shared.is_some_and(|shared| spec.child(shared).is_true()) {
+            let shared = shared.unwrap_or_default();
+            name.invalid(&format!("may not be specified when '{shared}' is true"));
+        }
     }
+}
+
+/// The field by which a pod shares with the host what the parameter is about.
+fn shared_field(sysctl: &str) -> Option<&'static str> {
+    // Both dots and slashes separate; the first one in the name says which of them does.
+    let is_dotted = sysctl
+        .find(['.', '/'])
+        .is_none_or(|at| sysctl[at..].starts_with('.'));
+    let name = if is_dotted {
+        sysctl.to_owned()
+    } else {
+        sysctl.replace('/', ".")
+    };
+    if name.starts_with("net.") {
+        return Some("hostNetwork");
+    }
+    let is_ipc = name == "kernel.sem"
+        || ["kernel.shm", "kernel.msg", "fs.mqueue."]
+            .iter()
+            .any(|start| name.starts_with(start));
+    is_ipc.then_some("hostIPC")
 }
 
 fn is_sysctl(name: &str) -> bool {
@@ -167,10 +188,11 @@ fn app_armor(profile: &Field) {
             file.invalid("must not be padded with whitespace");
         } else if name.is_empty() {
             file.required("must be set when AppArmor type is Localhost");
-        } else if name.len() > MAX_APP_ARMOR_NAME {
+        }
+        if file.text().len() > MAX_APP_ARMOR_NAME {
             file.too_long(MAX_APP_ARMOR_NAME);
         }
-    } else if file.is_set() {
+    } else if file.is_set() && matches!(kind.text(), "RuntimeDefault" | "Unconfined") {
         file.invalid("can only be set when AppArmor type is Localhost");
     }
 }
@@ -230,6 +252,46 @@ fn windows_user(name: &Field) {
         '"', '/', '\\', ':', ';', '|', '=', ',', '+', '*', '?', '<', '>', '@', '[', ']',
     ]) {
         name.invalid("runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]");
+    }
+}
+
+/// Containers that are processes of a Windows host.
+pub fn host_process(spec: &Field) {
+    const FIELD: [&str; 3] = ["securityContext", "windowsOptions", "hostProcess"];
+    let of_pod = spec
+        .value()
+        .and_then(|spec| at(spec, &FIELD))
+        .and_then(Value::as_bool);
+    let (mut all, mut on_host) = (0, 0);
+    each_container(spec, |container| {
+        let context = container.child(FIELD[0]);
+        let options = context.child(FIELD[1]);
+        let own = options.child(FIELD[2]);
+        if let (Some(of_pod), Some(is)) = (of_pod, own.bool())
+            && of_pod != is
+        {
+            let complaint =
+                format!("pod hostProcess value must be identical if both are specified, was {of_pod}");
+            own.invalid(&complaint);
+        }
+        all += 1;
+        on_host += usize::from(own.bool().or(of_pod) == Some(true));
+    });
+    if on_host == 0 {
+        return;
+    }
+    if on_host != all {
+        spec.invalid_as(
+            "",
+            "If pod contains any hostProcess containers then all containers must be HostProcess containers",
+        );
+    }
+    let network = spec.child("hostNetwork");
+    if !network.is_true() {
+        network.invalid_as(
+            false,
+            "hostNetwork must be true if pod contains any hostProcess containers",
+        );
     }
 }
 

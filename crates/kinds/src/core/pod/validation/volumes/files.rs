@@ -83,32 +83,29 @@ pub fn projected(volume: &Field) {
             let projection = source.child(name);
             if projection.is_set() {
                 kinds += 1;
-                if kinds > 1 {
-                    source.forbidden(ONE_TYPE);
-                } else {
-                    rules(&projection);
+                rules(&projection);
+            }
+        }
+        for (name, is_named) in [("secret", true), ("configMap", true), ("downwardAPI", false)] {
+            let projection = source.child(name);
+            for path in projection.child("items").items().map(|item| item.text_of("path")) {
+                if !path.is_empty() && paths.again(path) {
+                    let told = if is_named {
+                        projection.text_of("name")
+                    } else {
+                        path
+                    };
+                    volume.invalid_as(told, "conflicting duplicate paths");
                 }
             }
         }
-        for projection in ["secret", "configMap", "downwardAPI"] {
-            let projection = source.child(projection);
-            for item in projection.child("items").items() {
-                unique(volume, &projection, item.text_of("path"), &mut paths);
-            }
+        let token = source.child("serviceAccountToken");
+        if token.is_set() {
+            token_path(&volume.standing_for("path", token.child("path").value()));
         }
-        for projection in ["serviceAccountToken", "clusterTrustBundle"] {
-            let projection = source.child(projection);
-            unique(volume, &projection, projection.text_of("path"), &mut paths);
+        if kinds > 1 {
+            source.forbidden(ONE_TYPE);
         }
-    }
-}
-
-fn unique<'v>(volume: &Field, projection: &Field<'_, 'v>, path: &'v str, paths: &mut Seen<&'v str>) {
-    if !path.is_empty() && paths.again(path) {
-        volume.invalid_as(
-            projection.text_of("name"),
-            &format!("conflicting duplicate paths {path}"),
-        );
     }
 }
 
@@ -142,7 +139,10 @@ fn token(projection: &Field) {
             expiration.invalid("may not specify a duration larger than 2^32 seconds");
         }
     }
-    let path = projection.child("path");
+}
+
+/// Upstream names the volume here, not its source.
+fn token_path(path: &Field) {
     if path.is_empty() {
         path.required("");
     } else {

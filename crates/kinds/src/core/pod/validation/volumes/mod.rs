@@ -24,14 +24,30 @@ pub fn volumes(volumes: &Field, pod_name: &str) -> Vec<usize> {
                 name.duplicate();
             }
         }
-        if !pod_name.is_empty() && volume.child("ephemeral").is_set() {
+        if network::is_long_interface(name.text(), &volume.child("iscsi")) {
+            name.invalid(network::LONG_INTERFACE);
+        }
+        if !pod_name.is_empty() && !name.is_empty() && volume.child("ephemeral").is_set() {
             claim_name(&name, pod_name);
         }
         if volume.report().count() > before {
             wrong.push(index);
         }
+        not_of_the_pod(&volume, volumes, pod_name);
     }
     wrong
+}
+
+/// A claim that the pod itself brings cannot be asked for by name as well.
+fn not_of_the_pod(volume: &Field, volumes: &Field, pod_name: &str) {
+    let claim = volume.child("persistentVolumeClaim");
+    let name = claim.child("claimName");
+    let is_own = |other: Field| {
+        other.child("ephemeral").is_set() && name.text() == format!("{pod_name}-{}", other.text_of("name"))
+    };
+    if !pod_name.is_empty() && name.is_set() && volumes.items().any(is_own) {
+        name.invalid("must not reference a PVC that gets created for an ephemeral volume");
+    }
 }
 
 /// An ephemeral volume's claim is named after pod and volume.
@@ -53,15 +69,26 @@ pub fn source<'v>(volume: &Field<'_, 'v>, sources: &[(&'v str, Rules)], more_tha
         if !one.is_set() {
             continue;
         }
-        if kinds > 0 {
-            one.forbidden(more_than_one);
-        } else {
-            rules(&one);
+        match *name {
+            _ if kinds > 0 => volume
+                .standing_for(name_if_superfluous(name), one.value())
+                .forbidden(more_than_one),
+            "gcePersistentDisk" => rules(volume),
+            _ => rules(&one),
         }
         kinds += 1;
     }
     if kinds == 0 {
         volume.required("must specify a volume type");
+    }
+}
+
+/// Upstream writes some names in a way of its own where there is a source too many.
+fn name_if_superfluous(name: &str) -> &str {
+    match name {
+        "cephfs" => "cephFS",
+        "downwardAPI" => "downwarAPI",
+        other => other,
     }
 }
 
@@ -82,9 +109,11 @@ const POD_SOURCES: &[(&str, Rules)] = &[
     ("cephfs", network::cephfs),
     ("downwardAPI", files::downward_api),
     ("fc", network::fibre_channel),
+    ("flexVolume", network::flex),
     ("azureFile", network::azure_file),
     ("configMap", files::config_map),
     ("vsphereVolume", network::vsphere),
+    ("photonPersistentDisk", network::photon),
     ("quobyte", network::quobyte),
     ("azureDisk", network::azure_disk),
     ("portworxVolume", network::portworx),
@@ -129,8 +158,15 @@ fn claim(volume: &Field) {
 fn csi(volume: &Field) {
     csi_driver_name(&volume.child("driver"));
     let secret = volume.child("nodePublishSecretRef");
-    if secret.is_set() {
-        secret.child("name").needed();
+    if !secret.is_set() {
+        return;
+    }
+    let name = secret.child("name");
+    if name.is_empty() {
+        name.required("");
+    } else {
+        // Upstream's path leaves the reference out.
+        volume.standing_for("name", name.value()).dns_subdomain();
     }
 }
 
@@ -138,13 +174,13 @@ fn csi(volume: &Field) {
 pub fn csi_driver_name(name: &Field) {
     const MAX: usize = 63;
     if name.is_empty() {
-        return name.required("");
+        name.required("");
     }
     if name.text().len() > MAX {
         name.too_long(MAX);
     }
     for complaint in meta::name::dns1123_subdomain(&name.text().to_lowercase()) {
-        name.invalid(&complaint);
+        name.invalid_as(name.text(), &complaint);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::{GroupVersionResource, Status};
-use registry::{GetOptions, ListOptions, Object, RequestContext, WeakRegistry};
+use registry::{Equivalent, GetOptions, ListOptions, Object, RequestContext, WeakRegistry};
 use serde_json::Value;
 
 /// The state of the cluster, as plugins see it.
@@ -24,6 +24,29 @@ pub trait Cluster: Send + Sync {
         resource: &GroupVersionResource,
         namespace: Option<&str>,
     ) -> Result<Vec<Arc<Object>>, Status>;
+
+    /// A number that changes whenever an object of the resource does.
+    fn changed_at(&self, resource: &GroupVersionResource) -> Result<u64, Status>;
+
+    /// Where else the objects of a resource (or what lies below them) are served.
+    fn equivalents(&self, resource: &GroupVersionResource, subresource: &str) -> Vec<Equivalent>;
+
+    /// An object of the resource, in whatever version, as the version `api_version` shows it.
+    fn in_version(
+        &self,
+        resource: &GroupVersionResource,
+        object: &Value,
+        api_version: &str,
+    ) -> Result<Value, Status>;
+
+    /// An object of the resource (or the body of what lies below) that was made by somebody else: unknown fields go, defaults
+    /// come in.
+    fn read(
+        &self,
+        resource: &GroupVersionResource,
+        subresource: &str,
+        object: Value,
+    ) -> Result<Value, Status>;
 
     /// Changes an object by a function of what it is in the newest state; a refusal by the function is the answer.
     async fn amend(
@@ -69,6 +92,32 @@ impl Cluster for WeakRegistry {
         };
         let page = find(self, resource)?.list(namespace, &options).await?;
         Ok(page.items)
+    }
+
+    fn changed_at(&self, resource: &GroupVersionResource) -> Result<u64, Status> {
+        find(self, resource)?.changed_at()
+    }
+
+    fn equivalents(&self, resource: &GroupVersionResource, subresource: &str) -> Vec<Equivalent> {
+        find(self, resource).map_or_else(|_| Vec::new(), |resource| resource.equivalents(subresource))
+    }
+
+    fn in_version(
+        &self,
+        resource: &GroupVersionResource,
+        object: &Value,
+        api_version: &str,
+    ) -> Result<Value, Status> {
+        find(self, resource)?.in_version(object, api_version)
+    }
+
+    fn read(
+        &self,
+        resource: &GroupVersionResource,
+        subresource: &str,
+        object: Value,
+    ) -> Result<Value, Status> {
+        find(self, resource)?.read(subresource, object)
     }
 
     async fn amend(

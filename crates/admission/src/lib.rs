@@ -1,16 +1,19 @@
-//! The admission chain and its built-in plugins.
+//! The admission chain, its built-in plugins, and webhooks.
 //!
 //! A [`Plugin`] may change or refuse what is about to be written; the [`Chain`] asks them in upstream's order. What a plugin
 //! has to look up it asks a [`Cluster`], which at assembly is the registry itself.
 
 mod chain;
 mod cluster;
+mod hooks;
 mod plugin;
 mod plugins;
 mod pod;
 mod pod_security;
 mod request;
+mod rounds;
 mod signing_request;
+mod webhook;
 
 #[cfg(test)]
 mod testing;
@@ -19,3 +22,4 @@ pub use chain::Chain;
 pub use cluster::Cluster;
 pub use plugin::Plugin;
 pub use plugins::default_plugins;
+pub use rounds::Rounds;

@@ -22,6 +22,7 @@ use auth::Authorizer;
 
 use crate::cluster::Cluster;
 use crate::plugin::Plugin;
+use crate::webhook::{MutatingWebhooks, ValidatingWebhooks};
 
 /// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order. `authorizer` is asked who may
 /// approve and sign certificates.
@@ -46,6 +47,8 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(certificates::CertificateSubjectRestriction),
         Box::new(default_class::DefaultClass::ingress(cluster())),
         Box::new(pod_topology_labels::PodTopologyLabels { cluster: cluster() }),
+        Box::new(MutatingWebhooks::new(cluster())),
+        Box::new(ValidatingWebhooks::new(cluster())),
         // The last, so that nothing is counted that another one refuses.
         Box::new(resource_quota::ResourceQuota { cluster: cluster() }),
     ]

@@ -7,6 +7,9 @@ use meta::{GroupResource, GroupVersionResource, Status};
 use registry::{AdmissionRequest, Operation};
 use serde_json::Value;
 
+/// What a refusal calls an object whose name the request does not tell.
+const NAMELESS: &str = "Unknown";
+
 /// Shorthands on an [`AdmissionRequest`].
 pub(crate) trait Request {
     /// The request itself.
@@ -40,7 +43,10 @@ pub(crate) trait Request {
         let request = self.request();
         let object = self.proposed();
         let names = [request.name, name(object), metadata_str(object, "generateName")];
-        let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or("");
+        let name = names
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or(NAMELESS);
         let resource = GroupResource {
             group: request.resource.group.clone(),
             resource: request.resource.resource.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use meta::object::{name, namespace};
 use meta::{GroupVersionKind, GroupVersionResource, Status, User};
-use registry::{AdmissionRequest, Object, Operation, RequestContext};
+use registry::{AdmissionRequest, Equivalent, Object, Operation, RequestContext};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -16,12 +16,18 @@ use crate::plugin::Plugin;
 #[derive(Default)]
 pub(crate) struct FakeCluster {
     objects: HashMap<GroupVersionResource, Vec<Arc<Object>>>,
+    equivalents: HashMap<GroupVersionResource, Vec<Equivalent>>,
 }
 
 impl FakeCluster {
     pub(crate) fn with(mut self, resource: &GroupVersionResource, object: Value) -> Self {
         let objects = self.objects.entry(resource.clone()).or_default();
         objects.push(Arc::new(Object::unstored(object)));
+        self
+    }
+
+    pub(crate) fn with_equivalent(mut self, resource: &GroupVersionResource, other: Equivalent) -> Self {
+        self.equivalents.entry(resource.clone()).or_default().push(other);
         self
     }
 
@@ -54,6 +60,34 @@ impl Cluster for FakeCluster {
         Ok(found.cloned().collect())
     }
 
+    fn changed_at(&self, _resource: &GroupVersionResource) -> Result<u64, Status> {
+        Ok(1)
+    }
+
+    fn equivalents(&self, resource: &GroupVersionResource, _subresource: &str) -> Vec<Equivalent> {
+        self.equivalents.get(resource).cloned().unwrap_or_default()
+    }
+
+    fn in_version(
+        &self,
+        _resource: &GroupVersionResource,
+        object: &Value,
+        api_version: &str,
+    ) -> Result<Value, Status> {
+        let mut object = object.clone();
+        object["apiVersion"] = api_version.into();
+        Ok(object)
+    }
+
+    fn read(
+        &self,
+        _resource: &GroupVersionResource,
+        _subresource: &str,
+        object: Value,
+    ) -> Result<Value, Status> {
+        Ok(object)
+    }
+
     /// Judges, but keeps nothing.
     async fn amend(
         &self,
@@ -78,6 +112,7 @@ pub(crate) struct Write {
     pub(crate) subresource: &'static str,
     pub(crate) new: Option<Value>,
     pub(crate) old: Option<Value>,
+    pub(crate) dry_run: bool,
 }
 
 impl Write {
@@ -89,6 +124,7 @@ impl Write {
             subresource: "",
             new: Some(new),
             old: None,
+            dry_run: false,
         }
     }
 
@@ -121,7 +157,23 @@ impl Write {
 
     /// What a plugin makes of it, or the message of its refusal.
     pub(crate) async fn through(self, plugin: &dyn Plugin) -> Result<Value, String> {
-        let context = RequestContext::new(Arc::new(self.user), jiff::Timestamp::UNIX_EPOCH);
+        let admitted = self.seen(async |request| {
+            plugin.mutate(request).await?;
+            plugin.validate(request).await?;
+            Ok(request.object.clone().unwrap_or_default())
+        });
+        admitted.await.map_err(|status| status.message)
+    }
+
+    /// What somebody makes of the request.
+    pub(crate) async fn seen<T>(
+        self,
+        see: impl AsyncFnOnce(&mut AdmissionRequest<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let context = RequestContext {
+            dry_run: self.dry_run,
+            ..RequestContext::new(Arc::new(self.user), jiff::Timestamp::UNIX_EPOCH)
+        };
         let known = self
             .old
             .as_ref()
@@ -140,11 +192,6 @@ impl Write {
             object: self.new,
             old_object: self.old.as_ref(),
         };
-        plugin
-            .mutate(&mut request)
-            .await
-            .map_err(|status| status.message)?;
-        plugin.validate(&request).await.map_err(|status| status.message)?;
-        Ok(request.object.unwrap_or_default())
+        see(&mut request).await
     }
 }

@@ -211,6 +211,11 @@ impl Cache {
         }
     }
 
+    /// The revision of the newest change, or of the read that filled the cache.
+    pub(crate) fn changed_at(&self) -> u64 {
+        self.state.read().revision
+    }
+
     /// How many keys hold what is no object.
     pub(crate) fn unreadable_objects(&self) -> usize {
         self.state.read().damages.len()

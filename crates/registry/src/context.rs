@@ -5,6 +5,7 @@ use std::sync::Arc;
 use meta::User;
 use parking_lot::Mutex;
 use schema::FieldValidation;
+use serde_json::Value;
 
 /// The facts of a request that outlive its decoding. Cloning is cheap; clones share the warnings.
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ pub struct RequestContext {
     pub field_manager: String,
     /// What to do about unknown and duplicate fields in a patched object.
     pub field_validation: FieldValidation,
+    /// The options as the client gave them (`CreateOptions`, `UpdateOptions`, `DeleteOptions`), for who is asked whether a
+    /// write is good. None if the request has none.
+    pub options: Option<Arc<Value>>,
     /// What the client is to be told beside the answer.
     pub warnings: Warnings,
 }
@@ -36,6 +40,7 @@ impl RequestContext {
             dry_run: false,
             field_manager: String::from("unknown"),
             field_validation: FieldValidation::default(),
+            options: None,
             warnings: Warnings::default(),
         }
     }

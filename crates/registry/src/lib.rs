@@ -44,7 +44,7 @@ pub use options::{
     DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,
 };
 pub use registry::{Plugins, Registry, WeakRegistry};
-pub use resources::{Deleted, Page, Resource, Written};
+pub use resources::{Deleted, Equivalent, Page, Resource, Written};
 pub use schema::FieldValidation;
 pub use storage_encoding::StorageEncoding;
 pub use watcher::{WatchEvent, Watcher};

@@ -3,6 +3,7 @@
 mod amend;
 mod change;
 mod commit;
+mod connect;
 mod create;
 mod current;
 mod delete;
@@ -10,6 +11,7 @@ mod ownership;
 mod read;
 mod target;
 mod update;
+mod versions;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use crate::served::Served;
 
 pub use delete::Deleted;
 pub use read::Page;
+pub use versions::Equivalent;
 
 /// What a write answers with.
 #[derive(Clone, Debug)]

@@ -4,13 +4,14 @@ mod connectors;
 mod exchange;
 mod forwarding;
 mod log;
+mod options;
 mod tunnel;
 mod websocket;
 
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
 use meta::{Status, quote};
-use registry::GetOptions;
+use registry::{GetOptions, RequestContext};
 use resource::{ConnectRequest, ConnectTarget, ProxyName, SubresourceKind};
 use streaming::upgrade::asks_upgrade;
 
@@ -35,6 +36,7 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
     } else {
         &route.name
     };
+    let asked = admitted(call, route).await?;
     let object = route
         .resource
         .get(&route.namespace, name, &GetOptions::default())
@@ -49,8 +51,8 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
     let target = target(&ConnectRequest {
         object: &object.tree(),
         name: &route.name,
-        path: call.info.rest(),
-        query: call.query.pairs(),
+        path: asked.as_ref().map_or(call.info.rest(), |(path, _)| path),
+        query: asked.as_ref().map_or(call.query.pairs(), |(_, query)| query),
     })?;
     let counted = api.metrics.longrunning(call.metric_labels()).enter();
     if let ConnectTarget::Kubelet { node, path_and_query } = &target
@@ -95,6 +97,30 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
     } else {
         Ok(response)
     }
+}
+
+/// Asks admission whether there may be such a stream; gives path and query where it wants another one. Reading what a container
+/// wrote is a read as others are.
+async fn admitted(call: &mut Call, route: &Route) -> Result<Option<(String, Vec<(String, String)>)>, Status> {
+    let kind = match route.subresource() {
+        Some(subresource) if subresource.kind != route.descriptor().kind => &subresource.kind,
+        _ => return Ok(None),
+    };
+    let Some(schema) = schema::builtin(kind) else {
+        return Ok(None);
+    };
+    let asked = options::to_object(kind, schema, call.info.rest(), &call.query);
+    let context = RequestContext {
+        requested_name: call.info.name().to_owned(),
+        warnings: call.warnings.clone(),
+        ..RequestContext::new(call.user.clone(), crate::clock::now())
+    };
+    let (name, subresource) = (&route.name, route.subresource_name());
+    let admitted = route
+        .resource
+        .admit_connect(&context, &route.namespace, name, subresource, asked.clone())
+        .await?;
+    Ok((admitted != asked).then(|| options::to_query(&admitted)))
 }
 
 /// The object's name in what stands in the path, which may carry a scheme and a port.

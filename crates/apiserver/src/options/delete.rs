@@ -3,7 +3,7 @@
 use meta::field::Path;
 use meta::{ErrorList, FieldError, Status};
 use registry::{DeleteOptions, Preconditions, Propagation};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::options::number::integer;
 use crate::options::refuse;
@@ -17,6 +17,42 @@ pub struct DeleteRequest {
     pub options: DeleteOptions,
     /// Go through everything, write nothing.
     pub dry_run: bool,
+}
+
+impl DeleteRequest {
+    /// The options as an object, as far as they are there.
+    pub fn to_object(&self) -> Value {
+        let options = &self.options;
+        let mut object = Map::new();
+        let mut set = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                object.insert(name.to_owned(), value);
+            }
+        };
+        set(
+            "gracePeriodSeconds",
+            options.grace_period_seconds.map(Value::from),
+        );
+        let conditions = [
+            ("uid", &options.preconditions.uid),
+            ("resourceVersion", &options.preconditions.resource_version),
+        ];
+        let conditions: Map<_, _> = conditions
+            .into_iter()
+            .filter_map(|(name, wanted)| Some((name.to_owned(), wanted.clone()?.into())))
+            .collect();
+        set(
+            "preconditions",
+            (!conditions.is_empty()).then_some(Value::Object(conditions)),
+        );
+        set("orphanDependents", options.orphan_dependents.map(Value::from));
+        set(
+            "propagationPolicy",
+            options.propagation.map(|policy| policy.as_str().into()),
+        );
+        set("dryRun", self.dry_run.then(|| json!(["All"])));
+        Value::Object(object)
+    }
 }
 
 /// As it came, not yet checked.
@@ -94,7 +130,6 @@ fn check(raw: Raw<'_>) -> Result<DeleteRequest, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_body_comes_before_the_query() {
@@ -116,6 +151,19 @@ mod tests {
             (None, Some(true))
         );
         assert!(!found.dry_run);
+    }
+
+    #[test]
+    fn options_are_shown_as_an_object() {
+        let query = Query::parse(Some(
+            "gracePeriodSeconds=7&propagationPolicy=Foreground&dryRun=All",
+        ));
+        let found = delete_options(None, &query).expect("options").to_object();
+        let expected = json!({"gracePeriodSeconds": 7, "propagationPolicy": "Foreground", "dryRun": ["All"]});
+        assert_eq!(found, expected);
+        let body = json!({"preconditions": {"uid": "u"}});
+        let found = delete_options(Some(&body), &Query::default()).expect("options");
+        assert_eq!(found.to_object(), body);
     }
 
     #[test]

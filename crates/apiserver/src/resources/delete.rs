@@ -1,8 +1,10 @@
 //! `DELETE`: of one object, or of a collection.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use meta::{GroupVersionKind, Status};
-use registry::{Deleted, FieldValidation};
+use registry::{Deleted, FieldValidation, RequestContext};
 
 use crate::call::{Call, Response};
 use crate::decode::{decode_options, encoding_of};
@@ -16,7 +18,7 @@ const DELETE_OPTIONS: GroupVersionKind = GroupVersionKind::new("", "v1", "Delete
 /// Deletes an object, or begins to.
 pub async fn delete(call: &mut Call, route: &Route) -> Result<Response, Status> {
     let asked = asked(call).await?;
-    let context = writing::context(call, &write_options(asked.dry_run));
+    let context = context(call, &asked);
     let deleted = route
         .resource
         .delete(&context, &route.namespace, &route.name, &asked.options)
@@ -38,7 +40,7 @@ pub async fn delete(call: &mut Call, route: &Route) -> Result<Response, Status> 
 pub async fn delete_collection(call: &mut Call, route: &Route) -> Result<Response, Status> {
     let asked = asked(call).await?;
     let selected = list_options(&call.query)?;
-    let context = writing::context(call, &write_options(asked.dry_run));
+    let context = context(call, &asked);
     let namespace = route.collection_namespace();
     let page = route
         .resource
@@ -56,6 +58,13 @@ async fn asked(call: &mut Call) -> Result<DeleteRequest, Status> {
         Some(decode_options(&body, encoding?, &DELETE_OPTIONS)?)
     };
     delete_options(options.as_ref(), &call.query)
+}
+
+fn context(call: &mut Call, asked: &DeleteRequest) -> RequestContext {
+    RequestContext {
+        options: Some(Arc::new(asked.to_object())),
+        ..writing::context(call, &write_options(asked.dry_run))
+    }
 }
 
 fn write_options(dry_run: bool) -> WriteOptions {

@@ -1,10 +1,12 @@
 //! What all writes share.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use meta::Status;
 use registry::{RequestContext, Written};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::body::{MAX_BODY_BYTES, read_all};
 use crate::call::{Call, Response};
@@ -23,8 +25,24 @@ pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
         dry_run: options.dry_run,
         field_manager: options.field_manager.clone(),
         field_validation: options.field_validation,
+        options: Some(Arc::new(as_asked(call))),
         warnings: call.warnings.clone(),
     }
+}
+
+/// The options of the query as an object, as far as they are there.
+fn as_asked(call: &Call) -> Value {
+    let mut options = Map::new();
+    let dry_run: Vec<&str> = call.query.all("dryRun").collect();
+    if !dry_run.is_empty() {
+        options.insert("dryRun".to_owned(), dry_run.into());
+    }
+    for name in ["fieldManager", "fieldValidation"] {
+        if let Some(text) = call.query.first(name).filter(|text| !text.is_empty()) {
+            options.insert(name.to_owned(), text.into());
+        }
+    }
+    Value::Object(options)
 }
 
 /// The body, whole.

@@ -116,11 +116,11 @@ impl Resource {
     }
 
     /// Whether the bodies of a target are objects of the resource's own kind.
-    fn is_own_kind(&self, target: &Target<'_>) -> bool {
+    pub(super) fn is_own_kind(&self, target: &Target<'_>) -> bool {
         *self.kind_of(target) == self.kind.descriptor().kind
     }
 
-    fn schema_of(&self, target: &Target<'_>) -> Option<SchemaRef<'static>> {
+    pub(super) fn schema_of(&self, target: &Target<'_>) -> Option<SchemaRef<'static>> {
         if self.is_own_kind(target) {
             Some(self.kind.descriptor().schema)
         } else {

@@ -37,6 +37,41 @@ enum Attempt {
     Raced(Known),
 }
 
+/// A delete of one object, by its name or among all that a list selects.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    target: Target<'a>,
+    by_name: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn for_object(namespace: &'a str, name: &'a str) -> Self {
+        Self {
+            target: Target {
+                namespace,
+                name,
+                subresource: "",
+            },
+            by_name: true,
+        }
+    }
+
+    fn among_others(namespace: &'a str, name: &'a str) -> Self {
+        Self {
+            by_name: false,
+            ..Self::for_object(namespace, name)
+        }
+    }
+
+    /// What admission is told is deleted: it knows of no name that was not asked for.
+    fn as_admitted(self) -> Target<'a> {
+        Target {
+            name: if self.by_name { self.target.name } else { "" },
+            ..self.target
+        }
+    }
+}
+
 impl Resource {
     /// Deletes an object, or begins to.
     pub async fn delete(
@@ -46,17 +81,23 @@ impl Resource {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
+        self.delete_asked(context, Asked::for_object(namespace, name), options)
+            .await
+    }
+
+    async fn delete_asked(
+        &self,
+        context: &RequestContext,
+        asked: Asked<'_>,
+        options: &DeleteOptions,
+    ) -> Result<Deleted, Status> {
         let served = self.served()?;
-        let target = Target {
-            namespace,
-            name,
-            subresource: "",
-        };
+        let name = asked.target.name;
         deletion::validate_options(options)?;
-        let mut known = self.newest(served, &target.key()).await?;
+        let mut known = self.newest(served, &asked.target.key()).await?;
         for _ in 0..MAX_ATTEMPTS {
             let current = known.current.as_ref().ok_or_else(|| self.not_found(name))?;
-            match self.try_delete(context, served, target, options, current).await? {
+            match self.try_delete(context, served, asked, options, current).await? {
                 Attempt::Done(deleted) => return Ok(deleted),
                 Attempt::Raced(now) => known = now,
             }
@@ -72,13 +113,13 @@ impl Resource {
         &self,
         context: &RequestContext,
         served: &Served,
-        target: Target<'_>,
+        asked: Asked<'_>,
         options: &DeleteOptions,
         current: &Current,
     ) -> Result<Attempt, Status> {
         let old = current.shown.tree();
         self.check_preconditions(options, &old)?;
-        self.admit_delete(context, target, &old).await?;
+        self.admit_delete(context, asked.as_admitted(), &old).await?;
         self.kind.validate_delete(&old)?;
         match deletion::plan(&*self.kind, &old, options, context.now) {
             Plan::Wait => Ok(Attempt::Done(Deleted::Object(Arc::clone(&current.shown)))),
@@ -183,10 +224,8 @@ impl Resource {
     ) -> Result<Page, Status> {
         let page = self.list(namespace, list).await?;
         for object in &page.items {
-            let deleted = self
-                .delete(context, object.namespace(), object.name(), options)
-                .await;
-            match deleted {
+            let asked = Asked::among_others(object.namespace(), object.name());
+            match self.delete_asked(context, asked, options).await {
                 Err(status) if !status.is_not_found() => return Err(status),
                 Ok(_) | Err(_) => {}
             }

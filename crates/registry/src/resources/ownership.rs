@@ -106,7 +106,7 @@ impl Resource {
 }
 
 /// An object of one of the kinds that share a storage prefix, as another of them shows it.
-fn convert(
+pub(super) fn convert(
     siblings: &[Arc<dyn Kind>],
     object: &Value,
     api_version: &str,

@@ -15,4 +15,5 @@ mod ownership;
 mod placement;
 mod start;
 mod streams;
+mod webhooks;
 mod workloads;

@@ -1,0 +1,152 @@
+//! Webhook configurations in the form in which they are used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use meta::{GroupVersionResource, Status, quote};
+use registry::{AdmissionRequest, Object};
+use serde_json::Value;
+
+use super::endpoint::Endpoint;
+use super::failure::Failure;
+use crate::cluster::Cluster;
+use crate::hooks::{Compiled, Matched, Matcher};
+use crate::request::{Request, items, text};
+
+const DEFAULT_TIMEOUT_SECONDS: u64 = 10;
+
+/// A webhook.
+pub(crate) struct Webhook {
+    pub(super) name: String,
+    /// Tells it from all others.
+    pub(super) id: String,
+    pub(super) matcher: Matcher,
+    has_conditions: bool,
+    pub(super) endpoint: Arc<Endpoint>,
+    /// Whether a write goes on if nobody answers.
+    pub(super) ignores_failure: bool,
+    pub(super) timeout: Duration,
+    /// Whether it may be asked about a write that will not happen.
+    pub(super) allows_dry_run: bool,
+    /// Whether it wants to see what others change after it.
+    pub(super) wants_to_see_more: bool,
+    /// The first version of reviews that it takes and the server knows.
+    pub(super) review_version: Option<&'static str>,
+}
+
+/// The webhooks of a configuration.
+pub(crate) struct Webhooks(pub(super) Vec<Arc<Webhook>>);
+
+/// Those that may change objects.
+pub(crate) struct Mutating(pub(super) Webhooks);
+
+/// Those that may refuse them.
+pub(crate) struct Validating(pub(super) Webhooks);
+
+impl Compiled for Mutating {
+    const RESOURCE: GroupVersionResource = GroupVersionResource::new(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+    );
+
+    fn compile(object: &Object, cluster: &Arc<dyn Cluster>) -> Self {
+        Self(Webhooks::compile(object, cluster))
+    }
+}
+
+impl Compiled for Validating {
+    const RESOURCE: GroupVersionResource = GroupVersionResource::new(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+    );
+
+    fn compile(object: &Object, cluster: &Arc<dyn Cluster>) -> Self {
+        Self(Webhooks::compile(object, cluster))
+    }
+}
+
+impl Webhooks {
+    fn compile(object: &Object, cluster: &Arc<dyn Cluster>) -> Self {
+        let tree = object.tree();
+        let mut endpoints: Vec<(&Value, Arc<Endpoint>)> = Vec::new();
+        let webhooks = items(&tree, "/webhooks").iter().enumerate();
+        let webhooks = webhooks.map(|(place, webhook)| {
+            let id = format!("{}/{}/{place}", object.name(), text(webhook, "/name"));
+            let config = &webhook["clientConfig"];
+            let known = endpoints.iter().find(|(other, _)| *other == config);
+            let endpoint = match known {
+                Some((_, endpoint)) => Arc::clone(endpoint),
+                None => {
+                    let endpoint = Arc::new(Endpoint::new(config, cluster));
+                    endpoints.push((config, Arc::clone(&endpoint)));
+                    endpoint
+                }
+            };
+            Arc::new(Webhook::read(webhook, id, endpoint))
+        });
+        Self(webhooks.collect())
+    }
+}
+
+impl Webhook {
+    fn read(webhook: &Value, id: String, endpoint: Arc<Endpoint>) -> Self {
+        let seconds = webhook["timeoutSeconds"].as_u64();
+        let versions = items(webhook, "/admissionReviewVersions");
+        Self {
+            name: text(webhook, "/name").to_owned(),
+            id,
+            matcher: Matcher::of_webhook(webhook),
+            has_conditions: !items(webhook, "/matchConditions").is_empty(),
+            endpoint,
+            ignores_failure: webhook["failurePolicy"] == "Ignore",
+            timeout: Duration::from_secs(seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
+            allows_dry_run: matches!(text(webhook, "/sideEffects"), "None" | "NoneOnDryRun"),
+            wants_to_see_more: webhook["reinvocationPolicy"] == "IfNeeded",
+            review_version: versions.iter().find_map(|version| match version.as_str() {
+                Some("v1") => Some("v1"),
+                Some("v1beta1") => Some("v1beta1"),
+                _ => None,
+            }),
+        }
+    }
+}
+
+impl Webhook {
+    /// How the webhook sees the request; none if it is not to be asked.
+    pub(super) async fn matches(
+        &self,
+        request: &AdmissionRequest<'_>,
+        cluster: &dyn Cluster,
+    ) -> Result<Option<Matched>, Status> {
+        let matched = self.matcher.matches(request, cluster).await?;
+        if matched.is_none() || !self.has_conditions {
+            return Ok(matched);
+        }
+        if self.ignores_failure {
+            return Ok(None);
+        }
+        let why = format!(
+            "matchConditions of webhook {} are not evaluated yet",
+            quote(&self.name)
+        );
+        Err(request.forbidden(why))
+    }
+
+    /// What follows for the request from what was made of the question.
+    pub(super) fn judge(&self, asked: Result<(), Failure>) -> Result<(), Status> {
+        match asked {
+            Ok(()) => Ok(()),
+            Err(Failure::NoAnswer(why)) if self.ignores_failure => {
+                tracing::warn!(
+                    webhook = self.name,
+                    why,
+                    "a webhook gave no answer, and the request goes on"
+                );
+                Ok(())
+            }
+            Err(failure) => Err(failure.to_status(&self.name)),
+        }
+    }
+}

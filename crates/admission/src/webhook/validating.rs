@@ -1,0 +1,213 @@
+//! ValidatingAdmissionWebhook: webhooks refuse what they do not want, asked all at once.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use meta::Status;
+use registry::{AdmissionRequest, Operation};
+
+use super::call::ask;
+use super::configuration::{Validating, Webhook};
+use crate::cluster::Cluster;
+use crate::hooks::{Matched, Memo, is_exempt};
+use crate::plugin::Plugin;
+
+/// The plugin.
+pub(crate) struct ValidatingWebhooks {
+    cluster: Arc<dyn Cluster>,
+    configurations: Memo<Validating>,
+}
+
+impl ValidatingWebhooks {
+    pub(crate) fn new(cluster: Arc<dyn Cluster>) -> Self {
+        Self {
+            cluster,
+            configurations: Memo::default(),
+        }
+    }
+
+    /// Those that are about the request.
+    async fn relevant(&self, request: &AdmissionRequest<'_>) -> Result<Vec<(Arc<Webhook>, Matched)>, Status> {
+        let configurations = self.configurations.current(&self.cluster).await?;
+        let mut relevant = Vec::new();
+        if is_exempt(request) {
+            return Ok(relevant);
+        }
+        for (_, configuration) in &*configurations {
+            for webhook in &configuration.0.0 {
+                if let Some(matched) = webhook.matches(request, &*self.cluster).await? {
+                    relevant.push((Arc::clone(webhook), matched));
+                }
+            }
+        }
+        Ok(relevant)
+    }
+}
+
+#[async_trait]
+impl Plugin for ValidatingWebhooks {
+    fn name(&self) -> &'static str {
+        "ValidatingAdmissionWebhook"
+    }
+
+    fn handles(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    async fn validate(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
+        let relevant = self.relevant(request).await?;
+        let asked = relevant.iter().map(async |(webhook, matched)| {
+            let asked = ask(webhook, request, matched, false, &self.cluster).await;
+            webhook.judge(asked.map(drop))
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use meta::GroupVersionResource;
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::hooks::Compiled;
+    use crate::request::resources::SERVICES;
+    use crate::testing::{FakeCluster, Write};
+    use crate::webhook::testing::{FakeWebhook, cluster, webhook, with_configuration};
+
+    const MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
+
+    fn map() -> Write {
+        Write::create(&MAPS, json!({"metadata": {"name": "a", "namespace": "ns"}}))
+    }
+
+    async fn through(webhooks: Value, write: Write) -> Result<(), String> {
+        through_in(cluster(&Validating::RESOURCE, webhooks), write).await
+    }
+
+    async fn through_in(cluster: Arc<dyn Cluster>, write: Write) -> Result<(), String> {
+        let plugin = ValidatingWebhooks::new(cluster);
+        write.through(&plugin).await.map(drop)
+    }
+
+    fn refuse(request: &Value) -> Value {
+        let facts = format!(
+            "{} {} {}/{} by {} {}",
+            request["operation"],
+            request["resource"]["resource"],
+            request["namespace"],
+            request["name"],
+            request["userInfo"]["username"],
+            request["options"]["kind"],
+        );
+        json!({"allowed": false, "status": {"message": facts.replace('"', ""), "code": 403}})
+    }
+
+    #[tokio::test]
+    async fn a_webhook_refuses_what_it_is_shown() {
+        let fake = FakeWebhook::start(refuse).await;
+        let webhooks = json!([webhook(
+            "a.b.c",
+            fake.client_config(),
+            &json!({"failurePolicy": "Ignore"})
+        )]);
+        let why =
+            "admission webhook \"a.b.c\" denied the request: CREATE configmaps ns/a by someone CreateOptions";
+        assert_eq!(through(webhooks, map()).await, Err(why.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_reaches_only_webhooks_without_side_effects() {
+        let fake = FakeWebhook::start(|request| json!({"allowed": request["dryRun"]})).await;
+        let ask = async |effects: &str| {
+            let webhooks = json!([webhook(
+                "a.b.c",
+                fake.client_config(),
+                &json!({"sideEffects": effects})
+            )]);
+            let write = Write {
+                dry_run: true,
+                ..map()
+            };
+            through(webhooks, write).await
+        };
+        assert_eq!(ask("NoneOnDryRun").await, Ok(()));
+        let refused = Err("admission webhook \"a.b.c\" does not support dry run".to_owned());
+        assert_eq!(ask("Some").await, refused);
+    }
+
+    async fn check_failure(client_config: Value, why: &str) {
+        let more = |policy: &str| json!({"failurePolicy": policy, "timeoutSeconds": 1});
+        let ignored = json!([webhook("a.b.c", client_config.clone(), &more("Ignore"))]);
+        assert_eq!(through(ignored, map()).await, Ok(()));
+        let failed = json!([webhook("a.b.c", client_config, &more("Fail"))]);
+        let why = format!(
+            "Internal error occurred: failed calling webhook \"a.b.c\": failed to call webhook: {why}"
+        );
+        assert_eq!(through(failed, map()).await, Err(why));
+    }
+
+    #[tokio::test]
+    async fn without_an_answer_the_failure_policy_decides() {
+        let refusing = json!({"url": "https://127.0.0.1:1/x"});
+        let why =
+            "Post \"https://127.0.0.1:1/x?timeout=1s\": dial tcp 127.0.0.1:1: connect: connection refused";
+        check_failure(refusing, why).await;
+        let service = json!({"service": {"namespace": "n", "name": "s", "port": 443, "path": "/p"}});
+        check_failure(
+            service,
+            "Post \"https://s.n.svc:443/p?timeout=1s\": service \"s\" not found",
+        )
+        .await;
+        let broken = FakeWebhook::start(|_| json!({"code": 500})).await;
+        let why = "an error on the server (\"it broke\") has prevented the request from succeeding";
+        check_failure(broken.client_config(), why).await;
+    }
+
+    #[tokio::test]
+    async fn who_never_answers_is_not_waited_for() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("https://{}/x", silent.local_addr().expect("it listens"));
+        let why = format!("Post \"{url}?timeout=1s\": context deadline exceeded");
+        check_failure(json!({"url": url}), &why).await;
+    }
+
+    #[tokio::test]
+    async fn who_cannot_prove_its_name_is_not_asked() {
+        let fake = FakeWebhook::start(|_| json!({"allowed": true})).await;
+        let mut config = fake.client_config();
+        config["caBundle"] = FakeWebhook::start(|_| Value::Null).await.authority().into();
+        let url = config["url"].as_str().expect("a URL").to_owned();
+        let why = format!(
+            "Post \"{url}?timeout=1s\": tls: failed to verify certificate: x509: certificate signed by unknown authority"
+        );
+        check_failure(config, &why).await;
+    }
+
+    #[tokio::test]
+    async fn a_service_is_reached_by_its_endpoints() {
+        let fake = FakeWebhook::start(|_| json!({"allowed": false})).await;
+        let service = json!({
+            "metadata": {"name": "s", "namespace": "n"},
+            "spec": {"type": "ClusterIP", "clusterIP": "10.43.0.9", "ports": [{"port": 443}]},
+        });
+        let slice = json!({
+            "metadata": {"name": "s-1", "namespace": "n", "labels": {"kubernetes.io/service-name": "s"}},
+            "ports": [{"port": fake.port()}],
+            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": true}}],
+        });
+        let slices = GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices");
+        let config = json!({
+            "service": {"namespace": "n", "name": "s", "port": 443}, "caBundle": fake.authority(),
+        });
+        let webhooks = json!([webhook("a.b.c", config, &json!({}))]);
+        let cluster = FakeCluster::default()
+            .with(&SERVICES, service)
+            .with(&slices, slice);
+        let cluster = with_configuration(cluster, &Validating::RESOURCE, webhooks).shared();
+        let refused = "admission webhook \"a.b.c\" denied the request without explanation";
+        assert_eq!(through_in(cluster, map()).await, Err(refused.to_owned()));
+    }
+}

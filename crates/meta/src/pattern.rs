@@ -7,14 +7,16 @@ mod problem;
 mod translate;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex::{Regex, RegexBuilder};
 
 pub use problem::PatternError;
 
 /// A compiled pattern may take that many bytes.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
+const MAX_COMPILED_BYTES: usize = 10 << 20;
+/// What a search remembers of its way may take that many.
+const MAX_CACHE_BYTES: usize = 1 << 20;
 /// Groups may be nested that deep.
 const MAX_DEPTH: u32 = 200;
 
@@ -22,7 +24,8 @@ const MAX_DEPTH: u32 = 200;
 #[derive(Clone)]
 pub struct Pattern {
     text: Arc<str>,
-    regex: Regex,
+    /// Compiled when it is first asked: of the patterns in schemas few are.
+    compiled: OnceLock<Result<Regex, PatternError>>,
 }
 
 impl Pattern {
@@ -31,28 +34,45 @@ impl Pattern {
     /// # Errors
     /// In Go's words, if it is none, or beyond its bounds.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        let translated = translate::translate(text)?;
-        let regex = RegexBuilder::new(&translated)
-            .size_limit(MAX_COMPILED_BYTES)
-            .dfa_size_limit(MAX_COMPILED_BYTES)
-            .nest_limit(MAX_DEPTH)
-            .build()
-            .map_err(|error| PatternError::of_engine(&error, text))?;
-        Ok(Self {
+        let pattern = Self::lazy(text);
+        pattern.regex()?;
+        Ok(pattern)
+    }
+
+    /// A pattern that is read when it is first asked.
+    pub fn lazy(text: &str) -> Self {
+        Self {
             text: text.into(),
-            regex,
-        })
+            compiled: OnceLock::new(),
+        }
     }
 
     /// Whether the text has a match somewhere.
-    pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+    ///
+    /// # Errors
+    /// If this is no pattern. Those that [`Pattern::new`] gave are.
+    pub fn matches(&self, text: &str) -> Result<bool, PatternError> {
+        Ok(self.regex()?.is_match(text))
     }
 
     /// The engine, to find matches.
-    pub fn regex(&self) -> &Regex {
-        &self.regex
+    ///
+    /// # Errors
+    /// As [`Pattern::matches`].
+    pub fn regex(&self) -> Result<&Regex, PatternError> {
+        let compiled = self.compiled.get_or_init(|| compile(&self.text));
+        compiled.as_ref().map_err(Clone::clone)
     }
+}
+
+fn compile(text: &str) -> Result<Regex, PatternError> {
+    let translated = translate::translate(text)?;
+    RegexBuilder::new(&translated)
+        .size_limit(MAX_COMPILED_BYTES)
+        .dfa_size_limit(MAX_CACHE_BYTES)
+        .nest_limit(MAX_DEPTH)
+        .build()
+        .map_err(|error| PatternError::of_engine(&error, text))
 }
 
 impl fmt::Display for Pattern {
@@ -82,10 +102,14 @@ mod tests {
     fn check(pattern: &str, good: &[&str], bad: &[&str]) {
         let compiled = Pattern::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
         for text in good {
-            assert!(compiled.matches(text), "{pattern} matches {text:?}");
+            assert_eq!(compiled.matches(text), Ok(true), "{pattern} matches {text:?}");
         }
         for text in bad {
-            assert!(!compiled.matches(text), "{pattern} does not match {text:?}");
+            assert_eq!(
+                compiled.matches(text),
+                Ok(false),
+                "{pattern} does not match {text:?}"
+            );
         }
     }
 
@@ -155,6 +179,6 @@ mod tests {
         assert!(error.is_err(), "{error:?}");
         assert!(Pattern::new(&"(".repeat(5000)).is_err());
         let slow = Pattern::new("^(a+)+$").expect("a pattern");
-        assert!(!slow.matches(&format!("{}b", "a".repeat(100_000))));
+        assert_eq!(slow.matches(&format!("{}b", "a".repeat(100_000))), Ok(false));
     }
 }

@@ -48,7 +48,7 @@ pub const PATTERNS: Target = Target {
         };
         let (pattern, subject) = text.split_once('\n').unwrap_or((text, ""));
         if let Ok(pattern) = meta::Pattern::new(pattern) {
-            let _ = pattern.matches(subject);
+            pattern.matches(subject).expect("it was read");
         }
     },
     seeds: || {

@@ -25,14 +25,22 @@ fn value(value: &Value, node: &Node, path: &Path, errors: &mut ErrorList) {
 }
 
 fn below(object: &Value, node: &Node, path: &Path, errors: &mut ErrorList) {
+    if !node.holds.embedded {
+        return;
+    }
     match object {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if let Some(below) = node.properties.get(name) {
-                    value(field, below, &path.child(name), errors);
-                } else if let Some(below) = node.field(name) {
-                    value(field, below, &path.key(name), errors);
-                }
+                let Some(below) = node.field(name).filter(|below| below.holds.embedded) else {
+                    continue;
+                };
+                let is_declared = node.properties.contains_key(name);
+                let path = if is_declared {
+                    path.child(name)
+                } else {
+                    path.key(name)
+                };
+                value(field, below, &path, errors);
             }
         }
         Value::Array(items) => {

@@ -18,13 +18,20 @@ pub(super) fn validate(object: &Value, root: &Node) -> ErrorList {
 }
 
 fn value(given: &Value, node: &Node, path: &Path, errors: &mut ErrorList) {
+    if !node.holds.lists {
+        return;
+    }
     match given {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if let Some(Additional::Schema(below)) = &node.additional {
+                let in_map = match &node.additional {
+                    Some(Additional::Schema(below)) => Some(&**below),
+                    _ => None,
+                };
+                if let Some(below) = in_map.filter(|below| below.holds.lists) {
                     value(field, below, &path.key(name), errors);
                 }
-                if let Some(below) = node.properties.get(name) {
+                if let Some(below) = node.properties.get(name).filter(|below| below.holds.lists) {
                     value(field, below, &path.child(name), errors);
                 }
             }

@@ -56,6 +56,9 @@ pub(super) fn mend_embedded(object: &mut Value, root: &Node) {
 }
 
 fn for_each_embedded(value: &mut Value, node: &Node, change: &mut impl FnMut(&mut Value)) {
+    if !node.holds.embedded {
+        return;
+    }
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -115,15 +118,21 @@ impl Reading {
     }
 
     fn below(&mut self, value: &mut Value, node: &Node, path: &Path) -> Result<(), FieldError> {
+        if !node.holds.embedded {
+            return Ok(());
+        }
         match value {
             Value::Object(fields) => fields.iter_mut().try_for_each(|(name, value)| {
-                if let Some(below) = node.properties.get(name) {
-                    self.value(value, below, &path.child(name))
-                } else if let Some(below) = node.field(name) {
-                    self.value(value, below, &path.key(name))
+                let Some(below) = node.field(name).filter(|below| below.holds.embedded) else {
+                    return Ok(());
+                };
+                let is_declared = node.properties.contains_key(name);
+                let path = if is_declared {
+                    path.child(name)
                 } else {
-                    Ok(())
-                }
+                    path.key(name)
+                };
+                self.value(value, below, &path)
             }),
             Value::Array(items) => match &node.items {
                 Some(below) => (items.iter_mut().enumerate())

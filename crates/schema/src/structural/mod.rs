@@ -60,7 +60,10 @@ impl StructuralSchema {
     pub fn read(schema: &Value) -> Result<Self, ParseError> {
         let mut root = parse::node(schema, 0)?;
         root.is_resource = true;
-        Ok(Self { root, kind: None })
+        Ok(Self {
+            root: root.noted(),
+            kind: None,
+        })
     }
 
     /// The schema of a kind of which nothing is said: only metadata is kept, or (if `keeps_all`) everything.
@@ -70,7 +73,10 @@ impl StructuralSchema {
             preserves_unknown: keeps_all,
             ..Node::default()
         };
-        Self { root, kind: None }
+        Self {
+            root: root.noted(),
+            kind: None,
+        }
     }
 
     /// The same, of objects that say that of themselves. Without it any kind will do.

@@ -33,10 +33,22 @@ pub struct Node {
     pub additional: Option<Additional>,
     /// Items of a list.
     pub items: Option<Box<Node>>,
-    /// What a value must meet.
-    pub checks: Checks,
     /// Rules in CEL that it must meet.
     pub rules: Vec<Rule>,
+    /// What a value must meet; most places ask for nothing.
+    pub(super) checks: Option<Box<Checks>>,
+    pub(super) holds: Holds,
+}
+
+/// What there is at a place or below it, so that nobody looks where there is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Holds {
+    /// Objects with metadata of their own.
+    pub embedded: bool,
+    /// Lists whose items must differ.
+    pub lists: bool,
+    /// Rules in CEL.
+    pub rules: bool,
 }
 
 /// What fields may be that are not declared.
@@ -159,7 +171,63 @@ pub struct Rule {
     pub optional_old_self: Option<bool>,
 }
 
+/// What is asked for where nothing is.
+static NO_CHECKS: Checks = Checks {
+    format: String::new(),
+    maximum: None,
+    exclusive_maximum: false,
+    minimum: None,
+    exclusive_minimum: false,
+    multiple_of: None,
+    max_length: None,
+    min_length: None,
+    pattern: None,
+    max_items: None,
+    min_items: None,
+    unique_items: false,
+    max_properties: None,
+    min_properties: None,
+    required: Vec::new(),
+    enum_values: None,
+    all_of: Vec::new(),
+    any_of: Vec::new(),
+    one_of: Vec::new(),
+    not: None,
+};
+
 impl Node {
+    /// What a value must meet.
+    pub fn checks(&self) -> &Checks {
+        self.checks.as_deref().unwrap_or(&NO_CHECKS)
+    }
+
+    /// Puts the checks in.
+    pub(super) fn with_checks(mut self, checks: Checks) -> Self {
+        self.checks = (checks != NO_CHECKS).then(|| Box::new(checks));
+        self
+    }
+
+    /// Notes what there is here and below.
+    pub(super) fn noted(mut self) -> Self {
+        let additional = match &self.additional {
+            Some(Additional::Schema(node)) => Some(node),
+            _ => None,
+        };
+        let below = self.properties.values().chain(self.items.as_deref());
+        let below = below.chain(additional.map(|node| &**node));
+        let own = Holds {
+            embedded: self.is_resource,
+            lists: matches!(self.list_type, Some(ListType::Set | ListType::Map)),
+            rules: !self.rules.is_empty(),
+        };
+        self.holds = below.fold(own, |sum, node| Holds {
+            embedded: sum.embedded || node.holds.embedded,
+            lists: sum.lists || node.holds.lists,
+            rules: sum.rules || node.holds.rules,
+        });
+        self
+    }
+
     /// What stands at a field, declared or not.
     pub fn field(&self, name: &str) -> Option<&Node> {
         self.properties.get(name).or(match &self.additional {
@@ -170,16 +238,7 @@ impl Node {
 
     /// Whether it, or anything within it, must meet rules in CEL.
     pub fn has_rules(&self) -> bool {
-        let additional = match &self.additional {
-            Some(Additional::Schema(node)) => Some(node),
-            _ => None,
-        };
-        let below = self
-            .properties
-            .values()
-            .chain(self.items.as_deref())
-            .chain(additional.map(|node| &**node));
-        !self.rules.is_empty() || below.into_iter().any(Node::has_rules)
+        self.holds.rules
     }
 
     /// Whether null stands for "not given" here.

@@ -26,18 +26,15 @@ pub enum ParseError {
     /// The type is none of JSON's.
     #[error("type {0:?} is not known")]
     Type(String),
-    /// The pattern is no regular expression.
-    #[error("{0}")]
-    Pattern(#[from] meta::PatternError),
     /// It goes deeper than any object can.
     #[error("schema is nested too deep")]
     Depth,
 }
 
 impl ParseError {
-    /// Whether it is only the value of a field that cannot be read, which other rules name in their own words.
+    /// Whether it is only the name of a type, which other rules name in their own words.
     pub fn is_of_values(&self) -> bool {
-        matches!(self, Self::Type(_) | Self::Pattern(_))
+        matches!(self, Self::Type(_))
     }
 }
 
@@ -63,7 +60,7 @@ pub(super) fn node(schema: &Value, depth: usize) -> Result<Node, ParseError> {
         return Err(ParseError::PreserveFalse);
     }
     let below = |schema: &Value| node(schema, depth + 1);
-    Ok(Node {
+    let node = Node {
         type_name: type_name(schema)?,
         nullable: flag(schema, "nullable"),
         int_or_string: flag(schema, "x-kubernetes-int-or-string"),
@@ -80,12 +77,13 @@ pub(super) fn node(schema: &Value, depth: usize) -> Result<Node, ParseError> {
             Some(Value::Array(_)) => return Err(ParseError::ItemsArray),
             Some(items) => Some(Box::new(below(items)?)),
         },
-        checks: checks(schema, below)?,
         rules: list(schema, "x-kubernetes-validations")
             .iter()
             .map(rule)
             .collect(),
-    })
+        ..Node::default()
+    };
+    Ok(node.with_checks(checks(schema, below)?).noted())
 }
 
 fn type_name(schema: &Value) -> Result<Option<TypeName>, ParseError> {
@@ -139,9 +137,7 @@ fn checks(schema: &Value, below: impl Fn(&Value) -> Result<Node, ParseError>) ->
         multiple_of: number(schema, "multipleOf"),
         max_length: integer(schema, "maxLength"),
         min_length: integer(schema, "minLength"),
-        pattern: (!pattern.is_empty())
-            .then(|| meta::Pattern::new(pattern))
-            .transpose()?,
+        pattern: (!pattern.is_empty()).then(|| meta::Pattern::lazy(pattern)),
         max_items: integer(schema, "maxItems"),
         min_items: integer(schema, "minItems"),
         unique_items: flag(schema, "uniqueItems"),

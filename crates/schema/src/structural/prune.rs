@@ -1,5 +1,7 @@
 //! Taking away what a schema does not know.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::node::{Additional, Node};
@@ -31,7 +33,11 @@ impl Pruning {
             Value::Array(items) => {
                 let below = node.and_then(|node| node.items.as_deref());
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.at(&format!("[{index}]"), |this| this.value(item, below, is_free));
+                    let length = self.path.len();
+                    // Writing to a String cannot fail.
+                    let _ = write!(self.path, "[{index}]");
+                    self.value(item, below, is_free);
+                    self.path.truncate(length);
                 }
             }
             _ => {}
@@ -40,8 +46,6 @@ impl Pruning {
 
     /// Whether a field of an object stays; what is below it is pruned as well.
     fn keeps(&mut self, name: &str, value: &mut Value, node: Option<&Node>, is_free: bool) -> bool {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        let step = format!("{dot}{name}");
         if node.is_some_and(|node| node.is_resource) && TYPE_AND_METADATA.contains(&name) {
             return true;
         }
@@ -52,18 +56,18 @@ impl Pruning {
             (None, Some(_)) => None,
             (None, None) if is_free => return true,
             (None, None) => {
-                self.unknown.push(format!("{}{step}", self.path));
+                let dot = if self.path.is_empty() { "" } else { "." };
+                self.unknown.push(format!("{}{dot}{name}", self.path));
                 return false;
             }
         };
-        self.at(&step, |this| this.value(value, below, false));
-        true
-    }
-
-    fn at(&mut self, step: &str, run: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        self.path.push_str(step);
-        run(self);
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        self.value(value, below, false);
         self.path.truncate(length);
+        true
     }
 }

@@ -1,5 +1,7 @@
 //! Which part of the old object a part of the new one was before.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::reference::ListType;
@@ -23,27 +25,36 @@ impl<'a> Correlation<'a> {
         })
     }
 
-    /// The same of an item. Those of sets and of lists that are taken as a whole were nothing before.
-    pub fn item(self, index: usize) -> Option<Self> {
-        let value = self.value.as_array()?.get(index)?;
-        let old = self.old.as_array()?;
-        let old = match self.node.list_type {
-            Some(ListType::Map) => old.iter().find(|old| self.is_same_item(old, value))?,
-            Some(ListType::Set | ListType::Atomic) => return None,
-            None => old.get(index)?,
+    /// The same of all items. Those of sets and of lists that are taken as a whole were nothing before.
+    pub fn items(self) -> Vec<Option<Self>> {
+        let (Some(new), Some(old)) = (self.value.as_array(), self.old.as_array()) else {
+            return Vec::new();
         };
-        let node = self.node.items.as_deref()?;
-        (!old.is_null()).then_some(Self { node, value, old })
+        let Some(node) = self.node.items.as_deref() else {
+            return Vec::new();
+        };
+        let with = |value: &'a Value, old: &'a Value| (!old.is_null()).then_some(Self { node, value, old });
+        match self.node.list_type {
+            Some(ListType::Map) => {
+                let mut by_key = BTreeMap::new();
+                for item in old {
+                    if let Some(key) = self.key_of(item) {
+                        by_key.entry(key).or_insert(item);
+                    }
+                }
+                let find = |item: &'a Value| with(item, by_key.get(&self.key_of(item)?)?);
+                new.iter().map(find).collect()
+            }
+            Some(ListType::Set | ListType::Atomic) => Vec::new(),
+            None => new.iter().zip(old).map(|(new, old)| with(new, old)).collect(),
+        }
     }
 
-    fn is_same_item(self, one: &Value, other: &Value) -> bool {
-        one.is_object()
-            && other.is_object()
-            && self
-                .node
-                .list_map_keys
-                .iter()
-                .all(|key| one.get(key) == other.get(key))
+    /// What tells an item apart, as text.
+    fn key_of(self, item: &Value) -> Option<String> {
+        let fields = item.as_object()?;
+        let values = self.node.list_map_keys.iter().map(|key| fields.get(key));
+        serde_json::to_string(&values.collect::<Vec<_>>()).ok()
     }
 
     /// Whether nothing changed. Fields that the schema does not know count as changed.
@@ -63,10 +74,10 @@ impl<'a> Correlation<'a> {
     }
 
     fn are_items_unchanged(self, new: &[Value], old: &[Value]) -> bool {
-        let is_keyed = self.node.list_type == Some(ListType::Map);
-        (0..new.len()).all(|index| match self.item(index) {
-            Some(item) => item.is_unchanged(),
-            None => !is_keyed && new == old,
-        })
+        let items = self.items();
+        if self.node.list_type != Some(ListType::Map) && items.iter().flatten().count() < new.len() {
+            return new == old;
+        }
+        items.len() == new.len() && items.iter().all(|item| item.is_some_and(Self::is_unchanged))
     }
 }

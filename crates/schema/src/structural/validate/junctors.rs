@@ -1,28 +1,27 @@
 //! `allOf`, `anyOf`, `oneOf` and `not`.
 
 use super::problem::{Outcome, Problem};
+use super::way::Way;
 use super::{Place, check as check_place};
 use crate::structural::node::Node;
 
 pub(super) fn check(place: &Place<'_>) -> Outcome {
-    let checks = &place.node.checks;
-    let path = meta::quote(place.path);
+    let checks = place.node.checks();
+    let way = place.way;
     let mut outcome = Outcome::default();
     if !checks.any_of.is_empty() {
-        any_of(place, &checks.any_of, &path, &mut outcome);
+        any_of(place, &checks.any_of, way, &mut outcome);
     }
     if !checks.one_of.is_empty() {
-        one_of(place, &checks.one_of, &path, &mut outcome);
+        one_of(place, &checks.one_of, way, &mut outcome);
     }
     if !checks.all_of.is_empty() {
-        all_of(place, &checks.all_of, &path, &mut outcome);
+        all_of(place, &checks.all_of, way, &mut outcome);
     }
     if let Some(not) = &checks.not
         && at(place, not).is_valid()
     {
-        outcome.push(Problem::general(format!(
-            "{path} must not validate the schema (not)"
-        )));
+        outcome.push(Problem::of_all(way, "must not validate the schema (not)"));
     }
     outcome.counted()
 }
@@ -32,7 +31,7 @@ fn at(place: &Place<'_>, node: &Node) -> Outcome {
     check_place(&Place { node, ..*place })
 }
 
-fn any_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) {
+fn any_of(place: &Place<'_>, nodes: &[Node], way: &Way<'_>, outcome: &mut Outcome) {
     let mut best: Option<Outcome> = None;
     for node in nodes {
         let tried = at(place, node);
@@ -41,13 +40,11 @@ fn any_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) 
         }
         keep_better(&mut best, tried);
     }
-    outcome.push(Problem::general(format!(
-        "{path} must validate at least one schema (anyOf)"
-    )));
+    outcome.push(Problem::of_all(way, "must validate at least one schema (anyOf)"));
     outcome.merge(best.unwrap_or_default());
 }
 
-fn one_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) {
+fn one_of(place: &Place<'_>, nodes: &[Node], way: &Way<'_>, outcome: &mut Outcome) {
     let mut best: Option<Outcome> = None;
     let mut first: Option<Outcome> = None;
     let mut valid = 0;
@@ -68,13 +65,14 @@ fn one_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) 
         0 => "Found none valid".to_owned(),
         several => format!("Found {several} valid alternatives"),
     };
-    outcome.push(Problem::general(format!(
-        "{path} must validate one and only one schema (oneOf). {found}"
-    )));
+    outcome.push(Problem::of_all(
+        way,
+        &format!("must validate one and only one schema (oneOf). {found}"),
+    ));
     outcome.merge(best.unwrap_or_default());
 }
 
-fn all_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) {
+fn all_of(place: &Place<'_>, nodes: &[Node], way: &Way<'_>, outcome: &mut Outcome) {
     let mut valid = 0;
     for node in nodes {
         let tried = at(place, node);
@@ -83,9 +81,10 @@ fn all_of(place: &Place<'_>, nodes: &[Node], path: &str, outcome: &mut Outcome) 
     }
     if valid < nodes.len() {
         let none = if valid == 0 { ". None validated" } else { "" };
-        outcome.push(Problem::general(format!(
-            "{path} must validate all the schemas (allOf){none}"
-        )));
+        outcome.push(Problem::of_all(
+            way,
+            &format!("must validate all the schemas (allOf){none}"),
+        ));
     }
 }
 

@@ -9,6 +9,7 @@ mod number;
 mod object;
 mod problem;
 mod scalar;
+mod way;
 
 use meta::{ErrorList, Path};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use super::node::{Node, TypeName};
 use super::numbers::is_json_integer;
 use correlation::Correlation;
 use problem::{Outcome, Problem};
+use way::Way;
 
 /// Checks a value that stands at the node; `old` is what stood there before a change. Messages name places from here on,
 /// errors from `path` on.
@@ -25,7 +27,7 @@ pub(super) fn validate(node: &Node, value: &Value, old: Option<&Value>, path: &P
         node,
         value,
         old: old.map(|old| Correlation { node, value, old }),
-        path: "",
+        way: &Way::whole(),
     };
     let problems = ratcheted(&place).problems;
     problems
@@ -40,8 +42,7 @@ struct Place<'a> {
     node: &'a Node,
     value: &'a Value,
     old: Option<Correlation<'a>>,
-    /// As messages have it: `spec.list[0]`; empty for the whole.
-    path: &'a str,
+    way: &'a Way<'a>,
 }
 
 /// Problems of what did not change are no problems.
@@ -55,31 +56,29 @@ fn ratcheted(place: &Place<'_>) -> Outcome {
 
 /// All checks at a place.
 fn check(place: &Place<'_>) -> Outcome {
-    let Place {
-        node, value, path, ..
-    } = *place;
+    let Place { node, value, way, .. } = *place;
     let mut outcome = Outcome::default();
     if value.is_null() {
-        outcome.merge(null_type(node, path));
-        outcome.merge(scalar::enumeration(node, value, path));
+        outcome.merge(null_type(node, way));
+        outcome.merge(scalar::enumeration(node, value, way));
         return outcome;
     }
-    if !expected(node).is_empty() || !node.checks.format.is_empty() {
-        outcome.ran(type_of(node, value, path));
+    if !expected(node).is_empty() || !node.checks().format.is_empty() {
+        outcome.ran(type_of(node, value, way));
     }
     outcome.ran(junctors::check(place));
     match value {
         Value::String(text) => {
-            outcome.ran(scalar::text(&node.checks, text, path));
-            if super::formats::is_checked(&node.checks.format) {
-                outcome.ran(scalar::format(&node.checks.format, text, path));
+            outcome.ran(scalar::text(node.checks(), text, way));
+            if super::formats::is_checked(&node.checks().format) {
+                outcome.ran(scalar::format(&node.checks().format, text, way));
             }
         }
-        Value::Number(number) => outcome.ran(number::check(node, number, path)),
+        Value::Number(number) => outcome.ran(number::check(node, number, way)),
         Value::Array(items) => outcome.ran(object::list(place, items)),
         _ => {}
     }
-    outcome.ran(scalar::enumeration(node, value, path));
+    outcome.ran(scalar::enumeration(node, value, way));
     if let Value::Object(fields) = value {
         outcome.ran(object::object(place, fields));
     }
@@ -100,16 +99,16 @@ fn expected(node: &Node) -> &'static [&'static str] {
     }
 }
 
-fn null_type(node: &Node, path: &str) -> Outcome {
+fn null_type(node: &Node, way: &Way<'_>) -> Outcome {
     let expected = expected(node);
     if expected.is_empty() || node.nullable {
         return Outcome::good(1);
     }
-    Problem::wrong_type(path, &expected.join(","), "null").into()
+    Problem::wrong_type(way, &expected.join(","), "null").into()
 }
 
-fn type_of(node: &Node, value: &Value, path: &str) -> Outcome {
-    let (expected, wanted_format) = (expected(node), node.checks.format.as_str());
+fn type_of(node: &Node, value: &Value, way: &Way<'_>) -> Outcome {
+    let (expected, wanted_format) = (expected(node), node.checks().format.as_str());
     let (found, found_format) = match value {
         Value::Null => ("null", ""),
         Value::Bool(_) => ("boolean", ""),
@@ -125,11 +124,11 @@ fn type_of(node: &Node, value: &Value, path: &str) -> Outcome {
         || (found == "integer" && expected.contains(&"number"));
     let has_text = matches!(value, Value::String(_) | Value::Array(_));
     if !has_text && !wanted_format.is_empty() && !fits && found_format != wanted_format {
-        return Problem::wrong_type(path, wanted_format, found_format).into();
+        return Problem::wrong_type(way, wanted_format, found_format).into();
     }
     let is_numeric = expected.iter().any(|name| matches!(*name, "number" | "integer"));
     if (has_text && !wanted_format.is_empty() && !is_numeric) || fits {
         return Outcome::good(1);
     }
-    Problem::wrong_type(path, &expected.join(","), found).into()
+    Problem::wrong_type(way, &expected.join(","), found).into()
 }

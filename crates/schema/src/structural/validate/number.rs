@@ -3,15 +3,16 @@
 use serde_json::Number;
 
 use super::problem::{Outcome, Problem};
+use super::way::Way;
 use crate::structural::node::{Node, TypeName};
 use crate::structural::numbers::{go_text, is_json_integer, is_whole};
 
-pub(super) fn check(node: &Node, number: &Number, path: &str) -> Outcome {
-    let checks = &node.checks;
+pub(super) fn check(node: &Node, number: &Number, way: &Way<'_>) -> Outcome {
+    let checks = node.checks();
     let range = Range::of(node);
     let mut outcome = Outcome::default();
     let mut within = |value: f64, is_int: bool, prefix: &str| {
-        let problem = range.problem(value, is_int, prefix, path);
+        let problem = range.problem(value, is_int, prefix, way);
         let fits = problem.is_none();
         problem.into_iter().for_each(|problem| outcome.push(problem));
         fits
@@ -21,7 +22,7 @@ pub(super) fn check(node: &Node, number: &Number, path: &str) -> Outcome {
     let mut problems = Vec::new();
     if let Some(factor) = checks.multiple_of {
         let native = within(factor, false, "MultipleOf");
-        problems.push(multiple_of(value, factor, native, path));
+        problems.push(multiple_of(value, factor, native, way));
     }
     if let Some(minimum) = checks.minimum {
         let native = within(minimum, false, "Minimum boundary");
@@ -31,7 +32,7 @@ pub(super) fn check(node: &Node, number: &Number, path: &str) -> Outcome {
             native,
             checks.exclusive_minimum,
             &LOWER,
-            path,
+            way,
         ));
     }
     if let Some(maximum) = checks.maximum {
@@ -42,7 +43,7 @@ pub(super) fn check(node: &Node, number: &Number, path: &str) -> Outcome {
             native,
             checks.exclusive_maximum,
             &UPPER,
-            path,
+            way,
         ));
     }
     problems
@@ -94,7 +95,7 @@ impl Range {
         let known = |formats: [&'static str; 2]| {
             formats
                 .into_iter()
-                .find(|format| *format == node.checks.format)
+                .find(|format| *format == node.checks().format)
                 .unwrap_or("")
         };
         let (type_name, format) = match node.type_name {
@@ -106,7 +107,7 @@ impl Range {
         Self { type_name, format }
     }
 
-    fn problem(&self, value: f64, is_int: bool, prefix: &str, path: &str) -> Option<Problem> {
+    fn problem(&self, value: f64, is_int: bool, prefix: &str, way: &Way<'_>) -> Option<Problem> {
         #[allow(clippy::cast_precision_loss)]
         let is_whole_in = |least: f64, most: f64| is_whole(value) && value >= least && value <= most;
         let fits = match (self.type_name, self.format) {
@@ -125,11 +126,7 @@ impl Range {
             "" => "(default format)".to_owned(),
             format => format!("with format {format}"),
         };
-        (!fits).then(|| {
-            Problem::general(format!(
-                "{prefix} value must be of type {name} {format} in {path}"
-            ))
-        })
+        (!fits).then(|| Problem::general(format!("{prefix} value must be of type {name} {format} in {way}")))
     }
 }
 
@@ -153,7 +150,7 @@ const LOWER: End = End {
 
 /// `native`: the bound is one of the type, so that whole numbers are compared as such.
 #[allow(clippy::cast_possible_truncation)]
-fn bound(value: Num, bound: f64, native: bool, exclusive: bool, end: &End, path: &str) -> Option<Problem> {
+fn bound(value: Num, bound: f64, native: bool, exclusive: bool, end: &End, way: &Way<'_>) -> Option<Problem> {
     let (order, shown) = match value {
         Num::Int(value) if native => (value.cmp(&(bound as i64)), (bound as i64).to_string()),
         value => (value.float().partial_cmp(&bound)?, go_text(bound)),
@@ -167,17 +164,17 @@ fn bound(value: Num, bound: f64, native: bool, exclusive: bool, end: &End, path:
         return None;
     }
     let words = if exclusive { end.exclusive } else { end.or_equal };
-    Some(Problem::invalid(path, value.json(), &format!("{words} {shown}")))
+    Some(Problem::invalid(way, value.json(), &format!("{words} {shown}")))
 }
 
 #[allow(clippy::cast_possible_truncation)]
-fn multiple_of(value: Num, factor: f64, native: bool, path: &str) -> Option<Problem> {
+fn multiple_of(value: Num, factor: f64, native: bool, way: &Way<'_>) -> Option<Problem> {
     if factor < 0.0 {
         let message = format!(
-            "factor MultipleOf declared for {path} must be positive: {}",
+            "factor MultipleOf declared for {way} must be positive: {}",
             go_text(factor)
         );
-        return Some(Problem::said(path, factor, message));
+        return Some(Problem::said(way, factor, message));
     }
     let (is_multiple, shown) = match value {
         Num::Int(value) if native => {
@@ -194,5 +191,5 @@ fn multiple_of(value: Num, factor: f64, native: bool, path: &str) -> Option<Prob
             (is_json_integer(times), go_text(factor))
         }
     };
-    (!is_multiple).then(|| Problem::invalid(path, value.json(), &format!("should be a multiple of {shown}")))
+    (!is_multiple).then(|| Problem::invalid(way, value.json(), &format!("should be a multiple of {shown}")))
 }

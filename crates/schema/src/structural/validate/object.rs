@@ -3,30 +3,32 @@
 use serde_json::{Map, Value};
 
 use super::problem::{Outcome, Problem};
+use super::way::Way;
 use super::{Correlation, Place, ratcheted};
 use crate::structural::node::{Additional, Node};
 
 pub(super) fn list(place: &Place<'_>, items: &[Value]) -> Outcome {
-    let (checks, path, count) = (&place.node.checks, place.path, items.len());
+    let (checks, way, count) = (place.node.checks(), place.way, items.len());
     let mut outcome = Outcome::default();
     if let Some(node) = &place.node.items {
+        let old = place.old.map(Correlation::items).unwrap_or_default();
         for (index, value) in items.iter().enumerate() {
-            let old = place.old.and_then(|old| old.item(index));
-            outcome.merge(below(node, value, old, &format!("{path}[{index}]")));
+            let old = old.get(index).copied().flatten();
+            outcome.merge(below(node, value, old, &way.item(index)));
         }
     }
     if let Some(min) = checks.min_items.filter(|min| is_fewer(count, *min)) {
         outcome.push(Problem::invalid(
-            path,
+            way,
             count,
             &format!("should have at least {min} items"),
         ));
     }
     if let Some(max) = checks.max_items.filter(|max| is_more(count, *max)) {
-        outcome.push(Problem::too_many(path, count, max, "items"));
+        outcome.push(Problem::too_many(way, count, max, "items"));
     }
     if checks.unique_items && has_duplicates(items) {
-        outcome.push(Problem::invalid(path, "", "shouldn't contain duplicates"));
+        outcome.push(Problem::invalid(way, "", "shouldn't contain duplicates"));
     }
     outcome.counted()
 }
@@ -37,73 +39,64 @@ fn has_duplicates(items: &[Value]) -> bool {
 }
 
 pub(super) fn object(place: &Place<'_>, fields: &Map<String, Value>) -> Outcome {
-    let (node, path, count) = (place.node, place.path, fields.len());
-    let checks = &node.checks;
+    let (node, way, count) = (place.node, place.way, fields.len());
+    let checks = node.checks();
     let mut outcome = Outcome::default();
     if let Some(min) = checks.min_properties.filter(|min| is_fewer(count, *min)) {
         outcome.push(Problem::invalid(
-            path,
+            way,
             count,
             &format!("should have at least {min} properties"),
         ));
     }
     if let Some(max) = checks.max_properties.filter(|max| is_more(count, *max)) {
-        outcome.push(Problem::too_many(path, count, max, "properties"));
+        outcome.push(Problem::too_many(way, count, max, "properties"));
     }
     for (name, value) in fields
         .iter()
         .filter(|(name, _)| !node.properties.contains_key(*name))
     {
         match &node.additional {
-            Some(Additional::Nothing) => outcome.push(forbidden(path, name)),
+            Some(Additional::Nothing) => outcome.push(forbidden(way, name)),
             Some(Additional::Schema(other)) => {
-                outcome.merge(below(
-                    other,
-                    value,
-                    old_field(place, name),
-                    &format!("{path}.{name}"),
-                ));
+                outcome.merge(below(other, value, old_field(place, name), &way.entry(name)));
             }
             Some(Additional::Any) | None => {}
         }
     }
     for (name, property) in &node.properties {
         if let Some(value) = fields.get(name) {
-            let path = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
-            outcome.merge(below(property, value, old_field(place, name), &path));
+            outcome.merge(below(
+                property,
+                value,
+                old_field(place, name),
+                &way.property(name),
+            ));
         }
     }
     for name in checks.required.iter().filter(|name| !fields.contains_key(*name)) {
-        outcome.push(Problem::required(&format!("{path}.{name}")));
+        outcome.push(Problem::required(&way.entry(name)));
     }
     outcome
 }
 
-fn forbidden(path: &str, name: &str) -> Problem {
-    Problem::said(
-        path,
-        name,
-        format!("{path}.{name} in body is a forbidden property"),
-    )
+fn forbidden(way: &Way<'_>, name: &str) -> Problem {
+    Problem::said(way, name, format!("{way}.{name} in body is a forbidden property"))
 }
 
-fn below(node: &Node, value: &Value, old: Option<Correlation<'_>>, path: &str) -> Outcome {
+fn below(node: &Node, value: &Value, old: Option<Correlation<'_>>, way: &Way<'_>) -> Outcome {
     // What junctors say of a part is held against what the structure says it was.
     ratcheted(&Place {
         node,
         value,
         old,
-        path,
+        way,
     })
 }
 
 /// What a field was before. What an object of a kind says it is, is never taken on trust.
 fn old_field<'a>(place: &Place<'a>, name: &str) -> Option<Correlation<'a>> {
-    let says_what_it_is = place.path.is_empty() && matches!(name, "kind" | "apiVersion");
+    let says_what_it_is = place.way.is_whole() && matches!(name, "kind" | "apiVersion");
     place.old.filter(|_| !says_what_it_is)?.field(name)
 }
 

@@ -4,7 +4,11 @@ use meta::field::FieldErrorKind;
 use meta::{FieldError, Path};
 use serde_json::Value;
 
+use super::way::Way;
 use crate::structural::numbers::shown;
+
+/// More problems than that are not told of one object.
+const MAX_PROBLEMS: usize = 1000;
 
 /// What some checks have found, and how many there were.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +40,8 @@ impl Outcome {
     }
 
     pub fn push(&mut self, problem: Problem) {
-        if !self.problems.iter().any(|known| known.message == problem.message) {
+        let is_full = self.problems.len() >= MAX_PROBLEMS;
+        if !is_full && !self.problems.iter().any(|known| known.message == problem.message) {
             self.problems.push(problem);
         }
     }
@@ -92,10 +97,10 @@ enum What {
 
 impl Problem {
     /// A sentence about a value at a place: `PATH in body SENTENCE`.
-    pub fn invalid(path: &str, value: impl Into<Value>, sentence: &str) -> Self {
+    pub fn invalid(way: &Way<'_>, value: impl Into<Value>, sentence: &str) -> Self {
         Self::new(
-            path,
-            format!("{path} in body {sentence}"),
+            way,
+            format!("{way} in body {sentence}"),
             What::Invalid(value.into()),
         )
     }
@@ -109,41 +114,46 @@ impl Problem {
         }
     }
 
+    /// The same, of all alternatives at a place.
+    pub fn of_all(way: &Way<'_>, sentence: &str) -> Self {
+        Self::general(format!("{} {sentence}", meta::quote(&way.to_string())))
+    }
+
     /// A sentence of its own at a place.
-    pub fn said(path: &str, value: impl Into<Value>, message: String) -> Self {
-        Self::new(path, message, What::Invalid(value.into()))
+    pub fn said(way: &Way<'_>, value: impl Into<Value>, message: String) -> Self {
+        Self::new(way, message, What::Invalid(value.into()))
     }
 
-    pub fn wrong_type(path: &str, wanted: &str, found: &str) -> Self {
-        let message = format!("{path} in body must be of type {wanted}: {}", meta::quote(found));
-        Self::new(path, message, What::WrongType(found.to_owned()))
+    pub fn wrong_type(way: &Way<'_>, wanted: &str, found: &str) -> Self {
+        let message = format!("{way} in body must be of type {wanted}: {}", meta::quote(found));
+        Self::new(way, message, What::WrongType(found.to_owned()))
     }
 
-    pub fn required(path: &str) -> Self {
-        Self::new(path, format!("{path} in body is required"), What::Required)
+    pub fn required(way: &Way<'_>) -> Self {
+        Self::new(way, format!("{way} in body is required"), What::Required)
     }
 
-    pub fn not_supported(path: &str, value: &Value, supported: &[Value]) -> Self {
+    pub fn not_supported(way: &Way<'_>, value: &Value, supported: &[Value]) -> Self {
         let texts: Vec<String> = supported.iter().map(plain).collect();
-        let message = format!("{path} in body should be one of [{}]", texts.join(" "));
-        Self::new(path, message, What::NotSupported(value.clone(), texts))
+        let message = format!("{way} in body should be one of [{}]", texts.join(" "));
+        Self::new(way, message, What::NotSupported(value.clone(), texts))
     }
 
-    pub fn too_long(path: &str, max: i64) -> Self {
-        let message = format!("{path} in body should be at most {max} chars long");
-        Self::new(path, message, What::TooLong(max))
+    pub fn too_long(way: &Way<'_>, max: i64) -> Self {
+        let message = format!("{way} in body should be at most {max} chars long");
+        Self::new(way, message, What::TooLong(max))
     }
 
     /// `things` are items or properties.
-    pub fn too_many(path: &str, actual: usize, max: i64, things: &str) -> Self {
-        let message = format!("{path} in body should have at most {max} {things}");
-        Self::new(path, message, What::TooMany(actual, max))
+    pub fn too_many(way: &Way<'_>, actual: usize, max: i64, things: &str) -> Self {
+        let message = format!("{way} in body should have at most {max} {things}");
+        Self::new(way, message, What::TooMany(actual, max))
     }
 
-    fn new(path: &str, message: String, what: What) -> Self {
+    fn new(way: &Way<'_>, message: String, what: What) -> Self {
         Self {
             message,
-            path: Some(path.to_owned()),
+            path: Some(way.to_string()),
             what,
         }
     }

@@ -171,6 +171,22 @@ impl StructuralSchema {
         lists::validate(new, &self.root)
     }
 
+    /// Whether an object is of the kind, as its `apiVersion` and `kind` have it. If not, nothing else need be said of it.
+    pub fn validate_type(&self, object: &Value) -> ErrorList {
+        let Some(kind) = &self.kind else {
+            return ErrorList::new();
+        };
+        let api_version = kind.api_version();
+        [("kind", &*kind.kind), ("apiVersion", &*api_version)]
+            .into_iter()
+            .filter(|(field, wanted)| object.get(*field).and_then(Value::as_str) != Some(*wanted))
+            .map(|(field, wanted)| {
+                let found = object.get(field).and_then(Value::as_str).unwrap_or("");
+                FieldError::invalid(&Path::new(field), found, &format!("must be {wanted}"))
+            })
+            .collect()
+    }
+
     /// Whether anything must meet rules in CEL.
     pub fn has_rules(&self) -> bool {
         self.root.has_rules()

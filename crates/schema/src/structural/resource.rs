@@ -9,7 +9,7 @@ use super::{ScalePaths, StructuralSchema};
 
 /// What is wrong with a new object.
 pub fn validate(schema: &StructuralSchema, scale: Option<&ScalePaths>, object: &Value) -> ErrorList {
-    let wrong_kind = validate_type(schema, object);
+    let wrong_kind = schema.validate_type(object);
     if !wrong_kind.is_empty() {
         return wrong_kind;
     }
@@ -27,7 +27,7 @@ pub fn validate_update(
     new: &Value,
     old: &Value,
 ) -> ErrorList {
-    let wrong_kind = validate_type(schema, new);
+    let wrong_kind = schema.validate_type(new);
     if !wrong_kind.is_empty() {
         return wrong_kind;
     }
@@ -45,7 +45,7 @@ pub fn validate_status_update(
     new: &Value,
     old: &Value,
 ) -> ErrorList {
-    let wrong_kind = validate_type(schema, new);
+    let wrong_kind = schema.validate_type(new);
     if !wrong_kind.is_empty() {
         return wrong_kind;
     }
@@ -62,22 +62,6 @@ fn validate_scale(scale: Option<&ScalePaths>, object: &Value) -> ErrorList {
     let mut errors = scale.validate_spec(object);
     errors.extend(scale.validate_status(object));
     errors
-}
-
-/// Whether an object is of the kind, as its `apiVersion` and `kind` have it. If not, nothing else need be said of it.
-pub fn validate_type(schema: &StructuralSchema, object: &Value) -> ErrorList {
-    let Some(kind) = schema.kind() else {
-        return ErrorList::new();
-    };
-    let api_version = kind.api_version();
-    [("kind", &*kind.kind), ("apiVersion", &*api_version)]
-        .into_iter()
-        .filter(|(field, wanted)| object.get(*field).and_then(Value::as_str) != Some(*wanted))
-        .map(|(field, wanted)| {
-            let found = object.get(field).and_then(Value::as_str).unwrap_or("");
-            FieldError::invalid(&Path::new(field), found, &format!("must be {wanted}"))
-        })
-        .collect()
 }
 
 /// If rules in CEL cannot be asked because of what is wrong already: what the client is told of that. They can rely on types.

@@ -132,6 +132,8 @@ impl Choices {
                 });
                 entries.collect::<Option<Map<_, _>>>()?.into()
             }
+            // No built-in type has such.
+            Shape::Free => return None,
             Shape::List | Shape::Map => return None,
         })
     }

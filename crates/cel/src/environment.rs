@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::checker;
+use crate::evaluate;
 use crate::functions::opaque::types as opaque;
 use crate::functions::{Functions, KUBERNETES, Overload, WITH_PATCHES};
 use crate::program::Program;
@@ -19,8 +20,6 @@ pub struct Environment {
     families: Vec<TypeFamily>,
     functions: Arc<Functions>,
     macros: Macros,
-    /// Whether lists and maps may be written with values of several types.
-    pub(crate) mixed_literals: bool,
 }
 
 /// Types that are made when they are named.
@@ -41,7 +40,6 @@ impl Environment {
                 two_variables: true,
                 sort_by: true,
             },
-            mixed_literals: false,
         }
     }
 
@@ -94,7 +92,11 @@ impl Environment {
         let source = Source::new(text);
         let mut parsed = syntax::parse(&source, &self.macros)?;
         let checked = checker::check(self, &source, &mut parsed.root, parsed.ids)?;
-        Ok(Program::new(parsed.root, checked, self.variables.clone()))
+        let program = Program::new(parsed.root, checked, self.variables.clone());
+        match evaluate::literals(&program) {
+            Ok(()) => Ok(program),
+            Err(error) => Err(CompileErrors::beforehand(&error)),
+        }
     }
 
     pub(crate) fn variable_type(&self, name: &str) -> Option<Type> {

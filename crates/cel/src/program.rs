@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ::regex::Regex;
+use meta::pattern::Pattern;
 
 use crate::checker::Checked;
 use crate::cost::{self, CostEstimate};
 use crate::error::EvaluationError;
 use crate::evaluate;
-use crate::functions::regex;
 use crate::syntax::tree::{Constant, Expr, Kind};
 use crate::types::{Declaration, Type};
 use crate::value::Value;
@@ -21,7 +20,7 @@ pub struct Program {
     pub(crate) checked: Checked,
     pub(crate) variables: BTreeMap<String, Arc<Declaration>>,
     /// Patterns that are literals, by the id of the call.
-    pub(crate) patterns: HashMap<usize, Regex>,
+    pub(crate) patterns: HashMap<usize, Pattern>,
 }
 
 /// The most that one evaluation may cost.
@@ -168,15 +167,15 @@ fn reads(expr: &Expr, variable: &str) -> bool {
     }
 }
 
-fn find_patterns(expr: &Expr, patterns: &mut HashMap<usize, Regex>) {
+fn find_patterns(expr: &Expr, patterns: &mut HashMap<usize, Pattern>) {
     if let Kind::Call {
         function, arguments, ..
     } = &expr.kind
         && function == "matches"
         && let Some(Kind::Constant(Constant::String(pattern))) = arguments.last().map(|last| &last.kind)
-        && let Ok(regex) = regex::compile(pattern)
+        && let Ok(pattern) = Pattern::new(pattern)
     {
-        patterns.insert(expr.id, regex);
+        patterns.insert(expr.id, pattern);
     }
     for child in expr.children() {
         find_patterns(child, patterns);

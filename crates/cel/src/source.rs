@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::EvaluationError;
+
 /// The text of an expression. Positions in it count characters.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -83,6 +85,8 @@ pub struct Problem {
 pub struct CompileErrors {
     problems: Vec<Problem>,
     text: String,
+    /// Whether the expression is well-formed, but a part of it that is worked out beforehand fails.
+    beforehand: bool,
 }
 
 /// No more errors of one expression are told.
@@ -106,7 +110,39 @@ impl CompileErrors {
             ));
         }
         let text = text.join("\n");
-        Self { problems, text }
+        Self {
+            problems,
+            text,
+            beforehand: false,
+        }
+    }
+
+    /// An operation on literals that fails whatever the variables are.
+    pub(crate) fn beforehand(error: &EvaluationError) -> Self {
+        let message = error.to_string();
+        Self {
+            text: message.clone(),
+            problems: vec![Problem {
+                location: None,
+                message,
+            }],
+            beforehand: true,
+        }
+    }
+
+    /// What is told of an expression that is stored: what was done to it, and why that failed.
+    pub fn told(&self) -> String {
+        let what = if self.beforehand {
+            "program instantiation failed"
+        } else {
+            "compilation failed"
+        };
+        format!("{what}: {}", self.text)
+    }
+
+    /// Whether the expression is well-formed, but an operation on its literals fails.
+    pub fn is_beforehand(&self) -> bool {
+        self.beforehand
     }
 
     /// The errors, in the order of their places.

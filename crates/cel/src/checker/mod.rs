@@ -53,14 +53,14 @@ pub fn check(
         mut problems,
         ..
     } = checker;
+    for of in &mut checked.types {
+        *of = bindings.resolve(of, true);
+    }
     if problems.is_empty() {
-        literals::check(source, root, &mut problems);
+        literals::check(source, &checked, root, &mut problems);
     }
     if !problems.is_empty() {
         return Err(CompileErrors::new(source, problems));
-    }
-    for of in &mut checked.types {
-        *of = bindings.resolve(of, true);
     }
     Ok(checked)
 }
@@ -208,17 +208,15 @@ impl Checker<'_> {
         }
     }
 
-    /// The type that both have, or an error at the second.
-    fn join(&mut self, joined: Option<Type>, next: &Type, at: u32) -> Type {
-        let Some(joined) = joined else { return next.clone() };
+    /// The type that both have; if they have none, anything.
+    fn join(&mut self, joined: Option<Type>, next: &Type) -> Type {
+        let Some(joined) = joined else {
+            return next.clone();
+        };
         if self.bindings.assignable(&joined, next) {
             return most_general(joined, next.clone());
         }
-        if self.environment.mixed_literals {
-            return Type::Dyn;
-        }
-        self.type_mismatch(at, &joined, next);
-        Type::Error
+        Type::Dyn
     }
 
     /// What an optional part holds.
@@ -240,7 +238,7 @@ impl Checker<'_> {
             if optional.contains(&index) {
                 of = self.unwrapped(element.at, of);
             }
-            joined = Some(self.join(joined, &of, element.at));
+            joined = Some(self.join(joined, &of));
         }
         let element = joined.unwrap_or_else(|| self.bindings.fresh());
         Type::list(element)
@@ -250,12 +248,12 @@ impl Checker<'_> {
         let (mut keys, mut values) = (None, None);
         for entry in entries.iter_mut() {
             let key = self.expr(&mut entry.key);
-            keys = Some(self.join(keys, &key, entry.key.at));
+            keys = Some(self.join(keys, &key));
             let mut value = self.expr(&mut entry.value);
             if entry.optional {
                 value = self.unwrapped(entry.value.at, value);
             }
-            values = Some(self.join(values, &value, entry.value.at));
+            values = Some(self.join(values, &value));
         }
         let key = keys.unwrap_or_else(|| self.bindings.fresh());
         let value = values.unwrap_or_else(|| self.bindings.fresh());

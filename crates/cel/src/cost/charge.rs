@@ -51,7 +51,18 @@ pub fn before(function: &str, overload: &str, arguments: &[Value<'_>]) -> Option
         "cidr" | "isIP" | "isCIDR" | "quantity" | "isQuantity" | "semver" | "isSemver" => read(first),
         "ip" if overload != "cidr_ip" => read(first),
         "replace" | "split" | "ip.isCanonical" => scaled(size(first), 2.0 * PER_CHARACTER),
-        "join" => return None,
+        "join" | "slice" | "lists.range" | "reverse" => return None,
+        "flatten" => {
+            let depth = match second {
+                Value::Int(depth) => *depth as f64,
+                _ => 1.0,
+            };
+            allocated(size(first), depth)
+        }
+        "distinct" | "sort" => compared(first),
+        "@sortByAssociatedKeys" => compared(second),
+        "sets.contains" | "sets.intersects" => CALL + size(first).saturating_mul(size(second)),
+        "sets.equivalent" => CALL + size(first).saturating_mul(size(second)).saturating_mul(2),
         "find" | "findAll" => searched(first, size(second)),
         "containsIP" => {
             let parsed = if overload == "cidr_contains_ip_string" {
@@ -79,8 +90,29 @@ pub fn before(function: &str, overload: &str, arguments: &[Value<'_>]) -> Option
 }
 
 /// The cost of a call that is known from its result.
-pub fn of_result(result: &Value<'_>) -> u64 {
-    scaled(size(result), 2.0 * PER_CHARACTER)
+pub fn of_result(function: &str, result: &Value<'_>) -> u64 {
+    match function {
+        "join" => scaled(size(result), 2.0 * PER_CHARACTER),
+        _ => allocated(size(result), 1.0),
+    }
+}
+
+/// A list that is made, going through `size` elements so often.
+fn allocated(size: u64, times: f64) -> u64 {
+    (size as f64 * times) as u64 + CALL + LIST
+}
+
+/// A list that is made by comparing each element with each.
+fn compared(list: &Value<'_>) -> u64 {
+    let first = match list {
+        Value::List(list) => list.get(0),
+        _ => None,
+    };
+    let each = match first {
+        Some(Value::String(_) | Value::Bytes(_)) => 2.0 + PER_CHARACTER,
+        _ => 2.0,
+    };
+    allocated(size(list).saturating_mul(size(list)), each)
 }
 
 fn equality(function: &str, left: &Value<'_>, right: &Value<'_>) -> u64 {

@@ -33,7 +33,11 @@ impl<'p> Estimator<'p> {
             .costs
             .iter()
             .fold(CostEstimate::NOTHING, |sum, cost| sum.plus(*cost));
-        match self.of_kubernetes(call).or_else(|| self.of_texts(call)) {
+        let known = self
+            .of_lists(call)
+            .or_else(|| self.of_kubernetes(call))
+            .or_else(|| self.of_texts(call));
+        match known {
             Some(Estimated { cost, size }) => Estimated {
                 cost: cost.plus(arguments),
                 size,
@@ -46,6 +50,56 @@ impl<'p> Estimator<'p> {
         call.arguments
             .first()
             .map(|argument| self.size_or_unknown(argument))
+    }
+
+    /// Functions that make lists, or compare all elements with all.
+    fn of_lists(&self, call: &Call<'p, '_>) -> Option<Estimated> {
+        let target = || call.target.map(|target| self.size_or_unknown(target));
+        let argument = |place: usize| call.arguments.get(place);
+        let sets = |times: f64| {
+            let (left, right) = (self.first_size(call)?, self.size_or_unknown(argument(1)?));
+            Some(Estimated {
+                cost: left.times(right).scaled(times).plus(ONE),
+                size: None,
+            })
+        };
+        let each = |of: Option<&Type>| match of {
+            Some(Type::String | Type::Bytes) => 2.0 + PER_CHARACTER,
+            _ => 2.0,
+        };
+        let squared = |list: &Expr, each: f64| {
+            let size = self.size_or_unknown(list);
+            allocated(size.times(size), each)
+        };
+        Some(match call.overload {
+            "list_slice" => {
+                let from = argument(0).and_then(literal_int).unwrap_or(0);
+                let to = argument(1).and_then(literal_int).unwrap_or(target()?.max);
+                allocated(Size::exactly(to.wrapping_sub(from)), 1.0)
+            }
+            "lists_range" => allocated(
+                Size::exactly(argument(0).and_then(literal_int).unwrap_or(u64::MAX)),
+                1.0,
+            ),
+            "list_reverse" => allocated(target()?, 1.0),
+            "list_flatten" => allocated(target()?, 1.0),
+            "list_flatten_int" => {
+                let depth = argument(0).and_then(literal_int).unwrap_or(u64::MAX);
+                allocated(target()?, depth as f64)
+            }
+            "list_distinct" => squared(call.target?, 2.0),
+            _ if call.function == "sort" => {
+                let list = call.target?;
+                squared(list, each(self.elements(list).map(|(of, _)| of)))
+            }
+            _ if call.function == "@sortByAssociatedKeys" => {
+                let keys = argument(0)?;
+                squared(keys, each(self.elements(keys).map(|(of, _)| of)))
+            }
+            "list_sets_contains_list" | "list_sets_intersects_list" => return sets(1.0),
+            "list_sets_equivalent_list" => return sets(2.0),
+            _ => return None,
+        })
     }
 
     /// Kubernetes' own functions.
@@ -293,6 +347,17 @@ impl<'p> Estimator<'p> {
             }
             _ => only(ONE),
         }
+    }
+}
+
+/// A list that is made, going through `size` elements so often.
+fn allocated(size: Size, times: f64) -> Estimated {
+    Estimated {
+        cost: size
+            .scaled(times)
+            .plus(ONE)
+            .plus(CostEstimate::exactly(charge::LIST)),
+        size: Some(size),
     }
 }
 

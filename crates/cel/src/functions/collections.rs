@@ -131,8 +131,8 @@ pub(crate) fn find<'v>(operand: &Value<'v>, key: &Value<'v>) -> Result<Option<Va
             None => Ok(None),
         },
         Value::Optional(Some(inner)) => find(inner, key),
-        Value::Optional(None) => Ok(None),
-        _ => Err(no_such_overload()),
+        // From what has no parts, nothing can be found.
+        _ => Ok(None),
     }
 }
 

@@ -224,7 +224,7 @@ pub(crate) fn shown_double(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let power: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&power) {
+    if (-4..6).contains(&power) {
         return format!("{number}");
     }
     let sign = if power < 0 { '-' } else { '+' };

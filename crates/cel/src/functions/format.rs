@@ -20,100 +20,177 @@ pub(super) fn declare(functions: &mut Functions) {
     });
 }
 
+/// How one value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clause {
+    /// `%s`
+    Text,
+    /// `%d`
+    Decimal,
+    /// `%f`, with so many decimals.
+    Fixed(usize),
+    /// `%e`, with so many decimals.
+    Scientific(usize),
+    /// `%b`
+    Binary,
+    /// `%x`, or `%X` in capital letters.
+    Hexadecimal(bool),
+    /// `%o`
+    Octal,
+}
+
+/// A piece of a form.
+enum Piece<'f> {
+    Plain(&'f str),
+    Value(Clause),
+}
+
+/// The clauses of a form, in order.
+///
+/// # Errors
+/// If it is none.
+pub fn clauses(form: &str) -> Result<Vec<Clause>, String> {
+    let mut clauses = Vec::new();
+    let mut rest = form;
+    while let Some((piece, after)) = next_piece(rest)? {
+        rest = after;
+        if let Piece::Value(clause) = piece {
+            clauses.push(clause);
+        }
+    }
+    Ok(clauses)
+}
+
 fn formatted(form: &str, values: &[Value<'_>]) -> Result<String, String> {
     let mut text = String::with_capacity(form.len());
-    let mut rest = form.chars();
-    let mut next = 0;
-    while let Some(c) = rest.next() {
-        if c != '%' {
-            text.push(c);
-            continue;
+    let (mut rest, mut next) = (form, 0);
+    while let Some((piece, after)) = next_piece(rest)? {
+        rest = after;
+        match piece {
+            Piece::Plain(plain) => text.push_str(plain),
+            Piece::Value(clause) => {
+                let value = values
+                    .get(next)
+                    .ok_or_else(|| format!("index {next} out of range"))?;
+                next += 1;
+                let written = clause
+                    .write(value)
+                    .map_err(|error| format!("error during formatting: {error}"))?;
+                text.push_str(&written);
+            }
         }
-        if rest.as_str().starts_with('%') {
-            rest.next();
-            text.push('%');
-            continue;
-        }
-        if rest.as_str().is_empty() {
-            return Err("unexpected end of string".to_owned());
-        }
-        let value = values
-            .get(next)
-            .ok_or_else(|| format!("index {next} out of range"))?;
-        next += 1;
-        let (precision, after) = precision(rest.as_str())?;
-        rest = after.chars();
-        let clause = rest.next().ok_or("unexpected end of string")?;
-        text.push_str(
-            &clause_text(clause, precision, value)
-                .map_err(|error| format!("error during formatting: {error}"))?,
-        );
     }
     Ok(text)
 }
 
-/// The number after a dot, and what follows it.
-fn precision(rest: &str) -> Result<(Option<usize>, &str), String> {
-    let Some(after) = rest.strip_prefix('.') else {
-        return Ok((None, rest));
+fn next_piece(rest: &str) -> Result<Option<(Piece<'_>, &str)>, String> {
+    let Some(after) = rest.strip_prefix('%') else {
+        let end = rest.find('%').unwrap_or(rest.len());
+        return Ok((end > 0).then(|| (Piece::Plain(&rest[..end]), &rest[end..])));
     };
-    let end = after.find(|c: char| !c.is_ascii_digit());
-    let end = end.ok_or("error while parsing precision: could not find end of precision specifier")?;
-    let number = after[..end].parse().map_err(|_| {
-        "error while parsing precision: error while converting precision to integer".to_owned()
-    })?;
-    Ok((Some(number), &after[end..]))
+    if after.is_empty() {
+        return Err("unexpected end of string".to_owned());
+    }
+    if let Some(after) = after.strip_prefix('%') {
+        return Ok(Some((Piece::Plain("%"), after)));
+    }
+    let (decimals, after) = precision(after)?;
+    let Some(letter) = after.chars().next() else {
+        return Err("could not parse formatting clause: unexpected end of string".to_owned());
+    };
+    let clause = match letter {
+        's' => Clause::Text,
+        'd' => Clause::Decimal,
+        'f' => Clause::Fixed(decimals),
+        'e' => Clause::Scientific(decimals),
+        'b' => Clause::Binary,
+        'x' | 'X' => Clause::Hexadecimal(letter == 'X'),
+        'o' => Clause::Octal,
+        other => {
+            let problem = format!("unrecognized formatting clause \"{other}\"");
+            return Err(format!("could not parse formatting clause: {problem}"));
+        }
+    };
+    Ok(Some((Piece::Value(clause), &after[letter.len_utf8()..])))
 }
 
+/// Decimals that are written unless a form says otherwise.
+const DECIMALS: usize = 6;
 /// The most decimals that are written.
 const MOST_DECIMALS: usize = 1_000;
 
-fn clause_text(clause: char, precision: Option<usize>, value: &Value<'_>) -> Result<String, String> {
-    let decimals = precision.unwrap_or(6).min(MOST_DECIMALS);
-    match (clause, value) {
-        ('s', value) => shown(value, false),
-        ('d', Value::Int(number)) => Ok(number.to_string()),
-        ('d', Value::Uint(number)) => Ok(number.to_string()),
-        ('d', _) => Err(format!(
-            "decimal clause can only be used on integers, was given {}",
-            type_name(value)
-        )),
-        ('f', value) => match number(value) {
-            Some(number) if number.is_finite() => Ok(format!("{number:.decimals$}")),
-            Some(number) => Ok(shown_infinite(number)),
-            None => Err(format!(
-                "fixed-point clause can only be used on doubles, was given {}",
-                type_name(value)
-            )),
-        },
-        ('e', value) => match number(value) {
-            Some(number) if number.is_finite() => Ok(scientific(number, decimals)),
-            Some(number) => Ok(shown_infinite(number)),
-            None => Err(format!(
-                "scientific clause can only be used on doubles, was given {}",
-                type_name(value)
-            )),
-        },
-        ('b', Value::Int(number)) => Ok(signed(*number, |magnitude| format!("{magnitude:b}"))),
-        ('b', Value::Uint(number)) => Ok(format!("{number:b}")),
-        ('b', Value::Bool(truth)) => Ok(if *truth { "1" } else { "0" }.to_owned()),
-        ('b', _) => Err(format!(
-            "only integers and bools can be formatted as binary, was given {}",
-            type_name(value)
-        )),
-        ('x' | 'X', value) => hexadecimal(value, clause == 'X'),
-        ('o', Value::Int(number)) => Ok(signed(*number, |magnitude| format!("{magnitude:o}"))),
-        ('o', Value::Uint(number)) => Ok(format!("{number:o}")),
-        ('o', _) => Err(format!(
-            "octal clause can only be used on integers, was given {}",
-            type_name(value)
-        )),
-        (clause, _) => Err(format!("unrecognized formatting clause \"{clause}\"")),
-    }
+/// The number after a dot, and what follows it.
+fn precision(rest: &str) -> Result<(usize, &str), String> {
+    let Some(after) = rest.strip_prefix('.') else {
+        return Ok((DECIMALS, rest));
+    };
+    let wrong =
+        |reason: &str| format!("could not parse formatting clause: error while parsing precision: {reason}");
+    let Some(end) = after.find(|c: char| !c.is_ascii_digit()) else {
+        return Err(wrong("could not find end of precision specifier"));
+    };
+    let number: usize = after[..end]
+        .parse()
+        .map_err(|_| wrong("error while converting precision to integer"))?;
+    Ok((number.min(MOST_DECIMALS), &after[end..]))
 }
 
-fn type_name(value: &Value<'_>) -> String {
-    value.runtime_type().runtime_name().to_owned()
+impl Clause {
+    /// Whether values of a type can be written so.
+    pub fn takes(self, of: &Type) -> bool {
+        match self {
+            Self::Text => !matches!(of, Type::Opaque(_) | Type::Object(_) | Type::Optional(_)),
+            Self::Decimal => matches!(of, Type::Int | Type::Uint | Type::Double),
+            Self::Fixed(_) | Self::Scientific(_) => {
+                matches!(of, Type::Double | Type::Int | Type::Uint | Type::String)
+            }
+            Self::Binary => matches!(of, Type::Int | Type::Uint | Type::Bool),
+            Self::Hexadecimal(_) => matches!(of, Type::Int | Type::Uint | Type::String | Type::Bytes),
+            Self::Octal => matches!(of, Type::Int | Type::Uint),
+        }
+    }
+
+    /// What is said of a value that cannot.
+    pub fn refusal(self, given: &str) -> String {
+        let rule = match self {
+            Self::Text => {
+                "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
+            }
+            Self::Decimal => "decimal clause can only be used on integers",
+            Self::Fixed(_) => "fixed-point clause can only be used on doubles",
+            Self::Scientific(_) => "scientific clause can only be used on doubles",
+            Self::Binary => "only integers and bools can be formatted as binary",
+            Self::Hexadecimal(_) => "only integers, byte buffers, and strings can be formatted as hex",
+            Self::Octal => "octal clause can only be used on integers",
+        };
+        format!("{rule}, was given {given}")
+    }
+
+    fn write(self, value: &Value<'_>) -> Result<String, String> {
+        let written = match (self, value) {
+            (Self::Text, value) => return shown(value, false),
+            (Self::Decimal, Value::Int(number)) => Some(number.to_string()),
+            (Self::Decimal, Value::Uint(number)) => Some(number.to_string()),
+            (Self::Fixed(decimals), value) => number(value).map(|number| match number.is_finite() {
+                true => format!("{number:.decimals$}"),
+                false => shown_infinite(number),
+            }),
+            (Self::Scientific(decimals), value) => number(value).map(|number| match number.is_finite() {
+                true => scientific(number, decimals),
+                false => shown_infinite(number),
+            }),
+            (Self::Binary, Value::Int(number)) => Some(signed(*number, |magnitude| format!("{magnitude:b}"))),
+            (Self::Binary, Value::Uint(number)) => Some(format!("{number:b}")),
+            (Self::Binary, Value::Bool(truth)) => Some(if *truth { "1" } else { "0" }.to_owned()),
+            (Self::Hexadecimal(capitals), value) => {
+                hexadecimal(value).map(|text| if capitals { text.to_uppercase() } else { text })
+            }
+            (Self::Octal, Value::Int(number)) => Some(signed(*number, |magnitude| format!("{magnitude:o}"))),
+            (Self::Octal, Value::Uint(number)) => Some(format!("{number:o}")),
+            _ => None,
+        };
+        written.ok_or_else(|| self.refusal(value.runtime_type().runtime_name()))
+    }
 }
 
 fn number(value: &Value<'_>) -> Option<f64> {
@@ -141,8 +218,7 @@ fn shown_infinite(number: f64) -> String {
 fn scientific(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    format!("{digits}\u{202f}×\u{202f}10{}", superscript(exponent))
+    format!("{digits}×10{}", superscript(exponent.parse().unwrap_or(0)))
 }
 
 fn superscript(exponent: i32) -> String {
@@ -169,21 +245,15 @@ fn signed(number: i64, write: fn(u64) -> String) -> String {
     }
 }
 
-fn hexadecimal(value: &Value<'_>, upper: bool) -> Result<String, String> {
+fn hexadecimal(value: &Value<'_>) -> Option<String> {
     let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let text = match value {
+    Some(match value {
         Value::Int(number) => signed(*number, |magnitude| format!("{magnitude:x}")),
         Value::Uint(number) => format!("{number:x}"),
         Value::String(text) => bytes(text.as_bytes()),
         Value::Bytes(raw) => bytes(raw),
-        other => {
-            let name = type_name(other);
-            return Err(format!(
-                "only integers, byte buffers, and strings can be formatted as hex, was given {name}"
-            ));
-        }
-    };
-    Ok(if upper { text.to_uppercase() } else { text })
+        _ => return None,
+    })
 }
 
 /// A value as a text; texts within lists and maps are in quotes.
@@ -208,12 +278,7 @@ fn shown(value: &Value<'_>, within: bool) -> Result<String, String> {
             format!("[{}]", parts.join(", "))
         }
         Value::Map(map) => shown_map(map)?,
-        other => {
-            let name = type_name(other);
-            return Err(format!(
-                "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given {name}"
-            ));
-        }
+        other => return Err(Clause::Text.refusal(other.runtime_type().runtime_name())),
     })
 }
 

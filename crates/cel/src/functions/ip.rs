@@ -138,24 +138,46 @@ fn problem_of_v4(text: &str) -> String {
 }
 
 fn problem_of_v6(text: &str) -> String {
-    if let Some(at) = text.find(|c: char| !c.is_ascii_hexdigit() && c != ':' && c != '.') {
-        return format!("unexpected character, want colon (at {})", quote(&text[at..]));
+    let mut rest = text.strip_prefix("::").unwrap_or(text);
+    let mut gap = rest.len() < text.len();
+    let mut groups = 0;
+    while groups < 8 && !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        if end > 4 {
+            return format!("each group must have 4 or fewer digits (at {})", quote(rest));
+        }
+        if end == 0 {
+            return format!(
+                "each colon-separated field must have at least one digit (at {})",
+                quote(rest)
+            );
+        }
+        groups += 1;
+        let after = &rest[end..];
+        if after.is_empty() {
+            rest = after;
+            break;
+        }
+        let Some(next) = after.strip_prefix(':') else {
+            return format!("unexpected character, want colon (at {})", quote(after));
+        };
+        if next.is_empty() {
+            return format!("colon must be followed by more characters (at {})", quote(after));
+        }
+        rest = next;
+        if let Some(next) = rest.strip_prefix(':') {
+            if gap {
+                return format!("multiple :: in address (at {})", quote(rest));
+            }
+            gap = true;
+            rest = next;
+        }
     }
-    if text
-        .split(':')
-        .any(|field| field.len() > 4 && !field.contains('.'))
-    {
-        return "each group must have 4 or fewer digits".to_owned();
-    }
-    if text.matches("::").count() > 1 {
-        return "multiple :: in address".to_owned();
-    }
-    if text.split(':').count() > 8 {
-        "trailing garbage after address"
+    if rest.is_empty() {
+        "address string too short".to_owned()
     } else {
-        "address string too short"
+        format!("trailing garbage after address (at {})", quote(rest))
     }
-    .to_owned()
 }
 
 fn link_local_multicast(address: IpAddr) -> bool {

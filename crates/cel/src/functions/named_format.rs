@@ -37,18 +37,18 @@ static FORMATS: [NamedFormat; 13] = [
     format(
         "uuid",
         |text| unless(is_uuid(text), "does not match the UUID format"),
-        97,
+        70,
     ),
     format(
         "byte",
         |text| unless(STANDARD.decode(text).is_ok(), "invalid base64"),
         84,
     ),
-    format("date", |text| unless(is_date(text), "invalid date"), 97),
+    format("date", |text| unless(is_date(text), "invalid date"), 71),
     format(
         "datetime",
         |text| unless(is_date_time(text), "invalid datetime"),
-        97,
+        71,
     ),
 ];
 

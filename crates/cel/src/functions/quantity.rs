@@ -52,7 +52,12 @@ pub(super) fn declare(functions: &mut Functions) {
         }),
     ];
     for (function, id, result, run) in one {
-        functions.member(function, id, &[QUANTITY], result, run);
+        // The sign alone is no function of the quantity but one that takes it.
+        if function == "sign" {
+            functions.global(function, id, &[QUANTITY], result, run);
+        } else {
+            functions.member(function, id, &[QUANTITY], result, run);
+        }
     }
     let two: [(&'static str, &'static str, Type, Run); 5] = [
         ("isGreaterThan", "quantity_is_greater_than", Type::Bool, |a| {

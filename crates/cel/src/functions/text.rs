@@ -157,11 +157,7 @@ fn index_of<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
         return out_of_range(from);
     }
     let Some(begin) = byte(text, from) else {
-        return if from > text.chars().count() as i64 {
-            out_of_range(from)
-        } else {
-            Ok(Value::Int(-1))
-        };
+        return Ok(Value::Int(-1));
     };
     let found = text[begin..]
         .find(&**part)
@@ -186,8 +182,11 @@ fn last_index_of<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     if part.is_empty() {
         return Ok(Value::Int(*until));
     }
-    if *until < 0 || *until >= count.max(1) {
+    if *until < 0 {
         return out_of_range(*until);
+    }
+    if *until >= count {
+        return Ok(Value::Int(-1));
     }
     let found = text
         .char_indices()

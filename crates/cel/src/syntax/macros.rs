@@ -49,7 +49,7 @@ pub(super) fn expand(
     Ok(match (function, arguments.len()) {
         ("all", 2) => maker.quantifier(Quantifier::All, target, arguments),
         ("exists", 2) => maker.quantifier(Quantifier::Exists, target, arguments),
-        ("exists_one" | "existsOne", 2) => maker.quantifier(Quantifier::One, target, arguments),
+        ("exists_one", 2) => maker.quantifier(Quantifier::One, target, arguments),
         ("map", 2 | 3) => maker.map(target, arguments),
         ("filter", 2) => maker.filter(target, arguments),
         ("all", 3) if two => maker.quantifier(Quantifier::All, target, arguments),

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 
 use crate::error::EvaluationError;
 use crate::functions::opaque::Opaque;
-use crate::types::{Declaration, ListKind, ObjectType, Type};
+use crate::types::{Declaration, Declared, ListKind, ObjectType, Type};
 
 pub use compare::{compare, contains, equal, same_keys};
 pub use json::from_json;
@@ -247,7 +247,9 @@ impl<'v> List<'v> {
 impl<'v> Map<'v> {
     fn runtime_type(&self) -> Type {
         match self {
-            Self::Json(_, Some(declared)) => declared.cel_type(),
+            Self::Json(_, Some(declared)) if !matches!(declared.kind, Declared::Plain(_)) => {
+                declared.cel_type()
+            }
             Self::Object(of, _) => Type::Object(of.clone()),
             _ => Type::map(Type::Dyn, Type::Dyn),
         }

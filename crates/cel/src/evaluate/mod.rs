@@ -1,15 +1,19 @@
 //! Evaluates a checked tree, and counts what that costs.
 
+mod fold;
+mod lookup;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::cost::charge;
 use crate::error::EvaluationError;
-use crate::functions::collections::{find, index};
 use crate::functions::{Answer, Overload, arithmetic, maps, no_such_overload};
 use crate::program::{Activation, Program};
-use crate::syntax::tree::{ACCUMULATOR, Comprehension, Constant, Entry, Expr, Field, Kind};
+use crate::syntax::tree::{Constant, Entry, Expr, Field, Kind};
 use crate::types::Type;
+use meta::pattern::Pattern;
+
 use crate::value::{Key, List, Map, Value};
 
 /// The value, and what it cost.
@@ -21,9 +25,28 @@ pub fn evaluate<'v>(program: &Program, activation: &Activation<'v>, limit: u64) 
         cost: 0,
         limit,
         stepping: false,
+        free: false,
     };
     let value = evaluator.expr(&program.root);
     (value, evaluator.cost)
+}
+
+/// Tries all operations on literals alone.
+///
+/// # Errors
+/// The first one that fails.
+pub fn literals(program: &Program) -> Result<(), EvaluationError> {
+    let activation = Activation::new();
+    let mut evaluator = Evaluator {
+        program,
+        activation: &activation,
+        scopes: Vec::new(),
+        cost: 0,
+        limit: u64::MAX,
+        stepping: false,
+        free: false,
+    };
+    evaluator.literals(&program.root)
 }
 
 struct Evaluator<'p, 'a, 'v> {
@@ -35,9 +58,33 @@ struct Evaluator<'p, 'a, 'v> {
     limit: u64,
     /// Whether what was gathered may be taken instead of copied: it is read once in each step.
     stepping: bool,
+    /// Whether the next name costs nothing: it is a part of a lookup that was charged.
+    free: bool,
 }
 
 impl<'p, 'v> Evaluator<'p, '_, 'v> {
+    fn literals(&mut self, expr: &'p Expr) -> Result<(), EvaluationError> {
+        for child in expr.children() {
+            self.literals(child)?;
+        }
+        if let Kind::Call {
+            function, arguments, ..
+        } = &expr.kind
+            && matches!(function.as_str(), "matches" | "find" | "findAll")
+            && let Some(Kind::Constant(Constant::String(pattern))) =
+                arguments.first().map(|first| &first.kind)
+        {
+            // Called on a target, the first argument is the pattern; called by name, it is the text.
+            if let (Kind::Call { target: Some(_), .. }, Err(error)) = (&expr.kind, Pattern::new(pattern)) {
+                return Err(EvaluationError::failed(error.to_string()));
+            }
+        }
+        if is_folded(expr) && is_constant(expr) {
+            self.expr(expr)?;
+        }
+        Ok(())
+    }
+
     fn charge(&mut self, cost: u64) -> Result<(), EvaluationError> {
         self.cost = self.cost.saturating_add(cost);
         if self.cost > self.limit {
@@ -64,49 +111,6 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
         }
     }
 
-    fn ident(&mut self, id: usize, name: &str) -> Answer<'v> {
-        self.charge(charge::NAME)?;
-        let stepping = self.stepping;
-        if let Some((_, value)) = self.scopes.iter_mut().rev().find(|(known, _)| *known == name) {
-            if stepping && name == ACCUMULATOR {
-                return std::mem::replace(value, Ok(Value::Null));
-            }
-            return value.clone();
-        }
-        if let Some(named) = self.program.checked.type_names.get(&id) {
-            return Ok(Value::Type(named.clone()));
-        }
-        let name = name.strip_prefix('.').unwrap_or(name);
-        match self.activation.get(name) {
-            Some(value) => Ok(value.clone()),
-            None => Err(EvaluationError::failed(format!("no such attribute(s): {name}"))),
-        }
-    }
-
-    /// Names and what is selected from them are one lookup; what is selected from another value begins a lookup of its own.
-    fn charge_lookup(&mut self, operand: &Expr) -> Result<(), EvaluationError> {
-        let begins = !is_lookup(operand);
-        self.charge(charge::NAME + if begins { charge::NAME } else { 0 })
-    }
-
-    fn select(&mut self, operand: &'p Expr, field: &str, test: bool) -> Answer<'v> {
-        let value = self.expr(operand)?;
-        if !test {
-            self.charge_lookup(operand)?;
-            return selected(&value, field);
-        }
-        let found = match &value {
-            Value::Map(map) => map.field(field)?.is_some(),
-            Value::Optional(Some(inner)) => match &**inner {
-                Value::Map(map) => map.field(field)?.is_some(),
-                _ => return Err(no_such_overload()),
-            },
-            Value::Optional(None) => false,
-            _ => return Err(no_such_overload()),
-        };
-        Ok(Value::Bool(found))
-    }
-
     fn call(
         &mut self,
         expr: &'p Expr,
@@ -119,8 +123,8 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
             ("_||_", [left, right]) => return self.logical(left, right, true),
             ("_?_:_", [condition, yes, no]) => {
                 return match self.expr(condition)? {
-                    Value::Bool(true) => self.expr(yes),
-                    Value::Bool(false) => self.expr(no),
+                    Value::Bool(true) => self.part_of_lookup(yes),
+                    Value::Bool(false) => self.part_of_lookup(no),
                     _ => Err(no_such_overload()),
                 };
             }
@@ -129,50 +133,90 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
             ("_?._", [operand, field]) => return self.optional_select(operand, field),
             _ => {}
         }
-        let mut values = Vec::with_capacity(arguments.len() + 1);
-        for argument in target.into_iter().chain(arguments) {
-            values.push(self.expr(argument)?);
+        if let (Some(target), "or" | "orValue", [other]) = (target, function, arguments) {
+            return self.or_else(expr, target, function, other);
         }
-        self.overloaded(expr, function, values)
+        let values = self.arguments(target.into_iter().chain(arguments), arguments.len())?;
+        match values {
+            Ok(values) => self.overloaded(expr, function, values),
+            Err(error) => {
+                // A call of which an argument fails is counted all the same.
+                self.charge(charge::before(function, "", &[]).unwrap_or(charge::CALL))?;
+                Err(error)
+            }
+        }
     }
 
-    fn overloaded(&mut self, expr: &Expr, function: &str, values: Vec<Value<'v>>) -> Answer<'v> {
-        let candidates = self
-            .program
+    /// The values of arguments, or the first error. Of two arguments both are evaluated in any case.
+    fn arguments(
+        &mut self,
+        arguments: impl Iterator<Item = &'p Expr>,
+        count: usize,
+    ) -> Result<Result<Vec<Value<'v>>, EvaluationError>, EvaluationError> {
+        let mut values = Vec::with_capacity(count + 1);
+        let mut failed = None;
+        for argument in arguments {
+            match self.expr(argument) {
+                Ok(value) => values.push(value),
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    if count > 2 {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(failed.map_or(Ok(values), Err))
+    }
+
+    /// The other optional is evaluated only if it is needed.
+    fn or_else(&mut self, expr: &'p Expr, target: &'p Expr, function: &str, other: &'p Expr) -> Answer<'v> {
+        match (self.expr(target)?, function) {
+            (Value::Optional(Some(value)), "orValue") => Ok((*value).clone()),
+            (some @ Value::Optional(Some(_)), _) => Ok(some),
+            (Value::Optional(None), _) => self.expr(other),
+            (value, function) => {
+                let values = vec![value, self.expr(other)?];
+                self.overloaded(expr, function, values)
+            }
+        }
+    }
+
+    fn overloaded(&mut self, expr: &'p Expr, function: &str, values: Vec<Value<'v>>) -> Answer<'v> {
+        let program = self.program;
+        let candidates = program
             .checked
             .overloads
             .get(&expr.id)
             .map_or(&[][..], Vec::as_slice);
-        let Some(overload) = candidates.iter().find(|overload| takes(overload, &values)) else {
-            return Err(no_overload(function, &values));
-        };
         // Which of several overloads it will be shows only now; then it costs as much as any call.
-        let known = if candidates.len() == 1 { overload.id } else { "" };
+        let known = if candidates.len() == 1 {
+            candidates[0].id
+        } else {
+            ""
+        };
         let before = charge::before(function, known, &values);
-        let value = match (function, self.program.patterns.get(&expr.id), values.as_slice()) {
-            ("matches", Some(pattern), [Value::String(text), _]) => Ok(Value::Bool(pattern.is_match(text))),
-            ("_+_", _, [Value::List(_), Value::List(_)]) => Ok(joined(values)),
-            ("cel.@mapInsert", ..) => maps::insert(values),
-            _ => (overload.run)(&values),
+        let value = match candidates.iter().find(|overload| takes(overload, &values)) {
+            None => Err(no_overload(function, &values)),
+            Some(overload) => match (function, program.patterns.get(&expr.id), values.as_slice()) {
+                ("matches", Some(pattern), [Value::String(text), _]) => {
+                    Ok(Value::Bool(pattern.matches(text)))
+                }
+                ("_+_", _, [Value::List(_), Value::List(_)]) => Ok(joined(values)),
+                ("cel.@mapInsert", ..) => maps::insert(values),
+                _ => (overload.run)(&values),
+            },
         };
         let cost = match (&value, before) {
             (_, Some(cost)) => cost,
-            (Ok(value), None) => charge::of_result(value),
-            (Err(_), None) => 0,
+            (Ok(value), None) => charge::of_result(function, value),
+            (Err(_), None) => charge::of_result(function, &Value::Null),
         };
-        if !self.folded(expr, function) {
+        if !is_folded(expr) {
             self.charge(cost)?;
         }
         value
-    }
-
-    /// Conversions of literals are done once, before any evaluation.
-    fn folded(&self, expr: &Expr, function: &str) -> bool {
-        let conversion = matches!(
-            function,
-            "bool" | "bytes" | "double" | "duration" | "int" | "string" | "timestamp" | "uint"
-        );
-        conversion && matches!(&expr.kind, Kind::Call { arguments, .. } if arguments.iter().all(is_constant))
     }
 
     fn logical(&mut self, left: &'p Expr, right: &'p Expr, decides: bool) -> Answer<'v> {
@@ -202,33 +246,6 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
         };
         self.charge(charge::CALL)?;
         Ok(Value::Bool(!matches!(value, Ok(Value::Bool(false)))))
-    }
-
-    fn index(&mut self, function: &str, operand: &'p Expr, key: &'p Expr) -> Answer<'v> {
-        let value = self.expr(operand)?;
-        let at = self.expr(key)?;
-        self.charge_lookup(operand)?;
-        if function == "_[?_]" {
-            return Ok(Value::Optional(find(&value, &at)?.map(Rc::new)));
-        }
-        index(&[value, at])
-    }
-
-    fn optional_select(&mut self, operand: &'p Expr, field: &'p Expr) -> Answer<'v> {
-        let value = self.expr(operand)?;
-        self.charge_lookup(operand)?;
-        let Kind::Constant(Constant::String(name)) = &field.kind else {
-            return Err(no_such_overload());
-        };
-        let inner = match &value {
-            Value::Optional(None) => return Ok(value),
-            Value::Optional(Some(inner)) => &**inner,
-            plain => plain,
-        };
-        match inner {
-            Value::Map(map) => Ok(Value::Optional(map.field(name)?.map(Rc::new))),
-            _ => Err(no_such_overload()),
-        }
     }
 
     fn list(&mut self, expr: &'p Expr, elements: &'p [Expr], optional: &[usize]) -> Answer<'v> {
@@ -303,77 +320,44 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
             other => Err(EvaluationError::failed(format!("unknown type '{other}'"))),
         }
     }
-
-    fn fold(&mut self, fold: &'p Comprehension) -> Answer<'v> {
-        let outer = std::mem::replace(&mut self.stepping, false);
-        let depth = self.scopes.len();
-        let value = self.folding(fold);
-        self.scopes.truncate(depth);
-        self.stepping = outer;
-        value
-    }
-
-    fn folding(&mut self, fold: &'p Comprehension) -> Answer<'v> {
-        let range = self.expr(&fold.range)?;
-        let initial = match self.expr(&fold.initial) {
-            Err(error) if error.is_final() => return Err(error),
-            value => value,
-        };
-        self.scopes.push((&fold.accumulator, initial));
-        let gathered = self.scopes.len() - 1;
-        let pairs: Vec<(Value<'v>, Option<Value<'v>>)> = match (&range, fold.second.is_some()) {
-            (Value::List(list), false) => list.iter().map(|element| (element, None)).collect(),
-            (Value::List(list), true) => list
-                .iter()
-                .enumerate()
-                .map(|(place, element)| (Value::Int(place as i64), Some(element)))
-                .collect(),
-            (Value::Map(map), false) => map.keys().iter().map(|key| (key.value(), None)).collect(),
-            (Value::Map(map), true) => {
-                let mut pairs = Vec::new();
-                for key in map.keys() {
-                    pairs.push((key.value(), map.get(&key)?));
-                }
-                pairs
-            }
-            _ => return Err(no_such_overload()),
-        };
-        for (first, second) in pairs {
-            self.scopes.push((&fold.variable, Ok(first)));
-            if let (Some(name), Some(value)) = (&fold.second, second) {
-                self.scopes.push((name, Ok(value)));
-            }
-            let go_on = self.expr(&fold.condition)?;
-            if matches!(go_on, Value::Bool(false)) {
-                self.scopes.truncate(gathered + 1);
-                break;
-            }
-            self.stepping = true;
-            let step = self.expr(&fold.step);
-            self.stepping = false;
-            self.scopes.truncate(gathered + 1);
-            match step {
-                Err(error) if error.is_final() => return Err(error),
-                step => self.scopes[gathered].1 = step,
-            }
-        }
-        self.expr(&fold.result)
-    }
 }
 
-/// Whether a value is found by name, perhaps with selections from there.
-fn is_lookup(expr: &Expr) -> bool {
-    match &expr.kind {
-        Kind::Ident(_) | Kind::Select { test: false, .. } => true,
-        Kind::Call { function, .. } => matches!(function.as_str(), "_[_]" | "_?._" | "_[?_]" | "_?_:_"),
+/// Whether it is worked out before any evaluation: conversions of literals, and looking among literals.
+fn is_folded(expr: &Expr) -> bool {
+    let Kind::Call {
+        target: None,
+        function,
+        arguments,
+    } = &expr.kind
+    else {
+        return false;
+    };
+    match (function.as_str(), arguments.as_slice()) {
+        ("@in", [_, list]) => matches!(list.kind, Kind::List { .. }) && is_constant(list),
+        (name, [argument]) => FOLDED.contains(&name) && is_constant(argument),
         _ => false,
     }
 }
 
-/// Whether it is a literal, or a list or map of such.
+/// The conversions.
+const FOLDED: [&str; 10] = [
+    "bool",
+    "bytes",
+    "double",
+    "duration",
+    "dyn",
+    "int",
+    "string",
+    "timestamp",
+    "type",
+    "uint",
+];
+
+/// Whether it is a literal, a conversion of one, or a list or map of such.
 pub(crate) fn is_constant(expr: &Expr) -> bool {
     match &expr.kind {
         Kind::Constant(_) => true,
+        Kind::Call { function, .. } => function != "@in" && is_folded(expr),
         Kind::List { elements, optional } => optional.is_empty() && elements.iter().all(is_constant),
         Kind::Map(entries) => entries
             .iter()
@@ -391,21 +375,6 @@ fn constant_value<'v>(constant: &Constant) -> Value<'v> {
         Constant::Double(number) => Value::Double(*number),
         Constant::String(text) => Value::text(text.as_str()),
         Constant::Bytes(bytes) => Value::Bytes(bytes.as_slice().into()),
-    }
-}
-
-fn selected<'v>(value: &Value<'v>, field: &str) -> Answer<'v> {
-    match value {
-        Value::Map(map) => match map.field(field)? {
-            Some(value) => Ok(value),
-            None => Err(EvaluationError::failed(format!("no such key: {field}"))),
-        },
-        Value::Optional(None) => Ok(Value::Optional(None)),
-        Value::Optional(Some(inner)) => match &**inner {
-            Value::Map(map) => Ok(Value::Optional(map.field(field)?.map(Rc::new))),
-            _ => Err(no_such_overload()),
-        },
-        _ => Err(no_such_overload()),
     }
 }
 
@@ -442,13 +411,30 @@ fn fits(wanted: &Type, value: &Value<'_>) -> bool {
     }
 }
 
+/// What is said of values that no overload takes. If nothing of such a type can be the first, the function is named.
 fn no_overload(function: &str, values: &[Value<'_>]) -> EvaluationError {
-    if function.starts_with(['_', '@', '!', '-']) {
+    use Value::{Bool, Bytes, Double, Duration, Int, List, Map, String, Timestamp, Uint};
+    let Some(first) = values.first() else {
+        return no_such_overload();
+    };
+    let has_it = match function {
+        "_+_" => matches!(
+            first,
+            Int(_) | Uint(_) | Double(_) | String(_) | Bytes(_) | List(_) | Timestamp(_) | Duration(_)
+        ),
+        "_-_" => matches!(first, Int(_) | Uint(_) | Double(_) | Timestamp(_) | Duration(_)),
+        "_*_" | "_/_" => matches!(first, Int(_) | Uint(_) | Double(_)),
+        "_%_" => matches!(first, Int(_) | Uint(_)),
+        "_<_" | "_<=_" | "_>_" | "_>=_" => matches!(
+            first,
+            Bool(_) | Int(_) | Uint(_) | Double(_) | String(_) | Bytes(_) | Timestamp(_) | Duration(_)
+        ),
+        "-_" | "!_" => matches!(first, Bool(_) | Int(_) | Double(_) | Duration(_)),
+        "size" => matches!(first, String(_) | Bytes(_) | List(_) | Map(_)),
+        _ => true,
+    };
+    if has_it {
         return no_such_overload();
     }
-    let types: Vec<String> = values
-        .iter()
-        .map(|value| value.runtime_type().runtime_name().to_owned())
-        .collect();
-    EvaluationError::failed(format!("no such overload: {function}({})", types.join(", ")))
+    EvaluationError::failed(format!("no such overload: {function}"))
 }

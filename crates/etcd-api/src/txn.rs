@@ -2,8 +2,9 @@
 //!
 //! A state store compares modification revisions and puts or deletes single keys; etcd's transactions compare and do more. Most
 //! transactions are of the store's kind nevertheless and go [straight] through. Any other is decided on at one revision and committed
-//! under the condition that nothing it depended on has changed since; if something has, it is [tried](attempt) anew. What depends on
-//! which keys there are in a range is kept apart from all other writes of this API meanwhile.
+//! under the condition that nothing it depended on has changed since, the ranges it looked at included; if something has, it is
+//! [tried](attempt) anew. What depends on which keys there are in a range keeps other writes of this API away meanwhile, so that it
+//! gets through: those of an API server in the same process are all that it may have to be tried again for.
 
 mod attempt;
 mod check;

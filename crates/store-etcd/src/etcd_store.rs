@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use etcd_rpc::MessageLimits;
 use etcd_rpc::message::{
-    CompactionRequest, Compare, DeleteRangeRequest, PutRequest, RangeRequest as EtcdRange, Request, Response,
-    StatusRequest, TxnRequest, TxnResponse,
+    CompactionRequest, Compare, CompareResult, DeleteRangeRequest, PutRequest, RangeRequest as EtcdRange,
+    Request, Response, StatusRequest, TxnRequest, TxnResponse,
 };
 use prost::Message;
 use store::{
-    Key, KeyValue, Operation, Outcome, Precondition, Projection, RangeRequest, RangeResponse, Revision,
-    RevisionWindow, Snapshot, StateStore, StoreError, Transaction, WatchRequest, WatchStream,
+    Key, KeyValue, Operation, Outcome, Precondition, Projection, QuietRange, RangeRequest, RangeResponse,
+    Revision, RevisionWindow, Snapshot, StateStore, StoreError, Transaction, WatchRequest, WatchStream,
 };
 
 use crate::answer::{revision, signed, unsigned};
@@ -259,8 +259,20 @@ impl Shared {
             };
             success.push(request.into());
         }
+        let quiet = |quiet: &QuietRange| {
+            // A range that can hold no key is quiet.
+            let range = self.namespace.range(&quiet.range)?;
+            let mut compare =
+                Compare::mod_revision_is(range.key, signed(quiet.since.get().saturating_add(1)));
+            compare.result = CompareResult::Less.into();
+            compare.range_end = range.range_end;
+            Some(compare)
+        };
+        let compares = transaction.preconditions.iter().map(compare);
         Ok(TxnRequest {
-            compare: transaction.preconditions.iter().map(compare).collect(),
+            compare: compares
+                .chain(transaction.quiet_ranges.iter().filter_map(quiet))
+                .collect(),
             success,
             failure: transaction.preconditions.iter().map(read).collect(),
         })

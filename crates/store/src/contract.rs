@@ -40,28 +40,17 @@ pub mod watches;
 #[macro_export]
 macro_rules! contract_suite {
     ($fresh:ident) => {
+        mod reading {
+            use super::$fresh;
+            $crate::reading_checks! { $fresh }
+        }
         $crate::contract_checks! { $fresh;
             revisions {
-                a_fresh_store_is_empty
-                every_change_takes_the_next_revision
-                all_keys_share_one_counter
                 a_transaction_takes_one_revision
                 a_transaction_without_operations_takes_none
                 deleting_an_absent_key_takes_none
                 a_conflict_takes_none
-                an_equal_value_takes_one
-                an_answered_commit_is_current
                 the_latest_revision_is_that_of_the_last_commit
-            }
-            key_values {
-                the_first_put_creates
-                later_puts_count_versions
-                a_deleted_key_starts_over
-                values_are_any_bytes
-                keys_are_any_bytes
-                a_large_value_comes_back
-                a_key_is_not_its_prefix
-                get_finds_nothing_for_an_absent_key
             }
             transactions {
                 create_needs_absence
@@ -74,6 +63,11 @@ macro_rules! contract_suite {
                 a_conflict_answers_in_the_order_of_the_preconditions
                 a_conflict_answers_nothing_for_an_absent_key
                 a_precondition_may_name_an_unchanged_key
+                a_range_is_quiet_since_its_last_put
+                a_put_in_a_range_is_noticed
+                a_deletion_in_a_range_is_noticed_by_its_key
+                any_range_may_have_to_be_quiet
+                one_of_many_has_a_range_to_itself
                 preconditions_alone_are_judged
                 preconditions_may_contradict_each_other
                 without_preconditions_it_always_succeeds
@@ -82,6 +76,68 @@ macro_rules! contract_suite {
                 a_key_changed_twice_is_invalid
                 an_empty_key_is_invalid
                 many_operations_are_one_revision
+            }
+            compaction {
+                the_compacted_revision_is_told
+                older_revisions_cannot_be_read
+                the_compacted_revision_can_be_read
+                values_put_long_before_stay
+                deleted_keys_stay_deleted
+                a_key_deleted_later_is_still_read
+                what_is_compacted_cannot_be_compacted
+                the_future_cannot_be_compacted
+                the_current_revision_can_be_compacted
+                the_counter_goes_on
+                a_key_recreated_after_it_is_right
+                again_and_again_under_writes
+            }
+            watch_history {
+                a_fresh_store_is_watched_to_its_present
+                a_compacted_start_is_refused
+                the_compacted_revision_can_be_watched_from
+                a_deletion_at_the_compacted_revision_is_seen
+                compaction_spares_a_watch_that_kept_up
+                a_watch_whose_place_is_compacted_ends
+            }
+            expiry {
+                an_expired_key_is_gone_in_a_revision_of_its_own
+                keys_due_together_go_in_revisions_of_their_own
+                a_put_with_a_longer_time_prolongs_it
+            }
+            snapshots {
+                a_snapshot_is_everything_in_order
+                a_snapshot_leaves_deleted_keys_out
+                a_snapshot_knows_revisions_and_versions
+                a_snapshot_knows_times_to_live
+                writes_do_not_change_a_snapshot
+                compaction_does_not_change_a_snapshot
+                a_fresh_store_has_an_empty_snapshot
+            }
+        }
+    };
+}
+
+/// Makes a test of the checks that a cache over a store passes too: what is said of reads and watches.
+#[macro_export]
+macro_rules! reading_checks {
+    ($fresh:ident) => {
+        $crate::contract_checks! { $fresh;
+            revisions {
+                a_fresh_store_is_empty
+                every_change_takes_the_next_revision
+                all_keys_share_one_counter
+                an_equal_value_takes_one
+                an_answered_commit_is_current
+            }
+            key_values {
+                the_first_put_creates
+                later_puts_count_versions
+                a_deleted_key_starts_over
+                values_are_any_bytes
+                keys_are_any_bytes
+                a_large_value_comes_back
+                a_key_is_not_its_prefix
+                get_finds_nothing_for_an_absent_key
             }
             ranges {
                 a_prefix_ends_before_its_sibling
@@ -111,20 +167,6 @@ macro_rules! contract_suite {
                 the_current_revision_can_be_named
                 the_future_cannot_be_read
             }
-            compaction {
-                the_compacted_revision_is_told
-                older_revisions_cannot_be_read
-                the_compacted_revision_can_be_read
-                values_put_long_before_stay
-                deleted_keys_stay_deleted
-                a_key_deleted_later_is_still_read
-                what_is_compacted_cannot_be_compacted
-                the_future_cannot_be_compacted
-                the_current_revision_can_be_compacted
-                the_counter_goes_on
-                a_key_recreated_after_it_is_right
-                again_and_again_under_writes
-            }
             watches {
                 a_new_key_is_a_create
                 a_put_again_is_not_a_create
@@ -148,37 +190,19 @@ macro_rules! contract_suite {
             watch_history {
                 a_watch_starts_in_the_past
                 a_watch_starts_with_its_start
-                a_fresh_store_is_watched_to_its_present
                 a_watch_waits_for_the_future
                 the_past_has_previous_values
                 a_place_can_be_resumed
                 a_slow_watch_catches_up
                 a_range_and_a_watch_fit_together
-                a_compacted_start_is_refused
-                the_compacted_revision_can_be_watched_from
-                a_deletion_at_the_compacted_revision_is_seen
-                compaction_spares_a_watch_that_kept_up
-                a_watch_whose_place_is_compacted_ends
             }
             expiry {
                 a_key_goes_when_its_time_is_over
                 a_key_does_not_go_before
-                an_expired_key_is_gone_in_a_revision_of_its_own
-                keys_due_together_go_in_revisions_of_their_own
                 a_put_without_a_time_takes_it_away
-                a_put_with_a_longer_time_prolongs_it
                 a_deletion_takes_the_time_away
                 an_expired_key_is_still_in_history
                 an_expired_key_can_be_created_again
-            }
-            snapshots {
-                a_snapshot_is_everything_in_order
-                a_snapshot_leaves_deleted_keys_out
-                a_snapshot_knows_revisions_and_versions
-                a_snapshot_knows_times_to_live
-                writes_do_not_change_a_snapshot
-                compaction_does_not_change_a_snapshot
-                a_fresh_store_has_an_empty_snapshot
             }
             concurrency {
                 one_of_many_creates_wins

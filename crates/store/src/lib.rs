@@ -31,6 +31,6 @@ pub use range::{Projection, RangeRequest, RangeResponse};
 pub use revision::Revision;
 pub use snapshot::{Snapshot, SnapshotEntry};
 pub use state_store::StateStore;
-pub use transaction::{Operation, Outcome, Precondition, Put, Transaction};
+pub use transaction::{Operation, Outcome, Precondition, Put, QuietRange, Transaction};
 pub use watch::{Event, ProgressRequester, WatchBatch, WatchRequest, WatchStream};
 pub use window::RevisionWindow;

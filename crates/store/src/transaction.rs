@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Key, KeyValue, Revision, StoreError};
+use crate::{Key, KeyRange, KeyValue, Revision, StoreError};
 
 /// Changes that are made together if every precondition holds.
 ///
-/// Each key may be changed at most once. Preconditions may name any keys, also ones that are not changed.
+/// Each key may be changed at most once. Preconditions may name any keys and ranges, also ones that are not changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
     /// What must hold. With none, the transaction always succeeds.
     pub preconditions: Vec<Precondition>,
+    /// What must hold of ranges besides.
+    pub quiet_ranges: Vec<QuietRange>,
     /// What is done then.
     pub operations: Vec<Operation>,
 }
@@ -24,6 +26,16 @@ pub struct Precondition {
     pub key: Key,
     /// The revision that must have changed it last; [`Revision::ZERO`] demands that there is no such key.
     pub mod_revision: Revision,
+}
+
+/// "No key of the range was put after this revision." Together with a [`Precondition`] for every key that the range held then,
+/// it says that the range holds now what it held then: deletions alone are not seen by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuietRange {
+    /// The range in question.
+    pub range: KeyRange,
+    /// The last revision that may have put any of its keys.
+    pub since: Revision,
 }
 
 /// One change of a [`Transaction`].
@@ -66,7 +78,7 @@ pub enum Outcome {
         /// absent keys) makes no revision, and this is the current one.
         revision: Revision,
     },
-    /// A precondition did not hold, and nothing was changed.
+    /// A precondition did not hold, or a range was not quiet; nothing was changed.
     Conflict {
         /// The revision at which that was seen.
         revision: Revision,
@@ -124,6 +136,12 @@ impl Transaction {
     /// Adds a precondition.
     pub fn require(mut self, key: Key, mod_revision: Revision) -> Self {
         self.preconditions.push(Precondition { key, mod_revision });
+        self
+    }
+
+    /// Demands that no key of `range` was put after `since`.
+    pub fn require_quiet(mut self, range: KeyRange, since: Revision) -> Self {
+        self.quiet_ranges.push(QuietRange { range, since });
         self
     }
 

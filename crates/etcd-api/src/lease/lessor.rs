@@ -102,7 +102,7 @@ impl Lessor {
         self.writes.read().await
     }
 
-    /// For a write that depends on which keys there are.
+    /// For a write that depends on which keys there are, or that takes several commits.
     pub(crate) async fn exclusive(&self) -> RwLockWriteGuard<'_, ()> {
         self.writes.write().await
     }

@@ -9,7 +9,7 @@ use etcd_rpc::message::{
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use store::{Key, Revision, StoreError, Transaction};
+use store::{Key, KeyRange, Revision, StoreError, Transaction};
 
 use super::{Done, compare, straight};
 use crate::keyspace;
@@ -26,6 +26,8 @@ pub(super) struct Attempt<'a> {
     at: Revision,
     /// The modification revision of every key that was looked at; zero for none.
     seen: BTreeMap<Key, i64>,
+    /// The ranges that were looked at: with what was seen, nothing else may be in them.
+    ranges: Vec<KeyRange>,
     writes: BTreeMap<Key, Write>,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Attempt<'a> {
             reader,
             at,
             seen: BTreeMap::new(),
+            ranges: Vec::new(),
             writes: BTreeMap::new(),
         }
     }
@@ -266,8 +269,12 @@ impl<'a> Attempt<'a> {
         let range = keyspace::requested(key, end);
         let request = reading::request(range.clone(), Some(self.at));
         let items = self.reader.range(request).await?.items;
-        if keyspace::is_single(end) && items.is_empty() {
-            self.seen.insert(Key::from(&key[..]), 0);
+        if keyspace::is_single(end) {
+            if items.is_empty() {
+                self.seen.insert(Key::from(&key[..]), 0);
+            }
+        } else if !self.ranges.contains(&range) {
+            self.ranges.push(range.clone());
         }
         for item in &items {
             self.seen.insert(Key::from(&item.key[..]), item.mod_revision);
@@ -292,6 +299,9 @@ impl<'a> Attempt<'a> {
         for (key, mod_revision) in &self.seen {
             // It was read of the store, so it is one.
             transaction = transaction.require(key.clone(), reading::revision(*mod_revision)?);
+        }
+        for range in self.ranges.iter().cloned().flat_map(keyspace::visible) {
+            transaction = transaction.require_quiet(range, self.at);
         }
         for (key, write) in &self.writes {
             match write {

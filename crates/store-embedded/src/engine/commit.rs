@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
-use store::{Key, Operation, Precondition, Put, StoreError, Transaction};
+use store::{Key, Operation, Precondition, Put, QuietRange, StoreError, Transaction};
 
 use super::prepared::{Prepared, PreparedOperation};
 use super::{Engine, State};
@@ -232,10 +232,10 @@ struct Group<'a> {
 
 impl Group<'_> {
     fn judge(&mut self, transaction: Prepared) -> Judged {
-        if !transaction
-            .preconditions
-            .iter()
-            .all(|precondition| self.holds(precondition))
+        let mut preconditions = transaction.preconditions.iter();
+        let mut quiet_ranges = transaction.quiet_ranges.iter();
+        if !preconditions.all(|precondition| self.holds(precondition))
+            || !quiet_ranges.all(|quiet| self.is_quiet(quiet))
         {
             let current = transaction
                 .preconditions
@@ -268,6 +268,17 @@ impl Group<'_> {
             .newest(&precondition.key)
             .map_or(0, |version| version.revision);
         revision == precondition.mod_revision.get()
+    }
+
+    fn is_quiet(&self, quiet: &QuietRange) -> bool {
+        let since = quiet.since.get();
+        // Nearly always nobody has written anything at all.
+        self.revision <= since
+            || self
+                .state
+                .index
+                .range(&quiet.range, self.revision)
+                .all(|(_, version)| version.revision <= since)
     }
 
     fn held(&self, precondition: &Precondition) -> Option<Located> {

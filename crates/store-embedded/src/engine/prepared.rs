@@ -1,7 +1,7 @@
 //! Transactions as they are handed to the writer: with everything done that need not be done there.
 
 use smallvec::SmallVec;
-use store::{Key, Operation, Precondition, Put, Revision, Transaction};
+use store::{Key, Operation, Precondition, Put, QuietRange, Revision, Transaction};
 
 use crate::format::packing::Packer;
 use crate::format::record::Record;
@@ -10,6 +10,7 @@ use crate::format::record::Record;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(super) preconditions: Vec<Precondition>,
+    pub(super) quiet_ranges: Vec<QuietRange>,
     /// In the order of their keys.
     pub(super) operations: SmallVec<[PreparedOperation; 1]>,
 }
@@ -37,6 +38,7 @@ impl Prepared {
         operations.sort_by(|one, other| one.key().cmp(other.key()));
         Self {
             preconditions: transaction.preconditions,
+            quiet_ranges: transaction.quiet_ranges,
             operations,
         }
     }
@@ -49,6 +51,7 @@ impl Prepared {
         };
         Self {
             preconditions: vec![precondition],
+            quiet_ranges: Vec::new(),
             operations: SmallVec::from_iter([PreparedOperation::Delete(key)]),
         }
     }

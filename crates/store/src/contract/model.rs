@@ -13,8 +13,8 @@ use proptest::sample::select;
 
 use super::harness::{Store, next};
 use crate::{
-    Event, Key, KeyRange, MemoryStore, Operation, Precondition, Projection, Put, RangeRequest, Revision,
-    StoreError, Transaction, WatchRequest, WatchStream,
+    Event, Key, KeyRange, MemoryStore, Operation, Precondition, Projection, Put, QuietRange, RangeRequest,
+    Revision, StoreError, Transaction, WatchRequest, WatchStream,
 };
 
 /// A backend under comparison.
@@ -34,6 +34,8 @@ pub enum Action {
     Commit {
         /// Keys, and what is demanded of them.
         preconditions: Vec<(Key, Demand)>,
+        /// Ranges, and since how many revisions they must be quiet.
+        quiet_ranges: Vec<(KeyRange, i64)>,
         /// What is done.
         operations: Vec<Operation>,
     },
@@ -91,8 +93,9 @@ pub fn actions(length: usize) -> impl Strategy<Value = Vec<Action>> {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        12 => (prop::collection::vec((key(), demand()), 0..3), operations())
-            .prop_map(|(preconditions, operations)| Action::Commit { preconditions, operations }),
+        12 => (prop::collection::vec((key(), demand()), 0..3), quiet_ranges(), operations()).prop_map(
+            |(preconditions, quiet_ranges, operations)| Action::Commit { preconditions, quiet_ranges, operations }
+        ),
         6 => (range(), prop::option::of(-2..12_i64), prop::option::of(0..6_usize), projection())
             .prop_map(|(range, back, limit, projection)| Action::Range { range, back, limit, projection }),
         1 => (-1..10_i64).prop_map(|back| Action::Compact { back }),
@@ -113,6 +116,13 @@ fn demand() -> impl Strategy<Value = Demand> {
         2 => Just(Demand::Absence),
         4 => Just(Demand::Current),
         1 => (-1..5_i64).prop_map(Demand::Back),
+    ]
+}
+
+fn quiet_ranges() -> impl Strategy<Value = Vec<(KeyRange, i64)>> {
+    prop_oneof![
+        5 => Just(Vec::new()),
+        1 => prop::collection::vec((range(), -1..8_i64), 1..3),
     ]
 }
 
@@ -183,10 +193,16 @@ impl Pair<'_> {
         match action {
             Action::Commit {
                 preconditions,
+                quiet_ranges,
                 operations,
             } => {
+                let quiet = |(range, back)| QuietRange {
+                    range,
+                    since: self.back(back),
+                };
                 let transaction = Transaction {
                     preconditions: self.resolve(preconditions).await,
+                    quiet_ranges: quiet_ranges.into_iter().map(quiet).collect(),
                     operations,
                 };
                 let found = store.commit(transaction.clone()).await;

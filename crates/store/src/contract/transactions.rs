@@ -112,6 +112,76 @@ pub async fn a_precondition_may_name_an_unchanged_key(store: Store) {
     assert_eq!(value(&store, "a").await.as_deref(), Some("1"));
 }
 
+/// Whatever was put there before.
+pub async fn a_range_is_quiet_since_its_last_put(store: Store) {
+    put(&store, "a/1", "1").await;
+    let since = put(&store, "a/2", "1").await;
+    put(&store, "b", "elsewhere").await;
+    commit(&store, quiet("a/", since).put("done".into(), bytes("1"))).await;
+    assert_eq!(value(&store, "done").await.as_deref(), Some("1"));
+    commit(&store, quiet("nothing/", Revision::ZERO)).await;
+}
+
+/// A key that is new in it, and one that is put again, disturb it.
+pub async fn a_put_in_a_range_is_noticed(store: Store) {
+    let since = put(&store, "a/1", "1").await;
+    for disturbing in ["a/2", "a/1"] {
+        put(&store, disturbing, "2").await;
+        let (_, current) = conflict(&store, quiet("a/", since).put("done".into(), bytes("1"))).await;
+        assert_eq!(current, []);
+    }
+    assert_eq!(get(&store, "done").await, None);
+}
+
+/// Who must know of them names the keys.
+pub async fn a_deletion_in_a_range_is_noticed_by_its_key(store: Store) {
+    put(&store, "a/1", "1").await;
+    let since = put(&store, "a/2", "1").await;
+    delete(&store, "a/2").await;
+    commit(&store, quiet("a/", since).put("done".into(), bytes("1"))).await;
+    let named = quiet("a/", since).require("a/2".into(), since);
+    let (_, current) = conflict(&store, named).await;
+    assert_eq!(current, [None]);
+}
+
+/// Whether they are all keys, those from one on, a single one, or none.
+pub async fn any_range_may_have_to_be_quiet(store: Store) {
+    let since = put(&store, "k", "1").await;
+    put(&store, "m", "2").await;
+    for (range, is_quiet) in [
+        (KeyRange::all(), false),
+        (KeyRange::from("l"), false),
+        (KeyRange::from("n"), true),
+        (KeyRange::single("m".into()), false),
+        (KeyRange::single("k".into()), true),
+        (KeyRange::between("z", "a"), true),
+    ] {
+        let asked = Transaction::new().require_quiet(range.clone(), since);
+        let done = store.commit(asked).await.expect("answered");
+        assert_eq!(done.committed().is_some(), is_quiet, "{range:?}");
+    }
+}
+
+/// Of many that each want to be the only one in a range, one is.
+pub async fn one_of_many_has_a_range_to_itself(store: Store) {
+    let since = store.current_revision();
+    let tries = (0..16).map(|number| {
+        let store = store.clone();
+        let own = quiet("room/", since).put(numbered("room/", number), bytes("1"));
+        tokio::spawn(async move { store.commit(own).await.expect("answered").committed().is_some() })
+    });
+    let mut got_in = 0;
+    for done in tries.collect::<Vec<_>>() {
+        got_in += usize::from(done.await.expect("no panic"));
+    }
+    assert_eq!(got_in, 1);
+    assert_eq!(names(&store, KeyRange::prefix("room/")).await.len(), 1);
+}
+
+fn quiet(prefix: &str, since: Revision) -> Transaction {
+    Transaction::new().require_quiet(KeyRange::prefix(prefix), since)
+}
+
 /// A transaction may only ask.
 pub async fn preconditions_alone_are_judged(store: Store) {
     let revision = put(&store, "a", "1").await;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    Event, Key, KeyRange, KeyValue, Operation, Outcome, Precondition, Projection, RangeRequest,
+    Event, Key, KeyRange, KeyValue, Operation, Outcome, Precondition, Projection, QuietRange, RangeRequest,
     RangeResponse, Revision, RevisionWindow, SnapshotEntry, StoreError, Transaction,
 };
 
@@ -85,7 +85,7 @@ impl State {
 
     pub(super) fn commit(&mut self, transaction: Transaction, now: Instant) -> Outcome {
         let current = self.window.current;
-        if let Some(conflict) = self.conflict(&transaction.preconditions) {
+        if let Some(conflict) = self.conflict(&transaction.preconditions, &transaction.quiet_ranges) {
             return conflict;
         }
         let mut operations = transaction.operations;
@@ -105,13 +105,17 @@ impl State {
         Outcome::Committed { revision }
     }
 
-    fn conflict(&self, preconditions: &[Precondition]) -> Option<Outcome> {
+    fn conflict(&self, preconditions: &[Precondition], quiet_ranges: &[QuietRange]) -> Option<Outcome> {
         let revision = self.window.current;
         let holds = |precondition: &Precondition| {
             let found = self.get(&precondition.key, revision);
             found.map_or(Revision::ZERO, |key_value| key_value.mod_revision) == precondition.mod_revision
         };
-        if preconditions.iter().all(holds) {
+        let is_quiet = |quiet: &QuietRange| {
+            let held = self.held(&quiet.range, revision);
+            held.iter().all(|key_value| key_value.mod_revision <= quiet.since)
+        };
+        if preconditions.iter().all(holds) && quiet_ranges.iter().all(is_quiet) {
             return None;
         }
         let current = preconditions

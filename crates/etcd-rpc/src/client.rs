@@ -82,10 +82,9 @@ where
         .await
 }
 
-/// Makes the stub of a service. Each method is `unary` (one request, one answer), `download` (one request, many answers)
-/// or `exchange` (many of both).
+/// Makes the stub of a service.
 macro_rules! stub {
-    ($(#[$doc:meta])* $name:ident, $service:literal {
+    ($(#[$doc:meta])* $trait:ident, $name:ident, $server:ident, $service:literal {
         $($kind:ident $method:ident $rpc:literal ($request:ty) -> $answer:ty;)*
     }) => {
         $(#[$doc])*
@@ -132,64 +131,4 @@ macro_rules! stub {
     };
 }
 
-stub! {
-    /// Keys and values.
-    KvClient, "etcdserverpb.KV" {
-        unary range "Range" (RangeRequest) -> RangeResponse;
-        unary put "Put" (PutRequest) -> PutResponse;
-        unary delete_range "DeleteRange" (DeleteRangeRequest) -> DeleteRangeResponse;
-        unary txn "Txn" (TxnRequest) -> TxnResponse;
-        unary compact "Compact" (CompactionRequest) -> CompactionResponse;
-    }
-}
-
-stub! {
-    /// Watches.
-    WatchClient, "etcdserverpb.Watch" {
-        exchange watch "Watch" (WatchRequest) -> WatchResponse;
-    }
-}
-
-stub! {
-    /// Leases.
-    LeaseClient, "etcdserverpb.Lease" {
-        unary lease_grant "LeaseGrant" (LeaseGrantRequest) -> LeaseGrantResponse;
-        unary lease_revoke "LeaseRevoke" (LeaseRevokeRequest) -> LeaseRevokeResponse;
-        exchange lease_keep_alive "LeaseKeepAlive" (LeaseKeepAliveRequest) -> LeaseKeepAliveResponse;
-        unary lease_time_to_live "LeaseTimeToLive" (LeaseTimeToLiveRequest) -> LeaseTimeToLiveResponse;
-        unary lease_leases "LeaseLeases" (LeaseLeasesRequest) -> LeaseLeasesResponse;
-    }
-}
-
-stub! {
-    /// The members of the cluster.
-    ClusterClient, "etcdserverpb.Cluster" {
-        unary member_add "MemberAdd" (MemberAddRequest) -> MemberAddResponse;
-        unary member_remove "MemberRemove" (MemberRemoveRequest) -> MemberRemoveResponse;
-        unary member_update "MemberUpdate" (MemberUpdateRequest) -> MemberUpdateResponse;
-        unary member_list "MemberList" (MemberListRequest) -> MemberListResponse;
-        unary member_promote "MemberPromote" (MemberPromoteRequest) -> MemberPromoteResponse;
-    }
-}
-
-stub! {
-    /// Looking after a member.
-    MaintenanceClient, "etcdserverpb.Maintenance" {
-        unary alarm "Alarm" (AlarmRequest) -> AlarmResponse;
-        unary status "Status" (StatusRequest) -> StatusResponse;
-        unary defragment "Defragment" (DefragmentRequest) -> DefragmentResponse;
-        unary hash "Hash" (HashRequest) -> HashResponse;
-        unary hash_kv "HashKV" (HashKvRequest) -> HashKvResponse;
-        download snapshot "Snapshot" (SnapshotRequest) -> SnapshotResponse;
-        unary move_leader "MoveLeader" (MoveLeaderRequest) -> MoveLeaderResponse;
-        unary downgrade "Downgrade" (DowngradeRequest) -> DowngradeResponse;
-    }
-}
-
-stub! {
-    /// Passwords.
-    AuthClient, "etcdserverpb.Auth" {
-        unary authenticate "Authenticate" (AuthenticateRequest) -> AuthenticateResponse;
-        unary auth_status "AuthStatus" (AuthStatusRequest) -> AuthStatusResponse;
-    }
-}
+services!(stub);

@@ -4,6 +4,9 @@
 //! [`message`] holds the messages of the packages `etcdserverpb` and `mvccpb`; [`client`] has a stub for each service
 //! over any transport, [`server`] a trait for each service and what serves it. Nothing here knows what a store is.
 
+#[macro_use]
+mod services;
+
 pub mod client;
 pub mod limits;
 pub mod message;

@@ -2,7 +2,7 @@
 //!
 //! A server is a [`tower::Service`] of HTTP requests whose path begins with `/NAME/`, where `NAME` is its
 //! [`NamedService::NAME`]; who has several looks at the path and calls the right one's `handle`. Every method of a trait that
-//! is not written answers `UNIMPLEMENTED`.
+//! is not written answers `UNIMPLEMENTED`. Which services there are is listed in `services`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -45,9 +45,9 @@ fn method_of<'a>(path: &'a str, service: &str) -> Option<&'a str> {
     path.strip_prefix('/')?.strip_prefix(service)?.strip_prefix('/')
 }
 
-/// Makes the trait and the server of a service. The kinds of methods are those of the client stubs.
+/// Makes the trait and the server of a service.
 macro_rules! service {
-    ($(#[$doc:meta])* $trait:ident, $server:ident, $service:literal {
+    ($(#[$doc:meta])* $trait:ident, $client:ident, $server:ident, $service:literal {
         $($kind:ident $method:ident $rpc:literal ($request:ty) -> $answer:ty;)*
     }) => {
         $(#[$doc])*
@@ -143,64 +143,4 @@ macro_rules! service {
     (@call exchange $grpc:expr, $answer:ident, $request:ident) => { $grpc.streaming($answer, $request).await };
 }
 
-service! {
-    /// Keys and values.
-    Kv, KvServer, "etcdserverpb.KV" {
-        unary range "Range" (RangeRequest) -> RangeResponse;
-        unary put "Put" (PutRequest) -> PutResponse;
-        unary delete_range "DeleteRange" (DeleteRangeRequest) -> DeleteRangeResponse;
-        unary txn "Txn" (TxnRequest) -> TxnResponse;
-        unary compact "Compact" (CompactionRequest) -> CompactionResponse;
-    }
-}
-
-service! {
-    /// Watches.
-    Watch, WatchServer, "etcdserverpb.Watch" {
-        exchange watch "Watch" (WatchRequest) -> WatchResponse;
-    }
-}
-
-service! {
-    /// Leases.
-    Lease, LeaseServer, "etcdserverpb.Lease" {
-        unary lease_grant "LeaseGrant" (LeaseGrantRequest) -> LeaseGrantResponse;
-        unary lease_revoke "LeaseRevoke" (LeaseRevokeRequest) -> LeaseRevokeResponse;
-        exchange lease_keep_alive "LeaseKeepAlive" (LeaseKeepAliveRequest) -> LeaseKeepAliveResponse;
-        unary lease_time_to_live "LeaseTimeToLive" (LeaseTimeToLiveRequest) -> LeaseTimeToLiveResponse;
-        unary lease_leases "LeaseLeases" (LeaseLeasesRequest) -> LeaseLeasesResponse;
-    }
-}
-
-service! {
-    /// The members of the cluster.
-    Cluster, ClusterServer, "etcdserverpb.Cluster" {
-        unary member_add "MemberAdd" (MemberAddRequest) -> MemberAddResponse;
-        unary member_remove "MemberRemove" (MemberRemoveRequest) -> MemberRemoveResponse;
-        unary member_update "MemberUpdate" (MemberUpdateRequest) -> MemberUpdateResponse;
-        unary member_list "MemberList" (MemberListRequest) -> MemberListResponse;
-        unary member_promote "MemberPromote" (MemberPromoteRequest) -> MemberPromoteResponse;
-    }
-}
-
-service! {
-    /// Looking after a member.
-    Maintenance, MaintenanceServer, "etcdserverpb.Maintenance" {
-        unary alarm "Alarm" (AlarmRequest) -> AlarmResponse;
-        unary status "Status" (StatusRequest) -> StatusResponse;
-        unary defragment "Defragment" (DefragmentRequest) -> DefragmentResponse;
-        unary hash "Hash" (HashRequest) -> HashResponse;
-        unary hash_kv "HashKV" (HashKvRequest) -> HashKvResponse;
-        download snapshot "Snapshot" (SnapshotRequest) -> SnapshotResponse;
-        unary move_leader "MoveLeader" (MoveLeaderRequest) -> MoveLeaderResponse;
-        unary downgrade "Downgrade" (DowngradeRequest) -> DowngradeResponse;
-    }
-}
-
-service! {
-    /// Passwords.
-    Auth, AuthServer, "etcdserverpb.Auth" {
-        unary authenticate "Authenticate" (AuthenticateRequest) -> AuthenticateResponse;
-        unary auth_status "AuthStatus" (AuthStatusRequest) -> AuthStatusResponse;
-    }
-}
+services!(service);

@@ -11,11 +11,21 @@ pub const LOCK: &str = "lock";
 /// The file in it with the token with which nodes join.
 pub const NODE_TOKEN: &str = "node-token";
 
+/// The file in it that says that a restore into it was not finished.
+pub const UNFINISHED_RESTORE: &str = "restore-unfinished";
+
 /// A data directory that this process holds. Dropping it lets it go; so does the end of the process, however it ends.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Closing would not do while a process that is just being started still has a copy of what is open here.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Why a data directory cannot be used. Each text says what to do.
@@ -30,6 +40,14 @@ pub enum DataDirError {
         path: String,
         /// The other's process ID; `unknown` if it has not said.
         process: String,
+    },
+    /// A restore into it broke off.
+    #[error(
+        "data directory {path} is half restored: a restore into it was not finished; run pintle restore once more, with --force"
+    )]
+    HalfRestored {
+        /// The directory.
+        path: String,
     },
     /// It cannot be made or written.
     #[error("data directory {path} cannot be used; make it writable, or give another --data-dir")]
@@ -47,8 +65,15 @@ pub fn store(data_dir: &Path) -> PathBuf {
 }
 
 impl DataDir {
-    /// Makes the directory if it is not there, and holds it.
+    /// Makes the directory if it is not there, and holds it. One that is half restored is refused.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
+        let path = path.into();
+        refuse_half_restored(&path)?;
+        Self::hold(path)
+    }
+
+    /// The same, whatever is in it: for what puts something else there.
+    pub fn hold(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
         let path = path.into();
         let not_usable = |source| DataDirError::NotUsable {
             path: path.display().to_string(),
@@ -78,7 +103,7 @@ impl DataDir {
             Err(TryLockError::Error(source)) => return Err(not_usable(source)),
         }
         name_holder(&mut lock).map_err(not_usable)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     /// Where it is.
@@ -100,6 +125,15 @@ impl DataDir {
     pub fn agent(&self) -> PathBuf {
         self.path.join("agent")
     }
+}
+
+/// Refuses a data directory into which a restore was not finished.
+pub fn refuse_half_restored(data_dir: &Path) -> Result<(), DataDirError> {
+    if data_dir.join(UNFINISHED_RESTORE).exists() {
+        let path = data_dir.display().to_string();
+        return Err(DataDirError::HalfRestored { path });
+    }
+    Ok(())
 }
 
 fn holder(lock: &mut File) -> String {
@@ -132,6 +166,19 @@ mod tests {
         );
         drop(held);
         DataDir::open(&path).expect("held again");
+    }
+
+    #[test]
+    fn a_directory_that_is_half_restored_is_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mark = folder.path().join(UNFINISHED_RESTORE);
+        fs::write(&mark, "").expect("written");
+        let refused = DataDir::open(folder.path()).expect_err("refused").to_string();
+        assert!(refused.contains("half restored"), "{refused}");
+        assert!(!folder.path().join(LOCK).exists(), "nothing was changed");
+        drop(DataDir::hold(folder.path()).expect("held by who restores"));
+        fs::remove_file(mark).expect("there");
+        DataDir::open(folder.path()).expect("held");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::{KeyRange, RangeRequest, StateStore, StoreError};
 use store_embedded::disk::Disk;
@@ -119,6 +120,13 @@ async fn a_damaged_value_harms_its_key_only() {
     for number in 0..40 {
         put(&store, &format!("k{number:02}"), &"x".repeat(200)).await;
     }
+    let checkpoint = async {
+        while names(&disk, ".checkpoint").is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let written = tokio::time::timeout(Duration::from_secs(60), checkpoint);
+    written.await.expect("a checkpoint is due");
     drop(store);
     // The first record of the first segment, which is behind the checkpoint and so not read when the store is
     // opened.

@@ -11,8 +11,9 @@ use crate::answer::Answer;
 use crate::connections::{Connections, Effort, Member, Pauses, needs_leader};
 use crate::describe::{self, Cause};
 use crate::failure::Failure;
+use crate::tls::Tls;
 use crate::version::Version;
-use crate::{Address, Options, tls};
+use crate::{Address, Options};
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +115,7 @@ fn prepare(options: &Options) -> Result<Connections, ConnectError> {
     if addresses.is_empty() {
         return Err(ConnectError::NoEndpoint);
     }
-    let tls = tls::config(&options.tls)?;
+    let tls = Tls::read(&options.tls)?;
     Connections::new(addresses, tls.as_ref(), options.timeouts)
 }
 

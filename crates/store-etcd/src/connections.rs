@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use etcd_rpc::MessageLimits;
 use etcd_rpc::client::{KvClient, LeaseClient, MaintenanceClient, WatchClient};
-use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -19,6 +18,7 @@ use crate::connect::ConnectError;
 use crate::connector::Connector;
 use crate::failure::Failure;
 use crate::options::Timeouts;
+use crate::tls::Tls;
 
 /// How often a connection is asked whether the member is still there while something is waited for. etcd tolerates a question
 /// every five seconds.
@@ -45,11 +45,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn new(
-        address: Address,
-        tls: Option<Arc<ClientConfig>>,
-        timeouts: &Timeouts,
-    ) -> Result<Self, ConnectError> {
+    fn new(address: Address, tls: Option<Arc<Tls>>, timeouts: &Timeouts) -> Result<Self, ConnectError> {
         let connector = Connector {
             tls: tls.filter(|_| address.tls),
             address,
@@ -130,7 +126,7 @@ impl Connections {
     /// Connections that are made when they are first needed.
     pub(crate) fn new(
         addresses: Vec<Address>,
-        tls: Option<&Arc<ClientConfig>>,
+        tls: Option<&Arc<Tls>>,
         timeouts: Timeouts,
     ) -> Result<Self, ConnectError> {
         let members = addresses

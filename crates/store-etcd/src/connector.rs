@@ -9,7 +9,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,13 +16,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::Address;
+use crate::tls::Tls;
 
 /// Connects to one member, whatever URL it is asked for.
 #[derive(Clone)]
 pub(crate) struct Connector {
     pub(crate) address: Address,
     /// There if the address wants TLS.
-    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Connector {
@@ -31,11 +31,11 @@ impl Connector {
         let Address { host, port, .. } = self.address;
         let tcp = TcpStream::connect((host.as_str(), port)).await?;
         tcp.set_nodelay(true)?;
-        let Some(config) = self.tls else {
+        let Some(tls) = self.tls else {
             return Ok(TokioIo::new(Connection::Plain(tcp)));
         };
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        let stream = TlsConnector::from(tls.config()).connect(name, tcp).await?;
         Ok(TokioIo::new(Connection::Tls(Box::new(stream))))
     }
 }

@@ -1,8 +1,12 @@
-//! TLS towards the members.
+//! TLS towards the members. Whoever renews a certificate, or the authorities, only replaces the files: every new connection is made
+//! with what is in them then.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use rustls::client::WebPkiServerVerifier;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -11,11 +15,68 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::TlsFiles;
 use crate::connect::ConnectError;
 
-/// The configuration that the files make, or none if there are no files.
-pub(crate) fn config(files: &TlsFiles) -> Result<Option<Arc<ClientConfig>>, ConnectError> {
-    let Some(authority) = &files.authority else {
-        return Ok(None);
-    };
+/// A configuration that follows its files.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    files: TlsFiles,
+    current: Mutex<Dated>,
+}
+
+/// A configuration, and what the files were like that it is made of.
+#[derive(Debug)]
+struct Dated {
+    stamps: Stamps,
+    config: Arc<ClientConfig>,
+}
+
+/// When each file was last changed, and which one it is.
+type Stamps = [Option<(SystemTime, u64)>; 3];
+
+impl Tls {
+    /// Of these files; none if no authority is named.
+    pub(crate) fn read(files: &TlsFiles) -> Result<Option<Arc<Self>>, ConnectError> {
+        let Some(authority) = &files.authority else {
+            return Ok(None);
+        };
+        let current = Dated {
+            stamps: stamps(files),
+            config: config(authority, files)?,
+        };
+        Ok(Some(Arc::new(Self {
+            files: files.clone(),
+            current: Mutex::new(current),
+        })))
+    }
+
+    /// For a new connection.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        let mut current = self.current.lock();
+        let stamps = stamps(&self.files);
+        if let Some(authority) = &self.files.authority
+            && stamps != current.stamps
+        {
+            match config(authority, &self.files) {
+                Ok(config) => {
+                    tracing::info!("the certificates for etcd were read again");
+                    *current = Dated { stamps, config };
+                }
+                // A file may be on its way still; the next connection looks again.
+                Err(error) => tracing::warn!(%error, "changed certificates for etcd cannot be used"),
+            }
+        }
+        current.config.clone()
+    }
+}
+
+fn stamps(files: &TlsFiles) -> Stamps {
+    [&files.authority, &files.certificate, &files.key].map(|path| {
+        let metadata = path.as_ref()?.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.ino()))
+    })
+}
+
+/// The configuration that the files make.
+fn config(authority: &Path, files: &TlsFiles) -> Result<Arc<ClientConfig>, ConnectError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let refused = |path: &Path| {
         let path = path.to_owned();
@@ -45,7 +106,7 @@ pub(crate) fn config(files: &TlsFiles) -> Result<Option<Arc<ClientConfig>>, Conn
         (Some(path), None) | (None, Some(path)) => return Err(ConnectError::HalfPair { path: path.clone() }),
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Some(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {

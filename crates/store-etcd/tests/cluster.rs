@@ -59,6 +59,11 @@ impl Writer {
             .expect("writes succeed again");
     }
 
+    /// The same on a thread that may be kept.
+    fn wait_for_more(&self, count: usize) {
+        tokio::runtime::Handle::current().block_on(self.more(count));
+    }
+
     async fn end(self) -> Arc<Written> {
         self.written.ends.store(true, Ordering::SeqCst);
         self.task.await.expect("the writer does not panic");
@@ -108,7 +113,7 @@ async fn follow(mut stream: WatchStream, start: Revision, end: Revision) -> BTre
 }
 
 /// Writes and watches while `harm` is done to the cluster, and looks whether everything fits afterwards.
-async fn survives(etcd: Etcd, mut harm: impl FnMut(&mut Etcd)) {
+async fn survives(etcd: Etcd, mut harm: impl FnMut(&mut Etcd, &Writer)) {
     let store = support::connect(&etcd).await;
     let start = store.latest_revision().await.expect("etcd answers");
     let watched = KeyRange::prefix("/load/");
@@ -119,7 +124,7 @@ async fn survives(etcd: Etcd, mut harm: impl FnMut(&mut Etcd)) {
     let writer = Writer::start(store.clone());
     writer.more(AFTERWARDS).await;
     let etcd = Arc::new(Mutex::new(etcd));
-    tokio::task::block_in_place(|| harm(&mut etcd.lock()));
+    tokio::task::block_in_place(|| harm(&mut etcd.lock(), &writer));
     writer.more(AFTERWARDS).await;
     let written = writer.end().await;
 
@@ -145,7 +150,7 @@ async fn survives(etcd: Etcd, mut harm: impl FnMut(&mut Etcd)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_leader_is_lost() {
-    survives(three_over_tls(), |etcd| {
+    survives(three_over_tls(), |etcd, _| {
         let leader = etcd.leader().expect("one leads");
         etcd.kill(leader);
     })
@@ -154,9 +159,10 @@ async fn the_leader_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_member_that_is_asked_is_lost_and_another_after_it_is_back() {
-    survives(three_over_tls(), |etcd| {
+    survives(three_over_tls(), |etcd, writer| {
         etcd.kill(0);
-        std::thread::sleep(Duration::from_secs(1));
+        // Whoever wrote to it has found another.
+        writer.wait_for_more(AFTERWARDS);
         etcd.restart(0);
         etcd.kill(1);
     })
@@ -165,7 +171,7 @@ async fn the_member_that_is_asked_is_lost_and_another_after_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_member_that_is_asked_hangs() {
-    survives(three_over_tls(), |etcd| etcd.pause(0)).await;
+    survives(three_over_tls(), |etcd, _| etcd.pause(0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

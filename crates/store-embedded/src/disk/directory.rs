@@ -20,7 +20,14 @@ const LOCK: &str = "LOCK";
 pub struct Directory {
     path: PathBuf,
     /// Held open for its lock, which the kernel takes back however the process ends.
-    _lock: fs::File,
+    lock: fs::File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing would not do while a process that is just being started still has a copy of what is open here.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Directory {
@@ -38,7 +45,7 @@ impl Directory {
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             path: path.to_owned(),
-            _lock: take_lock(path)?,
+            lock: take_lock(path)?,
         })
     }
 }

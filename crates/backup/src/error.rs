@@ -109,14 +109,6 @@ pub enum BackupError {
         /// The cluster that is there, if that can be told.
         cluster: Option<String>,
     },
-    /// A directory that another cannot take the place of.
-    #[error(
-        "{path} is a mount point, which nothing can be put in the place of; restore into a folder on it, or mount it elsewhere"
-    )]
-    MountPoint {
-        /// The data directory.
-        path: PathBuf,
-    },
     /// There is another cluster where the backup was to go.
     #[error(
         "{path} holds cluster {there}, the backup is of cluster {backup}; move that directory away yourself, or give another --data-dir"

@@ -135,7 +135,7 @@ fn damaged(name: &str, problem: &str) -> BackupError {
     }
 }
 
-fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM] {
+pub(crate) fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM] {
     let digest = digest(&SHA256, bytes);
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }

@@ -13,6 +13,8 @@ mod encryption;
 mod error;
 mod etcd;
 pub mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod header;
 pub mod names;
 pub mod output;

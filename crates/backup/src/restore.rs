@@ -1,9 +1,11 @@
 //! Filling a data directory or a store from a backup: all of it or nothing.
 
 mod folder;
+mod place;
 mod store;
 
 pub use folder::{FolderRestore, check_folder};
+pub use place::UNFINISHED;
 pub use store::{check_empty, empty_store, fill_store};
 
 use crate::record::Totals;

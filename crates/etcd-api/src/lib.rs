@@ -5,6 +5,8 @@
 //! clients [do not see](keyspace).
 
 mod etcd_api;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod identity;
 mod keyspace;
 mod lease;

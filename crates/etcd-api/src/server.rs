@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::etcd_api::EtcdApi;
 use connection::Http;
-use route::Routes;
+pub(crate) use route::Routes;
 pub use tls::{TlsError, TlsFiles, config, files_config};
 
 /// So many connections may be open.

@@ -8,6 +8,7 @@ use store::{Revision, SnapshotEntry, StoreError};
 use crate::clock::Clock;
 use crate::disk::{Directory, Disk};
 use crate::engine::{Engine, Housekeeping};
+use crate::format::fields::MAX_COUNTER;
 use crate::options::Options;
 
 /// So many bytes of keys and values go into one write.
@@ -51,8 +52,13 @@ impl Import {
     /// Adds a key. Each comes once, in any order; what is left of its time to live counts from now. Blocks now and then.
     pub fn add(&mut self, entry: SnapshotEntry) -> Result<(), StoreError> {
         let key_value = &entry.key_value;
-        if key_value.key.is_empty() || key_value.create_revision.is_zero() {
+        let (created, changed) = (key_value.create_revision.get(), key_value.mod_revision.get());
+        if key_value.key.is_empty() || created == 0 || key_value.version == 0 {
             return Err(StoreError::Invalid("a key and its revisions must not be empty"));
+        }
+        // It would be written, and not be read any more.
+        if created > changed || changed > MAX_COUNTER || key_value.version > MAX_COUNTER {
+            return Err(StoreError::Invalid("a key has revisions that none can have"));
         }
         self.newest = self.newest.max(key_value.mod_revision.get());
         self.pending_bytes += key_value.key.len() + key_value.value.len();
@@ -70,6 +76,11 @@ impl Import {
         if revision.get() < self.newest {
             return Err(StoreError::Invalid(
                 "a key is newer than the store that is imported",
+            ));
+        }
+        if revision.get() > MAX_COUNTER {
+            return Err(StoreError::Invalid(
+                "the store would stand at the end of all revisions",
             ));
         }
         self.flush()?;

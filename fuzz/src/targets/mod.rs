@@ -1,7 +1,9 @@
 //! What is fuzzed. A target takes any bytes and must not panic, hang, or take memory without bound; most check a law besides.
 
+mod backups;
 mod bbolt_files;
 mod etcd_messages;
+mod etcd_requests;
 mod patches;
 mod schemas;
 mod store;
@@ -23,8 +25,11 @@ pub const ALL: &[Target] = &[
     store::PARSERS,
     store::DAMAGED,
     store::SEALED,
+    backups::DAMAGED,
+    backups::SEALED,
     bbolt_files::FILES,
     etcd_messages::MESSAGES,
+    etcd_requests::REQUESTS,
     schemas::JSON,
     schemas::YAML,
     schemas::PROTOBUF,

@@ -1,30 +1,26 @@
-//! A data directory: made beside its place and then put there.
+//! A data directory: put together whole, and then put in its place.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use jiff::Timestamp;
 use store::StoreError;
 use store_embedded::Import;
 
+use super::place::{Place, has_data, is_no_data};
 use super::{COMPACTION_KEY, Restored};
 use crate::error::BackupError;
 use crate::files::cluster_of;
-use crate::output::sync_folder;
 use crate::record::{FileRole, Record, SavedFile, Totals};
 
 /// The store, below a data directory.
 const STORE: &str = "store";
 
-/// The lock of a data directory: a directory with nothing else in it is empty.
-const LOCK: &str = "lock";
-
 /// A data directory that is being made. Unless it is [put in place](Self::finish), it goes when it is dropped.
 pub struct FolderRestore {
     data_dir: PathBuf,
-    unfinished: PathBuf,
+    place: Place,
     import: Option<Import>,
     totals: Totals,
     in_place: bool,
@@ -59,22 +55,19 @@ impl FolderRestore {
     pub fn begin(data_dir: &Path, with_store: bool) -> Result<Self, BackupError> {
         let data_dir =
             std::path::absolute(data_dir).map_err(BackupError::write(&data_dir.display().to_string()))?;
-        if is_mount_point(&data_dir) {
-            return Err(BackupError::MountPoint { path: data_dir });
-        }
-        let unfinished = beside(&data_dir, &format!("restoring-{}", std::process::id()));
-        let made = make_private(&unfinished);
-        made.map_err(BackupError::write(&unfinished.display().to_string()))?;
+        let place = Place::prepare(&data_dir);
+        let place = place.map_err(BackupError::write(&data_dir.display().to_string()))?;
         let mut restore = Self {
             data_dir,
-            unfinished,
+            place,
             import: None,
             totals: Totals::default(),
             in_place: false,
         };
         if with_store {
             restore.import = Some(
-                Import::begin(&restore.unfinished.join(STORE)).map_err(|source| restore.unfilled(source))?,
+                Import::begin(&restore.place.workshop.join(STORE))
+                    .map_err(|source| restore.unfilled(source))?,
             );
         }
         Ok(restore)
@@ -110,35 +103,13 @@ impl FolderRestore {
             finished.map_err(|source| self.unfilled(source))?;
         }
         let failed = BackupError::write(&self.data_dir.display().to_string());
-        let aside = self.swap().map_err(&failed)?;
+        let aside = self.place.put().map_err(&failed)?;
         self.in_place = true;
-        sync_folder(&self.data_dir).map_err(&failed)?;
         let restored = Restored {
             totals: self.totals,
             revision,
         };
         Ok((restored, aside))
-    }
-
-    fn swap(&self) -> io::Result<Option<PathBuf>> {
-        let mut aside = None;
-        if has_data(&self.data_dir)? {
-            let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S.%fZ").to_string();
-            let path = beside(&self.data_dir, &format!("before-restore-{stamp}"));
-            fs::rename(&self.data_dir, &path)?;
-            aside = Some(path);
-        } else if self.data_dir.exists() {
-            // A lock alone is nobody's data; it is made anew by whoever opens the directory.
-            let _ = fs::remove_file(self.data_dir.join(LOCK));
-            fs::remove_dir(&self.data_dir)?;
-        }
-        if let Err(error) = fs::rename(&self.unfinished, &self.data_dir) {
-            if let Some(path) = &aside {
-                fs::rename(path, &self.data_dir)?;
-            }
-            return Err(error);
-        }
-        Ok(aside)
     }
 
     fn unfilled(&self, source: StoreError) -> BackupError {
@@ -155,7 +126,7 @@ impl FolderRestore {
                 problem: String::from("a file of a backup must lie below the data directory"),
             });
         };
-        let path = self.unfinished.join(relative);
+        let path = self.place.workshop.join(relative);
         write_private(&path, file).map_err(BackupError::write(&path.display().to_string()))
     }
 }
@@ -164,8 +135,7 @@ impl Drop for FolderRestore {
     fn drop(&mut self) {
         self.import = None;
         if !self.in_place {
-            // What cannot be removed is marked by its name as what it is.
-            let _ = fs::remove_dir_all(&self.unfinished);
+            self.place.abandon();
         }
     }
 }
@@ -175,39 +145,12 @@ fn inside(path: &str, role: FileRole) -> Option<PathBuf> {
     let path = Path::new(path);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     let first = path.components().next()?;
-    let is_taken = matches!(first.as_os_str().to_str(), Some(STORE | LOCK));
+    let is_taken = first.as_os_str() == STORE || is_no_data(first.as_os_str());
     match role {
         // It tells people what was; nothing reads it.
         FileRole::Configuration if plain => Some(Path::new("restored-configuration").join(path)),
         _ => (plain && !is_taken).then(|| path.to_owned()),
     }
-}
-
-fn has_data(data_dir: &Path) -> io::Result<bool> {
-    match fs::read_dir(data_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-        Ok(mut entries) => Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != LOCK))),
-    }
-}
-
-fn is_mount_point(path: &Path) -> bool {
-    let device = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.dev());
-    let parent = path.parent().and_then(device);
-    device(path).is_some_and(|own| parent.is_some_and(|parent| parent != own))
-}
-
-fn beside(path: &Path, what: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{what}"));
-    path.with_file_name(name)
-}
-
-fn make_private(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    DirBuilder::new().mode(0o700).create(path)
 }
 
 fn write_private(path: &Path, file: &SavedFile) -> io::Result<()> {
@@ -228,19 +171,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mount_points_are_told_from_folders() {
-        let folder = tempfile::tempdir().expect("folder");
-        assert!(!is_mount_point(folder.path()) && !is_mount_point(&folder.path().join("missing")));
-        assert!(is_mount_point(Path::new("/proc")));
-        let refused = FolderRestore::begin(Path::new("/proc"), false);
-        assert!(matches!(refused, Err(BackupError::MountPoint { .. })));
-    }
-
-    #[test]
     fn files_stay_below_the_data_directory() {
         let at = |path: &str| inside(path, FileRole::Pki);
         assert_eq!(at("pki/ca.crt"), Some(PathBuf::from("pki/ca.crt")));
-        for path in ["/etc/passwd", "../x", "pki/../../x", "", "store/FORMAT", "lock"] {
+        for path in [
+            "/etc/passwd",
+            "../x",
+            "pki/../../x",
+            "",
+            "store/FORMAT",
+            "lock",
+            "restore-unfinished",
+        ] {
             assert_eq!(at(path), None, "{path}");
         }
     }

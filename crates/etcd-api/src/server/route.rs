@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use etcd_rpc::MessageLimits;
 use etcd_rpc::server::{AuthServer, ClusterServer, KvServer, LeaseServer, MaintenanceServer, WatchServer};
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http_body::Body as HttpBody;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -15,7 +16,7 @@ use crate::etcd_api::EtcdApi;
 
 /// All services of an API.
 #[derive(Clone)]
-pub(super) struct Routes {
+pub(crate) struct Routes {
     api: Arc<EtcdApi>,
     kv: KvServer<EtcdApi>,
     watch: WatchServer<EtcdApi>,
@@ -26,7 +27,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) fn new(api: Arc<EtcdApi>) -> Self {
+    pub(crate) fn new(api: Arc<EtcdApi>) -> Self {
         let limits = MessageLimits::SERVER;
         Self {
             kv: KvServer::new(api.clone(), limits),
@@ -39,7 +40,12 @@ impl Routes {
         }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>
+            + Send
+            + 'static,
+    {
         let is_grpc = request.version() == Version::HTTP_2
             && request
                 .headers()

@@ -52,7 +52,11 @@ impl Lease for EtcdApi {
         let store = self.store().clone();
         let header = self.header();
         let shutdown = Arc::new(self.settings.shutdown.clone());
-        let answers = requests.into_inner().map(move |request| {
+        // A stream that has failed fails again at every look.
+        let requests = requests
+            .into_inner()
+            .take_while(|request| future::ready(request.is_ok()));
+        let answers = requests.map(move |request| {
             let id = request?.id;
             let header = header.map(|header| etcd_rpc::message::ResponseHeader {
                 revision: crate::reading::number(store.current_revision()),

@@ -1,5 +1,8 @@
 //! Taking numbers from bytes.
 
+/// The last number that is counted up to: a counter that stands higher has no room to go on.
+pub(crate) const MAX_COUNTER: u64 = i64::MAX.unsigned_abs();
+
 /// The bytes of a structure that is read front to back. What is not there reads as `None`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a> {
@@ -41,7 +44,7 @@ impl<'a> Fields<'a> {
 
     /// A number that is counted up. One without room to go on was never written.
     pub(crate) fn counter(&mut self) -> Option<u64> {
-        self.u64().filter(|number| *number <= i64::MAX.unsigned_abs())
+        self.u64().filter(|number| *number <= MAX_COUNTER)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

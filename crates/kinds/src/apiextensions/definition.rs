@@ -153,7 +153,13 @@ fn rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Value>)
     names::wanted(&names);
     versions::together(&spec, &shared, &leniency);
     let recognized = old.is_none_or(conversion::has_recognized_versions);
-    conversion::rules(&spec.child("conversion"), recognized);
+    let way = spec.child("conversion");
+    let strategy = way.text_of("strategy");
+    if shared.keeps_unknown() && strategy != "None" {
+        way.child("strategy")
+            .invalid("must be None if spec.preserveUnknownFields is true");
+    }
+    conversion::rules(&way, recognized);
     names::accepted(&definition.child("status").child("acceptedNames"));
     versions::stored(definition);
     approval(definition, group.text(), old);

@@ -145,8 +145,7 @@ pub fn stored(definition: &Field) {
     let (spec, status) = (definition.child("spec"), definition.child("status"));
     let (stored, versions) = (status.child("storedVersions"), spec.child("versions"));
     if stored.is_empty() {
-        let printed = if stored.is_set() { "[]" } else { "null" };
-        return stored.invalid_printed(printed, "must have at least one stored version");
+        return stored.invalid_printed("null", "must have at least one stored version");
     }
     for version in versions
         .items()

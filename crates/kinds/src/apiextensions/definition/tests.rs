@@ -327,6 +327,28 @@ fn conversion_is_checked() {
 }
 
 #[test]
+fn what_definitions_of_old_did_may_not_be_begun() {
+    let conversion = json!({"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://a"}, "conversionReviewVersions": ["v1"]}});
+    check(
+        &[
+            ("/spec/preserveUnknownFields", json!(true)),
+            ("/spec/conversion", conversion),
+        ],
+        &[
+            r#"spec.conversion.strategy: Invalid value: "Webhook": must be None if spec.preserveUnknownFields is true"#,
+            "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+        ],
+    );
+    check(
+        &[("/spec/versions", json!([]))],
+        &[
+            "spec.versions: Invalid value: null: must have exactly one version marked as storage version",
+            "status.storedVersions: Invalid value: null: must have at least one stored version",
+        ],
+    );
+}
+
+#[test]
 fn what_is_stored_stays_readable() {
     let mut old = defaulted(GROUP, PLURAL, definition());
     room(GROUP, PLURAL).prepare_for_create(&mut old);

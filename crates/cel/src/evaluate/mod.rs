@@ -200,9 +200,10 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
         let value = match candidates.iter().find(|overload| takes(overload, &values)) {
             None => Err(no_overload(function, &values)),
             Some(overload) => match (function, program.patterns.get(&expr.id), values.as_slice()) {
-                ("matches", Some(pattern), [Value::String(text), _]) => {
-                    Ok(Value::Bool(pattern.matches(text)))
-                }
+                ("matches", Some(pattern), [Value::String(text), _]) => match pattern.matches(text) {
+                    Ok(matches) => Ok(Value::Bool(matches)),
+                    Err(error) => Err(EvaluationError::failed(error.to_string())),
+                },
                 ("_+_", _, [Value::List(_), Value::List(_)]) => Ok(joined(values)),
                 ("cel.@mapInsert", ..) => maps::insert(values),
                 _ => (overload.run)(&values),

@@ -132,10 +132,8 @@ fn contains_ip<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     };
     let address = match other {
         Value::Opaque(Opaque::Ip(address)) => *address,
-        Value::String(text) => match ip::parse(text) {
-            Ok(address) => address,
-            Err(error) => return failed(error),
-        },
+        // What upstream says of a text that is no address.
+        Value::String(text) => ip::parse(text).map_err(|_| no_such_overload())?,
         _ => return Err(no_such_overload()),
     };
     Ok(Value::Bool(same_network((*network, *bits), address)))
@@ -147,10 +145,7 @@ fn contains_cidr<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     };
     let (address, inner) = match other {
         Value::Opaque(Opaque::Cidr(address, bits)) => (*address, *bits),
-        Value::String(text) => match parse(text) {
-            Ok(parsed) => parsed,
-            Err(error) => return failed(error),
-        },
+        Value::String(text) => parse(text).map_err(|_| no_such_overload())?,
         _ => return Err(no_such_overload()),
     };
     Ok(Value::Bool(

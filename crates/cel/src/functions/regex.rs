@@ -1,8 +1,9 @@
 //! Regular expressions, in the syntax of RE2.
 
-use meta::pattern::Pattern;
+use meta::pattern::{Pattern, PatternError};
 
 use super::{Answer, Functions, failed, list_of, no_such_overload};
+use crate::error::EvaluationError;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -31,22 +32,25 @@ fn matches<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     let [Value::String(text), Value::String(pattern)] = arguments else {
         return Err(no_such_overload());
     };
-    match Pattern::new(pattern) {
-        Ok(pattern) => Ok(Value::Bool(pattern.matches(text))),
+    match Pattern::new(pattern).and_then(|pattern| pattern.matches(text)) {
+        Ok(matches) => Ok(Value::Bool(matches)),
         Err(error) => failed(error.to_string()),
     }
+}
+
+/// The parts of a text that match, at most so many.
+fn found(text: &str, pattern: &str, most: usize) -> Result<Vec<String>, EvaluationError> {
+    let illegal = |error: PatternError| EvaluationError::failed(format!("Illegal regex: {error}"));
+    let pattern = Pattern::new(pattern).map_err(illegal)?;
+    let matches = pattern.regex().map_err(illegal)?.find_iter(text).take(most);
+    Ok(matches.map(|found| found.as_str().to_owned()).collect())
 }
 
 fn find<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     let [Value::String(text), Value::String(pattern)] = arguments else {
         return Err(no_such_overload());
     };
-    match Pattern::new(pattern) {
-        Ok(pattern) => Ok(Value::text(
-            pattern.regex().find(text).map_or("", |found| found.as_str()),
-        )),
-        Err(error) => failed(format!("Illegal regex: {error}")),
-    }
+    Ok(Value::text(found(text, pattern, 1)?.pop().unwrap_or_default()))
 }
 
 fn find_all<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
@@ -56,15 +60,7 @@ fn find_all<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
         _ => return Err(no_such_overload()),
     };
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    match Pattern::new(pattern) {
-        Ok(pattern) => Ok(Value::list(
-            pattern
-                .regex()
-                .find_iter(text)
-                .take(most)
-                .map(|found| Value::text(found.as_str()))
-                .collect(),
-        )),
-        Err(error) => failed(format!("Illegal regex: {error}")),
-    }
+    Ok(Value::list(
+        found(text, pattern, most)?.into_iter().map(Value::text).collect(),
+    ))
 }

@@ -66,8 +66,10 @@ pub(super) fn field<'v>(
 ) -> Option<Value<'v>> {
     match declared.map(|declared| &declared.kind) {
         Some(Declared::Object(object)) => match object.field(name) {
+            // A declared field that is null is not there.
             Some(field) => entries
                 .get(&field.json_name)
+                .filter(|value| !value.is_null())
                 .map(|value| from_json(value, Some(&field.holds))),
             None => entries.get(name).map(|value| from_json(value, None)),
         },

@@ -18,6 +18,8 @@ fn widget() -> StructuralSchema {
         "atomicMap": {"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": {"type": "string"}},
         "nested": {"type": "object", "properties": {"deep": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}}},
         "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        "half": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {
+            "known": {"type": "object", "properties": {"a": {"type": "integer"}}}}},
     }}}});
     StructuralSchema::parse(&schema).expect("it is structural")
 }
@@ -123,10 +125,20 @@ fn conflicts_and_wrong_types_are_told() {
         Err(r#"Apply failed with 1 conflict: conflict with "first": .spec.free.x"#.to_owned())
     );
     assert_eq!(refused(json!({"free": {"y": {"z": 1}}, "port": "http"})), Ok(()));
+    assert_eq!(
+        refused(json!({"half": {"known": {"a": 1, "b": 2}, "other": {}}})),
+        Ok(())
+    );
     let not_typed = "failed to create typed patch object (/w; example.com/v1, Kind=Widget): ";
     assert_eq!(
         refused(json!({"whoops": 1})),
         Err(format!("{not_typed}.spec.whoops: field not declared in schema"))
+    );
+    assert_eq!(
+        refused(json!({"half": {"known": {"a": "1"}}})),
+        Err(format!(
+            "{not_typed}.spec.half.known.a: expected numeric (int or float), got string"
+        ))
     );
     assert_eq!(
         refused(json!({"replicas": "2"})),

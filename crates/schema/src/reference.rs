@@ -130,7 +130,11 @@ enum Position<'a> {
     /// A whole custom resource.
     Custom(&'a StructuralSchema),
     /// A place in one.
-    Node(&'a Node),
+    Node {
+        node: &'a Node,
+        /// Whether something above keeps what is not declared: for apply that goes for everything below.
+        is_free: bool,
+    },
     /// A place in one of which the schema says nothing.
     Free,
 }
@@ -171,7 +175,7 @@ impl<'a> SchemaRef<'a> {
     pub fn node(self) -> Option<&'a Node> {
         match self.0 {
             Position::Custom(schema) => Some(schema.root()),
-            Position::Node(node) => Some(node),
+            Position::Node { node, .. } => Some(node),
             Position::Builtin { .. } | Position::Free => None,
         }
     }
@@ -180,8 +184,8 @@ impl<'a> SchemaRef<'a> {
     pub fn shape(self) -> Shape {
         match self.0 {
             Position::Free => return Shape::Free,
-            Position::Custom(schema) => return shape_of(schema.root()),
-            Position::Node(node) => return shape_of(node),
+            Position::Custom(schema) => return shape_of(schema.root(), false),
+            Position::Node { node, is_free } => return shape_of(node, is_free),
             Position::Builtin { .. } => {}
         }
         match self.kind() {
@@ -207,8 +211,8 @@ impl<'a> SchemaRef<'a> {
     pub fn field(self, json_name: &str) -> Option<SchemaRef<'a>> {
         match self.0 {
             Position::Free => return Some(self),
-            Position::Custom(schema) => return field_of(schema.root(), json_name),
-            Position::Node(node) => return field_of(node, json_name),
+            Position::Custom(schema) => return field_of(schema.root(), false, json_name),
+            Position::Node { node, is_free } => return field_of(node, is_free, json_name),
             Position::Builtin { .. } => {}
         }
         match self.kind() {
@@ -230,10 +234,23 @@ impl<'a> SchemaRef<'a> {
         declared.chain(properties.filter_map(move |(name, _)| Some((name.as_str(), self.field(name)?))))
     }
 
+    /// Whether a field is declared, rather than one of those that may be there too.
+    pub fn declares(self, json_name: &str) -> bool {
+        match self.node() {
+            Some(node) => {
+                let is_of_all = node.is_resource && matches!(json_name, "apiVersion" | "kind" | "metadata");
+                is_of_all || node.properties.contains_key(json_name)
+            }
+            None => matches!(self.kind(), Kind::Object(of) if of.field(json_name).is_some()),
+        }
+    }
+
     /// What the elements of this list or map are.
     pub fn element(self) -> Option<SchemaRef<'a>> {
-        if let Some(node) = self.node() {
-            return element_of(node);
+        match self.0 {
+            Position::Custom(_) | Position::Free => return None,
+            Position::Node { node, is_free } => return element_of(node, is_free),
+            Position::Builtin { .. } => {}
         }
         match self.kind() {
             Kind::List(of) | Kind::WrappedList(of) | Kind::Map(of) => Some(SchemaRef::of_kind(*of)),
@@ -263,7 +280,7 @@ impl<'a> SchemaRef<'a> {
     pub fn is_atomic(self) -> bool {
         match self.0 {
             Position::Free => return false,
-            Position::Custom(_) | Position::Node(_) => {
+            Position::Custom(_) | Position::Node { .. } => {
                 return self.node().is_some_and(|node| node.is_atomic_map);
             }
             Position::Builtin { .. } => {}
@@ -335,14 +352,14 @@ impl<'a> SchemaRef<'a> {
     pub(crate) fn kind(self) -> Kind {
         match self.0 {
             Position::Builtin { kind, .. } => kind,
-            Position::Custom(_) | Position::Node(_) | Position::Free => Kind::Any,
+            Position::Custom(_) | Position::Node { .. } | Position::Free => Kind::Any,
         }
     }
 
     pub(crate) fn declaration(self) -> Option<&'a Field> {
         match self.0 {
             Position::Builtin { field, .. } => field,
-            Position::Custom(_) | Position::Node(_) | Position::Free => None,
+            Position::Custom(_) | Position::Node { .. } | Position::Free => None,
         }
     }
 
@@ -351,7 +368,7 @@ impl<'a> SchemaRef<'a> {
     }
 }
 
-fn shape_of(node: &Node) -> Shape {
+fn shape_of(node: &Node, is_free: bool) -> Shape {
     match node.type_name {
         // Upstream's apply does not know that it is one of the two.
         _ if node.int_or_string => Shape::Free,
@@ -360,7 +377,7 @@ fn shape_of(node: &Node) -> Shape {
         Some(TypeName::Integer) => Shape::Int64,
         Some(TypeName::Number) => Shape::Float64,
         Some(TypeName::String) => Shape::String,
-        _ if node.preserves_unknown => Shape::Free,
+        _ if node.preserves_unknown || is_free => Shape::Free,
         Some(TypeName::Object) if node.properties.is_empty() && !node.is_resource => Shape::Map,
         Some(TypeName::Object) => Shape::Object,
         None => Shape::Free,
@@ -368,7 +385,7 @@ fn shape_of(node: &Node) -> Shape {
 }
 
 /// What stands at a field. Metadata is the same for all kinds, whatever the schema says of it.
-fn field_of<'a>(node: &'a Node, name: &str) -> Option<SchemaRef<'a>> {
+fn field_of<'a>(node: &'a Node, is_free: bool, name: &str) -> Option<SchemaRef<'a>> {
     if node.is_resource {
         match name {
             "apiVersion" | "kind" => return Some(SchemaRef::of_kind(Kind::String)),
@@ -376,14 +393,20 @@ fn field_of<'a>(node: &'a Node, name: &str) -> Option<SchemaRef<'a>> {
             _ => {}
         }
     }
-    let declared = node.properties.get(name);
-    let free = node.preserves_unknown.then_some(SchemaRef(Position::Free));
-    declared.map(|node| SchemaRef(Position::Node(node))).or(free)
+    let is_free = is_free || node.preserves_unknown;
+    let declared = node
+        .field(name)
+        .filter(|_| is_free || node.properties.contains_key(name));
+    let free = is_free.then_some(SchemaRef(Position::Free));
+    declared
+        .map(|node| SchemaRef(Position::Node { node, is_free }))
+        .or(free)
 }
 
-fn element_of(node: &Node) -> Option<SchemaRef<'_>> {
-    let below = |node| SchemaRef(Position::Node(node));
-    match shape_of(node) {
+fn element_of(node: &Node, is_free: bool) -> Option<SchemaRef<'_>> {
+    let is_free = is_free || node.preserves_unknown;
+    let below = |node| SchemaRef(Position::Node { node, is_free });
+    match shape_of(node, is_free) {
         Shape::List => Some(node.items.as_deref().map_or(SchemaRef(Position::Free), below)),
         Shape::Map => Some(match &node.additional {
             Some(Additional::Schema(element)) => below(element),

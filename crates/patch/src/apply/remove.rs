@@ -70,7 +70,10 @@ impl FieldSet {
                     field
                 }
                 (Some(Form::Map(schema)), Some(_)) => Some(schema),
-                (Some(Form::Free(schema)), Some(name)) => schema.field(name),
+                (Some(Form::Free(schema)), Some(name)) => {
+                    node.member |= schema.declares(name) && !node.below.is_empty();
+                    schema.field(name)
+                }
                 (Some(Form::Keyed(_, schema)), None) if element.is_key() => Some(schema),
                 _ => None,
             };

@@ -27,11 +27,12 @@ impl FieldSet {
                 }
                 set
             }
-            (Form::Free(schema), Value::Object(fields)) => {
+            (Form::Free(free), Value::Object(fields)) => {
                 let mut set = Self::new();
                 for (name, field) in fields {
-                    if let Some(schema) = schema.field(name) {
-                        set.push(Element::field(name), node_of(field, schema, true));
+                    if let Some(schema) = free.field(name) {
+                        let member = !free.declares(name) || is_nothing(field);
+                        set.push(Element::field(name), node_of(field, schema, member));
                     }
                 }
                 set

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
 use meta::{Reason, Status};
 use serde::de::DeserializeOwned;
@@ -14,19 +13,20 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 
 use crate::error::Error;
+use crate::metadata::ObjectMetadata;
 use crate::options::{DeleteOptions, ListOptions, Patch, PatchOptions};
 use crate::path::{self, Scope};
 use crate::transport::{self, Body, Transport};
-use crate::watch::{self, WatchStream};
+use crate::watch::{self, Decode, WatchStream};
 
 /// A kind the client can work with.
 pub trait Kind:
-    Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Clone + Send + Sync + 'static
+    Resource + Metadata<Ty: ObjectMetadata> + DeserializeOwned + Clone + Send + Sync + 'static
 {
 }
 
 impl<K> Kind for K where
-    K: Resource + Metadata<Ty = ObjectMeta> + DeserializeOwned + Clone + Send + Sync + 'static
+    K: Resource + Metadata<Ty: ObjectMetadata> + DeserializeOwned + Clone + Send + Sync + 'static
 {
 }
 
@@ -178,7 +178,10 @@ impl Client {
         options: &ListOptions,
         resource_version: &str,
     ) -> Result<WatchStream<K>, Error> {
-        self.watch_into::<K, K>(scope, options, resource_version).await
+        self.watch_into::<K, K>(scope, options, resource_version, |json| {
+            serde_json::from_str(json)
+        })
+        .await
     }
 
     /// The same, with objects of the kind `K` decoded into something else.
@@ -187,9 +190,10 @@ impl Client {
         scope: Scope<'_>,
         options: &ListOptions,
         resource_version: &str,
+        decode: Decode<T>,
     ) -> Result<WatchStream<T>, Error>
     where
-        T: DeserializeOwned + Send + 'static,
+        T: Send + 'static,
     {
         let path = path::with_query(
             path::collection::<K>(scope),
@@ -201,7 +205,7 @@ impl Client {
                 ("fieldSelector", &options.field_selector),
             ],
         );
-        self.watch_as(&path, "application/json").await
+        self.watch_with(&path, "application/json", decode).await
     }
 
     /// Watches in the form that `accept` names, such as metadata only; the path says what, and that it is a watch.
@@ -209,6 +213,16 @@ impl Client {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        self.watch_with(path, accept, |json| serde_json::from_str(json))
+            .await
+    }
+
+    async fn watch_with<T: Send + 'static>(
+        &self,
+        path: &str,
+        accept: &str,
+        decode: Decode<T>,
+    ) -> Result<WatchStream<T>, Error> {
         let request = Request::get(path)
             .header(header::ACCEPT, accept)
             .body(transport::empty())?;
@@ -216,7 +230,7 @@ impl Client {
         if !response.status().is_success() {
             return Err(failure(response).await);
         }
-        Ok(watch::stream(response.into_body()))
+        Ok(watch::stream(response.into_body(), decode))
     }
 
     /// Reads in the form that `accept` names; it must be a JSON one.
@@ -255,20 +269,16 @@ impl Client {
 
     /// Replaces an object.
     pub async fn replace<K: Kind + Serialize>(&self, object: &K) -> Result<K, Error> {
-        let (namespace, name) = identity(object.metadata());
-        self.call_with(Method::PUT, &path::object::<K>(namespace.into(), name), object)
-            .await
+        let metadata = object.metadata();
+        let path = path::object::<K>(metadata.namespace().into(), metadata.name());
+        self.call_with(Method::PUT, &path, object).await
     }
 
     /// Replaces an object's status.
     pub async fn replace_status<K: Kind + Serialize>(&self, object: &K) -> Result<K, Error> {
-        let (namespace, name) = identity(object.metadata());
-        self.call_with(
-            Method::PUT,
-            &path::subresource::<K>(namespace.into(), name, "status"),
-            object,
-        )
-        .await
+        let metadata = object.metadata();
+        let path = path::subresource::<K>(metadata.namespace().into(), metadata.name(), "status");
+        self.call_with(Method::PUT, &path, object).await
     }
 
     /// Changes an object.
@@ -319,13 +329,6 @@ impl Client {
             .await?;
         Ok(())
     }
-}
-
-fn identity(metadata: &ObjectMeta) -> (&str, &str) {
-    (
-        metadata.namespace.as_deref().unwrap_or(""),
-        metadata.name.as_deref().unwrap_or(""),
-    )
 }
 
 async fn success(response: Response<Body>) -> Result<Bytes, Error> {

@@ -4,7 +4,7 @@
 //! [`https::connect`]; inside the process it is the API server's own service. Nothing above the seam can tell.
 //!
 //! Objects are any type that implements `k8s_openapi::Resource` and `Metadata`: the generated ones, or a lean struct with
-//! the few fields a component reads.
+//! the few fields a component reads ([`lean`]).
 
 pub mod api;
 pub mod config;
@@ -13,6 +13,8 @@ pub mod error;
 pub mod https;
 pub mod informer;
 pub mod leader;
+pub mod lean;
+pub mod metadata;
 pub mod options;
 pub mod path;
 pub mod queue;
@@ -26,6 +28,7 @@ pub use api::{Client, Kind, List};
 pub use controller::run_workers;
 pub use error::Error;
 pub use informer::{Change, Informer, Informers, Store};
+pub use metadata::ObjectMetadata;
 pub use options::{DeleteOptions, ListOptions, Patch, PatchOptions};
 pub use path::Scope;
 pub use queue::WorkQueue;

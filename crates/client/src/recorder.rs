@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::api::Client;
 use crate::controller::Chain;
 use crate::error::Error;
+use crate::metadata::ObjectMetadata;
 use crate::options::{Patch, PatchOptions};
 use crate::path::Scope;
 use correlate::Correlator;
@@ -92,7 +93,7 @@ impl EventRecorder {
     /// Records that something happened to an object.
     pub fn record<K>(&self, object: &K, kind: EventType, reason: &str, message: impl Into<String>)
     where
-        K: Resource + Metadata<Ty = ObjectMeta>,
+        K: Resource + Metadata<Ty: ObjectMetadata>,
     {
         self.record_reference(reference(object), kind, reason, message);
     }
@@ -131,16 +132,17 @@ impl EventRecorder {
 /// A reference to an object.
 pub fn reference<K>(object: &K) -> ObjectReference
 where
-    K: Resource + Metadata<Ty = ObjectMeta>,
+    K: Resource + Metadata<Ty: ObjectMetadata>,
 {
     let metadata = object.metadata();
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     ObjectReference {
         api_version: Some(K::API_VERSION.to_owned()),
         kind: Some(K::KIND.to_owned()),
-        name: metadata.name.clone(),
-        namespace: metadata.namespace.clone(),
-        uid: metadata.uid.clone(),
-        resource_version: metadata.resource_version.clone(),
+        name: text(metadata.name()),
+        namespace: text(metadata.namespace()),
+        uid: text(metadata.uid()),
+        resource_version: text(metadata.resource_version()),
         field_path: None,
     }
 }

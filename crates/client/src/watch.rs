@@ -8,7 +8,6 @@ use http_body_util::BodyExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use meta::Status;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -46,9 +45,13 @@ struct MetadataOnly {
     metadata: ObjectMeta,
 }
 
-pub(crate) fn stream<K: DeserializeOwned + Send + 'static>(body: Body) -> WatchStream<K> {
+/// How the JSON of an object is read.
+pub(crate) type Decode<K> = fn(&str) -> serde_json::Result<K>;
+
+pub(crate) fn stream<K: Send + 'static>(body: Body, decode: Decode<K>) -> WatchStream<K> {
     let state = State {
         body,
+        decode,
         buffer: BytesMut::new(),
         ready: VecDeque::new(),
         ended: false,
@@ -61,12 +64,13 @@ pub(crate) fn stream<K: DeserializeOwned + Send + 'static>(body: Body) -> WatchS
 
 struct State<K> {
     body: Body,
+    decode: Decode<K>,
     buffer: BytesMut,
     ready: VecDeque<WatchEvent<K>>,
     ended: bool,
 }
 
-impl<K: DeserializeOwned> State<K> {
+impl<K> State<K> {
     async fn next(&mut self) -> Option<Result<WatchEvent<K>, Error>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -96,7 +100,7 @@ impl<K: DeserializeOwned> State<K> {
             let line = self.buffer.split_to(end);
             self.buffer.advance(1);
             if !line.is_empty() {
-                self.ready.push_back(parse(&line)?);
+                self.ready.push_back(parse(&line, self.decode)?);
             }
         }
         if self.buffer.len() > MAX_EVENT_BYTES {
@@ -108,25 +112,81 @@ impl<K: DeserializeOwned> State<K> {
     }
 }
 
-fn parse<K: DeserializeOwned>(line: &[u8]) -> Result<WatchEvent<K>, Error> {
-    let decode = |source| Error::Decode {
+fn parse<K>(line: &[u8], decode: Decode<K>) -> Result<WatchEvent<K>, Error> {
+    let failed = |source| Error::Decode {
         request: String::from("a watch"),
         source,
     };
-    let wire: Wire<'_> = serde_json::from_slice(line).map_err(decode)?;
-    let object = wire.object.get();
-    match wire.kind {
-        "ADDED" => Ok(WatchEvent::Added(serde_json::from_str(object).map_err(decode)?)),
-        "MODIFIED" => Ok(WatchEvent::Modified(
-            serde_json::from_str(object).map_err(decode)?,
-        )),
-        "DELETED" => Ok(WatchEvent::Deleted(serde_json::from_str(object).map_err(decode)?)),
+    if let Some((kind, object)) = usual(line)
+        && let Ok(event) = event(kind, object, decode)
+    {
+        return event;
+    }
+    let wire: Wire<'_> = serde_json::from_slice(line).map_err(failed)?;
+    event(wire.kind, wire.object.get(), decode).map_err(failed)?
+}
+
+/// The event, or the error that the server sent as one.
+fn event<K>(kind: &str, object: &str, decode: Decode<K>) -> serde_json::Result<Result<WatchEvent<K>, Error>> {
+    Ok(Ok(match kind {
+        "ADDED" => WatchEvent::Added(decode(object)?),
+        "MODIFIED" => WatchEvent::Modified(decode(object)?),
+        "DELETED" => WatchEvent::Deleted(decode(object)?),
         "BOOKMARK" => {
-            let bookmark: MetadataOnly = serde_json::from_str(object).map_err(decode)?;
-            Ok(WatchEvent::Bookmark(
-                bookmark.metadata.resource_version.unwrap_or_default(),
-            ))
+            let bookmark: MetadataOnly = serde_json::from_str(object)?;
+            WatchEvent::Bookmark(bookmark.metadata.resource_version.unwrap_or_default())
         }
-        _ => Err(serde_json::from_str::<Status>(object).map_err(decode)?.into()),
+        _ => return Ok(Err(serde_json::from_str::<Status>(object)?.into())),
+    }))
+}
+
+/// Type and object of an event in the form in which all servers write it. The object need not be looked through for its end:
+/// whoever decodes it sees whether that is the last brace but one.
+fn usual(line: &[u8]) -> Option<(&str, &str)> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let rest = line.strip_prefix(r#"{"type":""#)?;
+    let (kind, rest) = rest.split_once('"')?;
+    let object = rest.strip_prefix(r#","object":"#)?.strip_suffix('}')?;
+    object.starts_with('{').then_some((kind, object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Option<&str>) {
+        let event = parse(line.as_bytes(), |json| {
+            serde_json::from_str::<serde_json::Value>(json)
+        });
+        let said = event.ok().map(|event| match event {
+            WatchEvent::Added(object) => format!("added {object}"),
+            WatchEvent::Modified(object) => format!("modified {object}"),
+            WatchEvent::Deleted(object) => format!("deleted {object}"),
+            WatchEvent::Bookmark(version) => format!("at {version}"),
+        });
+        assert_eq!(said.as_deref(), expected, "{line}");
+    }
+
+    #[test]
+    fn events_are_read_however_they_are_written() {
+        check(r#"{"type":"ADDED","object":{"a":{}}}"#, Some(r#"added {"a":{}}"#));
+        check(
+            r#"{"object":{"a":1},"type":"DELETED"}"#,
+            Some(r#"deleted {"a":1}"#),
+        );
+        check(r#"{ "type": "MODIFIED", "object": {} }"#, Some("modified {}"));
+        check(
+            r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"5"}}}"#,
+            Some("at 5"),
+        );
+        check(
+            r#"{"type":"ADDED","object":{"a":1},"more":{}}"#,
+            Some(r#"added {"a":1}"#),
+        );
+        check(r#"{"type":"ADDED","object":{"#, None);
+        check(
+            r#"{"type":"ERROR","object":{"code":410,"reason":"Expired"}}"#,
+            None,
+        );
     }
 }

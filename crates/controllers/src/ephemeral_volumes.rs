@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use client::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::Pod;
 use client::{Client, EventRecorder, EventType, Informer, Scope, WorkQueue, run_workers};
 
 use crate::context::{Context, ControllerError, doing};
@@ -126,7 +127,7 @@ fn claims(pod: &Pod) -> Vec<PersistentVolumeClaim> {
             PersistentVolumeClaim {
                 metadata: ObjectMeta {
                     name: Some(name),
-                    namespace: pod.metadata.namespace.clone(),
+                    namespace: pod.metadata.namespace.as_deref().map(str::to_owned),
                     labels: from.labels,
                     annotations: from.annotations,
                     owner_references: Some(vec![owner::controller_reference(pod)]),

@@ -1,6 +1,6 @@
 //! The key of an object: what queues hold.
 
-use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::ObjectMetadata;
 
 /// Namespace (empty for cluster-scoped objects) and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +17,8 @@ impl Key {
         }
     }
 
-    pub(crate) fn of(metadata: &ObjectMeta) -> Self {
-        Self::new(
-            metadata.namespace.as_deref().unwrap_or(""),
-            metadata.name.as_deref().unwrap_or(""),
-        )
+    pub(crate) fn of(metadata: &impl ObjectMetadata) -> Self {
+        Self::new(metadata.namespace(), metadata.name())
     }
 }
 

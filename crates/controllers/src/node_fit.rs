@@ -1,8 +1,9 @@
 //! Whether a pod could run on a node, as far as that does not depend on what runs there already.
 
 use client::k8s_openapi::api::core::v1::{
-    Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Taint, Toleration,
+    Node, NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration,
 };
+use client::lean::{Pod, PodSpec};
 
 /// What a node's taints make of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

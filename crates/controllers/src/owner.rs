@@ -1,36 +1,34 @@
 //! Owner references: who controls an object, and claiming objects whose labels match.
 
-use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use client::ObjectMetadata;
+use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use client::k8s_openapi::{Metadata, Resource};
 use serde_json::json;
 
 /// The reference by which `owner` controls an object it makes.
 pub(crate) fn controller_reference<K>(owner: &K) -> OwnerReference
 where
-    K: Resource + Metadata<Ty = ObjectMeta>,
+    K: Resource + Metadata<Ty: ObjectMetadata>,
 {
     let metadata = owner.metadata();
     OwnerReference {
         api_version: K::API_VERSION.to_owned(),
         kind: K::KIND.to_owned(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
+        name: metadata.name().to_owned(),
+        uid: metadata.uid().to_owned(),
         controller: Some(true),
         block_owner_deletion: Some(true),
     }
 }
 
 /// The owner that controls an object.
-pub(crate) fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
-    metadata
-        .owner_references
-        .as_ref()?
-        .iter()
-        .find(|owner| owner.controller == Some(true))
+pub(crate) fn controller_of(metadata: &impl ObjectMetadata) -> Option<&OwnerReference> {
+    let mut owners = metadata.owner_references().iter();
+    owners.find(|owner| owner.controller == Some(true))
 }
 
 /// Whether the object of that UID controls this one.
-pub(crate) fn is_controlled_by(metadata: &ObjectMeta, uid: &str) -> bool {
+pub(crate) fn is_controlled_by(metadata: &impl ObjectMetadata, uid: &str) -> bool {
     controller_of(metadata).is_some_and(|owner| owner.uid == uid)
 }
 
@@ -48,30 +46,30 @@ pub(crate) enum Claim {
 }
 
 /// Decides what is to happen between an owner and an object. Neither takes anything while it is being deleted.
-pub(crate) fn claim(owner: &ObjectMeta, object: &ObjectMeta, matches: bool) -> Claim {
-    let owner_is_going = owner.deletion_timestamp.is_some();
+pub(crate) fn claim(owner: &impl ObjectMetadata, object: &impl ObjectMetadata, matches: bool) -> Claim {
+    let owner_is_going = owner.deletion_timestamp().is_some();
     match controller_of(object) {
-        Some(controller) if Some(&controller.uid) != owner.uid.as_ref() => Claim::Ignore,
+        Some(controller) if controller.uid != owner.uid() => Claim::Ignore,
         Some(_) if matches => Claim::Keep,
         Some(_) if owner_is_going => Claim::Ignore,
         Some(_) => Claim::Release,
-        None if matches && !owner_is_going && object.deletion_timestamp.is_none() => Claim::Adopt,
+        None if matches && !owner_is_going && object.deletion_timestamp().is_none() => Claim::Adopt,
         None => Claim::Ignore,
     }
 }
 
 /// The patch by which an object is adopted. It names the object's UID, so that another of the same name is not taken.
-pub(crate) fn adoption(reference: &OwnerReference, object: &ObjectMeta) -> serde_json::Value {
-    json!({ "metadata": { "ownerReferences": [reference], "uid": object.uid } })
+pub(crate) fn adoption(reference: &OwnerReference, object: &impl ObjectMetadata) -> serde_json::Value {
+    json!({ "metadata": { "ownerReferences": [reference], "uid": object.uid() } })
 }
 
 /// The strategic patch by which an object is released.
-pub(crate) fn release(owner_uid: &str, object: &ObjectMeta) -> serde_json::Value {
-    json!({ "metadata": { "ownerReferences": [{ "$patch": "delete", "uid": owner_uid }], "uid": object.uid } })
+pub(crate) fn release(owner_uid: &str, object: &impl ObjectMetadata) -> serde_json::Value {
+    json!({ "metadata": { "ownerReferences": [{ "$patch": "delete", "uid": owner_uid }], "uid": object.uid() } })
 }
 
 /// Whether labels match. An empty selector matches nothing here, as upstream's workload controllers have it.
-pub(crate) fn selects(selector: &LabelSelector, object: &ObjectMeta) -> bool {
+pub(crate) fn selects(selector: &LabelSelector, object: &impl ObjectMetadata) -> bool {
     let wanted = selector.match_labels.as_ref();
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
     let is_empty = wanted.is_none_or(|wanted| wanted.is_empty()) && expressions.is_empty();
@@ -79,9 +77,9 @@ pub(crate) fn selects(selector: &LabelSelector, object: &ObjectMeta) -> bool {
 }
 
 /// Whether labels match; an empty selector matches everything.
-pub(crate) fn matches(selector: &LabelSelector, object: &ObjectMeta) -> bool {
+pub(crate) fn matches(selector: &LabelSelector, object: &impl ObjectMetadata) -> bool {
     let empty = std::collections::BTreeMap::new();
-    let labels = object.labels.as_ref().unwrap_or(&empty);
+    let labels = object.labels().unwrap_or(&empty);
     let wanted = selector.match_labels.as_ref();
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
     let labels_match = wanted
@@ -111,6 +109,8 @@ pub(crate) fn matches(selector: &LabelSelector, object: &ObjectMeta) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
     use super::*;
 
     fn object(controller: Option<&str>) -> ObjectMeta {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::{Pod, PodCondition};
+use client::lean::{Pod, PodCondition};
 use jiff::Timestamp;
 
 pub(crate) fn phase(pod: &Pod) -> &str {
@@ -80,20 +80,20 @@ pub(crate) fn label<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use client::k8s_openapi::api::core::v1::{PodSpec, PodStatus};
-    use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use client::lean::{Metadata, PodSpec, PodStatus};
 
     use super::*;
 
     /// A pod of that name (its UID too) in that phase.
     pub(crate) fn pod(name: &str, phase: &str) -> Pod {
         Pod {
-            metadata: ObjectMeta {
+            metadata: Metadata {
                 name: Some(name.into()),
                 namespace: Some("n".into()),
                 uid: Some(name.into()),
                 creation_timestamp: Some(Time(Timestamp::UNIX_EPOCH)),
-                ..ObjectMeta::default()
+                ..Metadata::default()
             },
             spec: Some(PodSpec::default()),
             status: Some(PodStatus {
@@ -119,7 +119,6 @@ pub(crate) mod testing {
             type_: kind.into(),
             status: "True".into(),
             last_transition_time: Timestamp::from_second(second).ok().map(Time),
-            ..PodCondition::default()
         };
         let status = pod.status.get_or_insert_default();
         status.conditions.get_or_insert_default().push(condition);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use client::k8s_openapi::api::core::v1::{Pod as WholePod, PodTemplateSpec};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use client::k8s_openapi::{Metadata, Resource};
+use client::lean::Pod;
 use client::{Change, Client, DeleteOptions, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope};
 use futures::StreamExt;
 
@@ -55,7 +56,7 @@ impl PodControl {
     }
 
     /// Creates a pod of the owner; it must have been expected.
-    pub(crate) async fn create<K: Owner>(&self, owner: &K, pod: &Pod) -> Result<(), ControllerError> {
+    pub(crate) async fn create<K: Owner>(&self, owner: &K, pod: &WholePod) -> Result<(), ControllerError> {
         let key = Key::of(owner.metadata());
         match self.client.create(Scope::Namespace(&key.namespace), pod).await {
             Ok(created) => {
@@ -180,11 +181,11 @@ pub(crate) fn said(error: &client::Error) -> String {
 }
 
 /// A pod of the owner's template; the server makes its name up.
-pub(crate) fn pod_of<K: Owner>(owner: &K, template: &PodTemplateSpec) -> Pod {
+pub(crate) fn pod_of<K: Owner>(owner: &K, template: &PodTemplateSpec) -> WholePod {
     let from = template.metadata.clone().unwrap_or_default();
     let metadata = owner.metadata();
     let name = metadata.name.as_deref().unwrap_or("");
-    Pod {
+    WholePod {
         metadata: ObjectMeta {
             generate_name: Some(format!("{name}-")),
             namespace: metadata.namespace.clone(),

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use client::k8s_openapi::api::core::v1::{Namespace, Node};
+use client::lean::Pod;
 
 use crate::nodes::Nodes;
 use crate::pod::{PodInfo, node_name};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{
-    Affinity, ContainerPort, Pod, PodSpec, Toleration, TopologySpreadConstraint,
-};
+use client::k8s_openapi::api::core::v1::{Affinity, ContainerPort, Toleration, TopologySpreadConstraint};
+use client::lean::{Pod, PodSpec};
 
 use crate::plugins::inter_pod_affinity::Terms;
 use crate::resources::{self, Resources};
@@ -60,7 +59,7 @@ impl PodInfo {
     }
 
     pub(crate) fn labels(&self) -> &Labels {
-        self.pod.metadata.labels.as_ref().unwrap_or(&NO_LABELS)
+        self.pod.metadata.labels.as_deref().unwrap_or(&NO_LABELS)
     }
 
     pub(crate) fn priority(&self) -> i32 {
@@ -72,7 +71,7 @@ impl PodInfo {
     }
 
     pub(crate) fn affinity_spec(&self) -> Option<&Affinity> {
-        self.spec().affinity.as_ref()
+        self.spec().affinity.as_deref()
     }
 
     pub(crate) fn tolerations(&self) -> &[Toleration] {

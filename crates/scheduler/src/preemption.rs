@@ -197,10 +197,7 @@ mod tests {
     use super::*;
     use crate::plugins::testing::{Cluster, info, pod, prioritised};
 
-    fn check(
-        cluster: &Cluster,
-        pod: client::k8s_openapi::api::core::v1::Pod,
-    ) -> Result<(String, Vec<String>), String> {
+    fn check(cluster: &Cluster, pod: client::lean::Pod) -> Result<(String, Vec<String>), String> {
         let placer = Placer::default();
         let pod = info(pod);
         let diagnosis = placer.place(&pod, &cluster.nodes).unwrap_err();

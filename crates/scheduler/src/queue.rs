@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 
 use crate::framework::ClusterChange;
 use crate::pod::PodInfo;
@@ -339,9 +339,7 @@ mod tests {
         let (mut queue, now) = (Queue::default(), Instant::now());
         let mut gated = pod("a", "0");
         gated.spec.get_or_insert_default().scheduling_gates =
-            Some(vec![client::k8s_openapi::api::core::v1::PodSchedulingGate {
-                name: "g".into(),
-            }]);
+            Some(vec![client::k8s_openapi::api::core::v1::PodSchedulingGate { name: "g".into() }].into());
         queue.put(Arc::new(gated), now);
         assert_eq!(take(&mut queue, now), None);
         put(&mut queue, "a", 0, now);

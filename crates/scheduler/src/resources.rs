@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use client::k8s_openapi::api::core::v1::{Container, PodSpec};
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use client::lean::{Container, PodSpec};
 
 /// CPU that a container without a request is scored with, thousandths of a core.
 const DEFAULT_MILLI_CPU: i64 = 100;
@@ -132,7 +132,7 @@ fn total(pod: &PodSpec, of: impl Fn(&Container) -> Resources) -> Resources {
     }
     running.max(&at_start);
     running.override_by(pod.resources.as_ref().and_then(|r| r.requests.as_ref()));
-    running.add(&Resources::of(pod.overhead.as_ref()));
+    running.add(&Resources::of(pod.overhead.as_deref()));
     running
 }
 

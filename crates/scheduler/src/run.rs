@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use client::controller::Chain;
-use client::k8s_openapi::api::core::v1::{Binding, Namespace, Node, ObjectReference, Pod};
+use client::k8s_openapi::api::core::v1::{Binding, Namespace, Node, ObjectReference};
 use client::k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::Pod;
 use client::{Change, Client, DeleteOptions, EventRecorder, EventType, Informer, Informers, Scope};
 use jiff::Timestamp;
 use parking_lot::Mutex;

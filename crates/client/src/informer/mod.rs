@@ -3,6 +3,7 @@
 //! One task lists and then watches; it lists again only when the server no longer holds the version it had reached.
 //! Handlers are called by that task, in order, deletes included, and must not block: they put a key into a queue.
 
+mod peek;
 mod reflector;
 mod shared;
 mod shared_objects;

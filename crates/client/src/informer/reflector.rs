@@ -12,6 +12,7 @@ use super::shared_objects::{self, Held};
 use crate::api::{Client, Kind};
 use crate::controller::Chain;
 use crate::error::Error;
+use crate::metadata::ObjectMetadata;
 use crate::options::ListOptions;
 use crate::path::Scope;
 use crate::watch::WatchEvent;
@@ -86,7 +87,7 @@ impl<K: Kind> Reflector<K> {
         self.version = Some(version.clone());
         let mut events = self
             .client
-            .watch_into::<K, Held<K>>(self.scope(), &self.options, &version)
+            .watch_into::<K, Held<K>>(self.scope(), &self.options, &version, Held::decode)
             .await?;
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
@@ -123,7 +124,7 @@ impl<K: Kind> Reflector<K> {
 }
 
 fn version<K: Kind>(object: &K) -> String {
-    object.metadata().resource_version.clone().unwrap_or_default()
+    object.metadata().resource_version().to_owned()
 }
 
 /// Up to twice the wait, so that many clients do not come back at one moment.

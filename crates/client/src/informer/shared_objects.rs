@@ -4,13 +4,11 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Weak};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use parking_lot::Mutex;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
-use serde_json::value::RawValue;
 
+use super::peek;
 use crate::api::Kind;
+use crate::metadata::ObjectMetadata;
 
 /// The type an object was decoded into, and its UID as a number.
 type Identity = (TypeId, u128);
@@ -25,7 +23,7 @@ static HELD: LazyLock<Mutex<HashMap<Identity, Version>>> = LazyLock::new(Mutex::
 
 /// The same object as another informer holds it, if one does; else this one, made lean.
 pub(super) fn share<K: Kind>(object: K) -> Arc<K> {
-    let Some((identity, number)) = identify::<K>(object.metadata()) else {
+    let Some((identity, number)) = identity_of(&object) else {
         return Arc::new(lean(object));
     };
     if let Some(same) = held(&HELD.lock(), identity, number) {
@@ -48,33 +46,16 @@ pub(super) fn share<K: Kind>(object: K) -> Arc<K> {
 /// An object as informers hold it. One that is held already is found by its UID and version, and not decoded again.
 pub(super) struct Held<K>(pub(super) Arc<K>);
 
-impl<'de, K: Kind> Deserialize<'de> for Held<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Identified {
-            #[serde(default)]
-            metadata: ObjectIdentity,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct ObjectIdentity {
-            uid: Option<String>,
-            resource_version: Option<String>,
-        }
-        let json = <&RawValue>::deserialize(deserializer)?.get();
-        let Identified { metadata } = serde_json::from_str(json).map_err(D::Error::custom)?;
-        let metadata = ObjectMeta {
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-            ..ObjectMeta::default()
-        };
-        if let Some((identity, number)) = identify::<K>(&metadata)
+impl<K: Kind> Held<K> {
+    /// Reads an object.
+    pub(super) fn decode(json: &str) -> serde_json::Result<Self> {
+        if let Some((uid, version)) = peek::of(json)
+            && let Some((identity, number)) = identify::<K>(&uid, &version)
             && let Some(same) = held(&HELD.lock(), identity, number)
         {
             return Ok(Self(same));
         }
-        let object = serde_json::from_str(json).map_err(D::Error::custom)?;
-        Ok(Self(share(object)))
+        serde_json::from_str(json).map(|object| Self(share(object)))
     }
 }
 
@@ -85,7 +66,7 @@ fn held<K: Kind>(all: &HashMap<Identity, Version>, identity: Identity, number: u
 
 /// An informer holds an object no longer.
 pub(super) fn release<K: Kind>(object: Arc<K>) {
-    let Some((identity, _)) = identify::<K>(object.metadata()) else {
+    let Some((identity, _)) = identity_of(&*object) else {
         return;
     };
     drop(object);
@@ -98,26 +79,29 @@ pub(super) fn release<K: Kind>(object: Arc<K>) {
     }
 }
 
-/// None for what has no usual identity and version.
-fn identify<K: 'static>(metadata: &ObjectMeta) -> Option<(Identity, u64)> {
-    let hex: String = metadata.uid.as_deref()?.split('-').collect();
-    let uid = u128::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 32)?;
-    let number = metadata.resource_version.as_deref()?.parse().ok()?;
-    Some(((TypeId::of::<K>(), uid), number))
+fn identity_of<K: Kind>(object: &K) -> Option<(Identity, u64)> {
+    let metadata = object.metadata();
+    identify::<K>(metadata.uid(), metadata.resource_version())
 }
 
-/// An object as it is kept. Without the record of who owns which field, which can be as large as all the rest, is read by no
-/// component, and is kept by the server when an object comes back without it. And copied: a decoded object has room to grow
-/// in each of its lists and texts, its copy has none.
+/// None for what has no usual identity and version.
+fn identify<K: 'static>(uid: &str, version: &str) -> Option<(Identity, u64)> {
+    let hex: String = uid.split('-').collect();
+    let uid = u128::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 32)?;
+    Some(((TypeId::of::<K>(), uid), version.parse().ok()?))
+}
+
+/// An object as it is kept: without what nobody reads. And copied: a decoded object has room to grow in each of its lists and
+/// texts, its copy has none.
 fn lean<K: Kind>(mut object: K) -> K {
-    object.metadata_mut().managed_fields = None;
+    object.metadata_mut().slim();
     object.clone()
 }
 
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
     use super::*;
 
@@ -155,7 +139,7 @@ mod tests {
             ..Secret::default()
         });
         assert!(other.metadata.uid.is_some(), "another type is another object");
-        let identity = identify::<ConfigMap>(&later.metadata).map(|(identity, _)| identity);
+        let identity = identity_of(&*later).map(|(identity, _)| identity);
         let is_held = || identity.is_some_and(|identity| HELD.lock().contains_key(&identity));
         release(first);
         assert!(is_held());
@@ -171,15 +155,13 @@ mod tests {
             let json = format!(
                 r#"{{"kind":"ConfigMap","apiVersion":"v1","metadata":{{"uid":"{uid}","resourceVersion":"{version}"}}}}"#
             );
-            serde_json::from_str::<Held<ConfigMap>>(&json)
-                .expect("a config map")
-                .0
+            Held::<ConfigMap>::decode(&json).expect("a config map").0
         };
         assert!(Arc::ptr_eq(&first, &read("5")));
         let later = read("6");
         assert_eq!(later.metadata.resource_version.as_deref(), Some("6"));
         assert!(Arc::ptr_eq(&later, &read("6")));
-        assert!(serde_json::from_str::<Held<ConfigMap>>(r#"{"metadata":{"uid":5}}"#).is_err());
+        assert!(Held::<ConfigMap>::decode(r#"{"metadata":{"uid":5}}"#).is_err());
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use parking_lot::RwLock;
 
 use super::Change;
 use crate::api::Kind;
+use crate::metadata::ObjectMetadata;
 
 /// Objects by name within their namespace.
 type ByName<K> = BTreeMap<String, Arc<K>>;
@@ -25,11 +25,8 @@ impl<K> Default for Store<K> {
     }
 }
 
-fn key(metadata: &ObjectMeta) -> (&str, &str) {
-    (
-        metadata.namespace.as_deref().unwrap_or(""),
-        metadata.name.as_deref().unwrap_or(""),
-    )
+fn key(metadata: &impl ObjectMetadata) -> (&str, &str) {
+    (metadata.namespace(), metadata.name())
 }
 
 impl<K> Store<K> {
@@ -80,7 +77,7 @@ impl<K: Kind> Store<K> {
         names.insert(name, object)
     }
 
-    pub(super) fn remove(&self, metadata: &ObjectMeta) -> Option<Arc<K>> {
+    pub(super) fn remove(&self, metadata: &impl ObjectMetadata) -> Option<Arc<K>> {
         let (namespace, name) = key(metadata);
         let mut namespaces = self.namespaces.write();
         let names = namespaces.get_mut(namespace)?;
@@ -99,7 +96,8 @@ impl<K: Kind> Store<K> {
             let (namespace, name) = key(new.metadata());
             let old = gone.get_mut(namespace).and_then(|names| names.remove(name));
             self.insert(new.clone());
-            let same = |old: &Arc<K>| old.metadata().resource_version == new.metadata().resource_version;
+            let version = new.metadata().resource_version();
+            let same = |old: &Arc<K>| old.metadata().resource_version() == version;
             if !old.as_ref().is_some_and(same) {
                 changes.push(Change { old, new: Some(new) });
             }

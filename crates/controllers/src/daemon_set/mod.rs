@@ -11,7 +11,8 @@ use std::sync::Arc;
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
-use client::k8s_openapi::api::core::v1::{Node, Pod};
+use client::k8s_openapi::api::core::v1::Node;
+use client::lean::Pod;
 use client::{EventType, Informer, WorkQueue, run_workers};
 use jiff::Timestamp;
 
@@ -238,7 +239,7 @@ impl Controller {
         let uids: Vec<_> = delete.iter().filter_map(|pod| pod.metadata.uid.clone()).collect();
         let expectations = &self.control.expectations;
         expectations.expect(&key.to_string(), plan.create.len(), uids);
-        let wanted: Vec<Pod> = plan
+        let wanted: Vec<_> = plan
             .create
             .iter()
             .map(|node| pods::make(set, hash, node))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::apps::v1::DaemonSet;
-use client::k8s_openapi::api::core::v1::{Node, Pod};
+use client::k8s_openapi::api::core::v1::Node;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use super::pods;
@@ -85,7 +86,7 @@ impl Observed<'_> {
 
     /// What the set wants of each node.
     pub(super) fn wishes(&self) -> BTreeMap<&str, Wish> {
-        let template = pods::template_pod(self.set);
+        let template = Pod::from(&pods::template_pod(self.set));
         let named = self
             .nodes
             .iter()
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn a_pod_that_waits_for_a_node_that_is_gone_goes() {
         let set = DaemonSet::default();
-        let mut waiting = pods::make(&set, "new", "gone");
+        let mut waiting = Pod::from(&pods::make(&set, "new", "gone"));
         waiting.metadata.name = Some("1".into());
         check(&[], vec![waiting, pod("2", "gone", "new", true)], &[], &["1"]);
     }

@@ -2,8 +2,9 @@
 
 use client::k8s_openapi::api::apps::v1::DaemonSet;
 use client::k8s_openapi::api::core::v1::{
-    NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Toleration,
+    NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod as WholePod, PodSpec, Toleration,
 };
+use client::lean::Pod;
 
 use crate::history::HASH_LABEL;
 use crate::pod;
@@ -45,7 +46,7 @@ pub(super) fn node_of(pod: &Pod) -> Option<&str> {
 }
 
 /// A pod for a node. The scheduler binds it, so that it is told of the room it takes.
-pub(super) fn make(set: &DaemonSet, hash: &str, node: &str) -> Pod {
+pub(super) fn make(set: &DaemonSet, hash: &str, node: &str) -> WholePod {
     let mut pod = template_pod(set);
     let labels = pod.metadata.labels.get_or_insert_default();
     labels.insert(HASH_LABEL.to_owned(), hash.to_owned());
@@ -62,7 +63,7 @@ pub(super) fn make(set: &DaemonSet, hash: &str, node: &str) -> Pod {
 }
 
 /// A pod of the set with what it bears, for no node yet.
-pub(super) fn template_pod(set: &DaemonSet) -> Pod {
+pub(super) fn template_pod(set: &DaemonSet) -> WholePod {
     let template = set.spec.as_ref().map(|spec| spec.template.clone());
     let mut pod = pod_control::pod_of(set, &template.unwrap_or_default());
     let spec = pod.spec.get_or_insert_default();
@@ -105,10 +106,11 @@ mod tests {
 
     #[test]
     fn a_pod_is_made_for_one_node() {
-        let pod = make(&DaemonSet::default(), "h", "m");
+        let whole = make(&DaemonSet::default(), "h", "m");
+        let pod = Pod::from(&whole);
         assert_eq!(node_of(&pod), Some("m"));
         assert_eq!(pod::label(&pod, HASH_LABEL), Some("h"));
-        let spec = pod.spec.unwrap();
+        let spec = whole.spec.unwrap();
         assert_eq!(spec.tolerations.map(|all| all.len()), Some(6));
         assert_eq!(spec.node_name, None);
     }

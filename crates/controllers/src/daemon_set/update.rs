@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use client::k8s_openapi::api::apps::v1::{DaemonSet, RollingUpdateDaemonSet};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use client::lean::Pod;
 use meta::int_or_string::Rounding;
 
 use super::plan::{Observed, Plan, Wish};

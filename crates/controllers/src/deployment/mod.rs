@@ -9,10 +9,10 @@ mod status;
 
 use std::sync::Arc;
 
+use client::ObjectMetadata;
 use client::controller::Outcome;
 use client::k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use client::k8s_openapi::api::core::v1::Pod;
-use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::Pod;
 use client::{
     Change, Client, DeleteOptions, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope, WorkQueue,
     run_workers,
@@ -83,13 +83,13 @@ impl Controller {
         });
     }
 
-    fn queue_owner(&self, set: &ObjectMeta) {
-        let namespace = set.namespace.clone().unwrap_or_default();
+    fn queue_owner(&self, set: &impl ObjectMetadata) {
+        let namespace = set.namespace();
         match owner::controller_of(set) {
             Some(owner) if owner.kind == "Deployment" => self.queue.add(Key::new(namespace, &owner.name)),
             Some(_) => {}
             None => {
-                for deployment in self.deployments.store().in_namespace(&namespace) {
+                for deployment in self.deployments.store().in_namespace(namespace) {
                     if deployment
                         .spec
                         .as_ref()
@@ -102,11 +102,11 @@ impl Controller {
         }
     }
 
-    fn queue_owner_of_owner(&self, pod: &ObjectMeta) {
+    fn queue_owner_of_owner(&self, pod: &impl ObjectMetadata) {
         let Some(owner) = owner::controller_of(pod).filter(|owner| owner.kind == "ReplicaSet") else {
             return;
         };
-        let namespace = pod.namespace.as_deref().unwrap_or("");
+        let namespace = pod.namespace();
         if let Some(set) = self.sets.store().get(namespace, &owner.name) {
             self.queue_owner(&set.metadata);
         }

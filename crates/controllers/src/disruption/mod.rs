@@ -10,8 +10,8 @@ use std::time::Duration;
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetStatus};
+use client::lean::Pod;
 use client::{Client, EventRecorder, EventType, Informer, WorkQueue, run_workers};
 use jiff::Timestamp;
 

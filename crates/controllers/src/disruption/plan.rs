@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetStatus};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use client::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use client::lean::Pod;
 use jiff::Timestamp;
 use meta::int_or_string::Rounding;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use client::error::optional;
 use client::k8s_openapi::api::autoscaling::v1::Scale as ScaleObject;
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use client::lean::Pod;
 use http::Method;
 
 use super::Controller;

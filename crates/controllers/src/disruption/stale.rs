@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 use client::{Client, Informer, Patch, PatchOptions, Scope, WorkQueue, run_workers};
 use jiff::Timestamp;
 use serde_json::json;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::batch::v1::{Job, JobCondition, JobStatus};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use super::pods::container_statuses;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::batch::v1::{Job, JobStatus};
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 use client::{EventType, Informer, WorkQueue, run_workers};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -218,7 +218,7 @@ impl Controller {
         self.control
             .expectations
             .expect(&key.to_string(), plan.create.len(), uids);
-        let wanted: Vec<Pod> = plan.create.iter().map(|new| pods::make(job, new)).collect();
+        let wanted: Vec<_> = plan.create.iter().map(|new| pods::make(job, new)).collect();
         let created = all(wanted.iter().map(|pod| self.control.create(job, pod))).await;
         let deletes = plan.delete.iter().map(|pod| async {
             if plan.deleted_do_not_count {

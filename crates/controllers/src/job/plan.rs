@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::batch::v1::{Job, JobStatus};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use super::backoff::Backoff;
@@ -320,7 +320,7 @@ mod tests {
 
     fn pod(name: &str, phase: &str, index: Option<i32>) -> Arc<Pod> {
         let mut pod = testing::pod(name, phase);
-        pod.metadata.finalizers = Some(vec![pods::FINALIZER.into()]);
+        pod.metadata.finalizers = Some(vec![pods::FINALIZER.into()].into());
         pod.metadata.annotations = index.map(|index| {
             [(
                 "batch.kubernetes.io/job-completion-index".to_owned(),

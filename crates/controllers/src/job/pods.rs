@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use client::k8s_openapi::api::batch::v1::Job;
-use client::k8s_openapi::api::core::v1::{ContainerStatus, EnvVar, EnvVarSource, ObjectFieldSelector, Pod};
+use client::k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, Pod as WholePod};
+use client::lean::{ContainerStatus, Pod};
 use jiff::Timestamp;
 
 use crate::pod;
@@ -88,7 +89,7 @@ pub(super) struct NewPod {
 }
 
 /// Makes the pod.
-pub(super) fn make(job: &Job, new: &NewPod) -> Pod {
+pub(super) fn make(job: &Job, new: &NewPod) -> WholePod {
     let template = job.spec.as_ref().map(|spec| spec.template.clone());
     let mut pod = pod_control::pod_of(job, &template.unwrap_or_default());
     pod.metadata
@@ -105,7 +106,7 @@ pub(super) fn make(job: &Job, new: &NewPod) -> Pod {
     pod
 }
 
-fn number(job: &Job, pod: &mut Pod, index: i32) {
+fn number(job: &Job, pod: &mut WholePod, index: i32) {
     let name = job.metadata.name.as_deref().unwrap_or("");
     let insert = |map: &mut Option<BTreeMap<String, String>>| {
         map.get_or_insert_default()
@@ -171,11 +172,12 @@ mod tests {
             index: Some(3),
             failures: Some(1),
         };
-        let pod = make(&job, &new);
+        let whole = make(&job, &new);
+        let pod = Pod::from(&whole);
         assert!(has_finalizer(&pod));
         assert_eq!((index(&pod), failures_before(&pod)), (Some(3), 1));
-        assert_eq!(pod.metadata.generate_name.as_deref(), Some("j-3-"));
-        let spec = pod.spec.unwrap();
+        assert_eq!(whole.metadata.generate_name.as_deref(), Some("j-3-"));
+        let spec = whole.spec.unwrap();
         assert_eq!(spec.hostname.as_deref(), Some("j-3"));
         assert_eq!(spec.containers[0].env.as_ref().unwrap()[0].name, INDEX_VARIABLE);
     }

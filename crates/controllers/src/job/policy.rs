@@ -3,7 +3,7 @@
 use client::k8s_openapi::api::batch::v1::{
     Job, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyRule,
 };
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 
 use super::indexes::Indexes;
 use super::pods::container_statuses;
@@ -70,7 +70,7 @@ fn exit_code<'a>(codes: &PodFailurePolicyOnExitCodesRequirement, pod: &'a Pod) -
         let wanted = codes
             .container_name
             .as_ref()
-            .is_none_or(|name| *name == status.name);
+            .is_none_or(|name| status.name == name.as_str());
         let code = status.state.as_ref()?.terminated.as_ref()?.exit_code;
         let listed = codes.values.contains(&code);
         let matches = match codes.operator.as_str() {
@@ -78,7 +78,7 @@ fn exit_code<'a>(codes: &PodFailurePolicyOnExitCodesRequirement, pod: &'a Pod) -
             "NotIn" => !listed,
             _ => false,
         };
-        (wanted && code != 0 && matches).then_some((status.name.as_str(), code))
+        (wanted && code != 0 && matches).then_some((&*status.name, code))
     })
 }
 

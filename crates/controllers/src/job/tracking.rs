@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use client::k8s_openapi::api::batch::v1::{Job, JobStatus};
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 
 use super::indexes::Indexes;
 use super::pods::{self, has_failed, has_finalizer, index};
@@ -211,7 +211,7 @@ mod tests {
     fn pod(uid: &str, phase: &str, index: Option<(i32, i32)>, finalizer: bool) -> Arc<Pod> {
         let mut pod = crate::pod::testing::pod(uid, phase);
         if finalizer {
-            pod.metadata.finalizers = Some(vec![pods::FINALIZER.into()]);
+            pod.metadata.finalizers = Some(vec![pods::FINALIZER.into()].into());
         }
         if let Some((index, failures)) = index {
             let annotations: std::collections::BTreeMap<String, String> = serde_json::from_value(json!({
@@ -219,7 +219,7 @@ mod tests {
                 "batch.kubernetes.io/job-index-failure-count": failures.to_string(),
             }))
             .unwrap();
-            pod.metadata.annotations = Some(annotations);
+            pod.metadata.annotations = Some(annotations.into());
         }
         Arc::new(pod)
     }

@@ -6,8 +6,9 @@ mod status;
 use std::sync::Arc;
 
 use client::controller::Outcome;
-use client::k8s_openapi::api::core::v1::{Namespace, Pod};
-use client::{Client, Informer, Kind, WorkQueue, run_workers};
+use client::k8s_openapi::api::core::v1::Namespace;
+use client::lean::Pod;
+use client::{Client, Informer, Kind, ObjectMetadata, WorkQueue, run_workers};
 use http::Method;
 
 use crate::context::{Context, ControllerError, doing};
@@ -53,8 +54,8 @@ fn queue_when_pods_go(pods: &Informer<Pod>, queue: &WorkQueue<String>) {
     let queue = queue.clone();
     pods.on_change(move |change| {
         let gone = change.old.as_ref().filter(|_| change.new.is_none());
-        if let Some(namespace) = gone.and_then(|pod| pod.metadata.namespace.clone()) {
-            queue.add(namespace);
+        if let Some(namespace) = gone.and_then(|pod| pod.metadata.namespace.as_deref()) {
+            queue.add(namespace.to_owned());
         }
     });
 }
@@ -63,12 +64,8 @@ fn queue_when_pods_go(pods: &Informer<Pod>, queue: &WorkQueue<String>) {
 pub(crate) fn queue_namespaces_of<K: Kind>(objects: &Informer<K>, queue: &WorkQueue<String>) {
     let queue = queue.clone();
     objects.on_change(move |change| {
-        if let Some(namespace) = change
-            .old
-            .as_ref()
-            .and_then(|old| old.metadata().namespace.clone())
-        {
-            queue.add(namespace);
+        if let Some(old) = &change.old {
+            queue.add(old.metadata().namespace().to_owned());
         }
     });
 }

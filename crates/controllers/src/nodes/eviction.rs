@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use client::k8s_openapi::api::core::v1::{Node, Taint};
+use client::lean::Pod;
 use client::{
     Client, DeleteOptions, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope, WorkQueue,
     run_workers,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::coordination::v1::Lease;
-use client::k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
+use client::k8s_openapi::api::core::v1::{Node, ObjectReference};
+use client::lean::Pod;
 use client::recorder::reference;
 use client::{
     Client, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope, WorkQueue, run_workers,

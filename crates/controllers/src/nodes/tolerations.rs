@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::{Pod, Taint};
+use client::k8s_openapi::api::core::v1::Taint;
+use client::lean::Pod;
 
 use crate::node_fit::tolerates;
 
@@ -47,7 +48,8 @@ pub(super) fn bears(pod: &Pod, taints: &[Taint]) -> Bears {
 
 #[cfg(test)]
 mod tests {
-    use client::k8s_openapi::api::core::v1::{PodSpec, Toleration};
+    use client::k8s_openapi::api::core::v1::Toleration;
+    use client::lean::PodSpec;
 
     use super::*;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{Node, Pod};
+use client::k8s_openapi::api::core::v1::Node;
+use client::lean::Pod;
 use client::{Client, DeleteOptions, Informer, Patch, PatchOptions, Scope, WorkQueue, run_workers};
 use jiff::Timestamp;
 use serde_json::json;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{Node, Pod};
+use client::k8s_openapi::api::core::v1::Node;
+use client::lean::Pod;
 
 use crate::pod;
 

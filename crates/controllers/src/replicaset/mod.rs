@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::k8s_openapi::api::apps::v1::ReplicaSet;
-use client::k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use client::k8s_openapi::api::core::v1::{Pod as WholePod, PodTemplateSpec};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::Pod;
 use client::{
     Change, Client, DeleteOptions, EventRecorder, EventType, Informer, Patch, PatchOptions, Scope, WorkQueue,
     run_workers,
@@ -310,10 +311,10 @@ fn phase(pod: &Pod) -> &str {
         .unwrap_or("")
 }
 
-fn pod_from_template(set: &ReplicaSet, template: PodTemplateSpec) -> Pod {
+fn pod_from_template(set: &ReplicaSet, template: PodTemplateSpec) -> WholePod {
     let from = template.metadata.unwrap_or_default();
     let set_name = set.metadata.name.as_deref().unwrap_or("");
-    Pod {
+    WholePod {
         metadata: ObjectMeta {
             generate_name: Some(format!("{set_name}-")),
             namespace: set.metadata.namespace.clone(),

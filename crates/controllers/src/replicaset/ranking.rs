@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use super::phase;
@@ -88,17 +88,16 @@ fn younger_first(a: Option<Timestamp>, b: Option<Timestamp>) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use client::k8s_openapi::api::core::v1::{PodSpec, PodStatus};
-    use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use client::lean::{Metadata, PodSpec, PodStatus};
 
     use super::*;
 
     fn pod(name: &str, node: &str, phase: &str, cost: &str) -> Arc<Pod> {
         Arc::new(Pod {
-            metadata: ObjectMeta {
+            metadata: Metadata {
                 name: Some(name.into()),
                 annotations: (!cost.is_empty()).then(|| [(DELETION_COST.to_owned(), cost.to_owned())].into()),
-                ..ObjectMeta::default()
+                ..Metadata::default()
             },
             spec: Some(PodSpec {
                 node_name: Some(node.into()),

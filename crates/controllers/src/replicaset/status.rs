@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetCondition, ReplicaSetStatus};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use crate::context::ControllerError;
@@ -125,7 +125,7 @@ pub(super) fn ready_since(pod: &Pod) -> Option<Timestamp> {
     condition.last_transition_time.as_ref().map(|time| time.0)
 }
 
-fn ready_condition(pod: &Pod) -> Option<&client::k8s_openapi::api::core::v1::PodCondition> {
+fn ready_condition(pod: &Pod) -> Option<&client::lean::PodCondition> {
     pod.status
         .as_ref()?
         .conditions

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{Pod, ReplicationController};
+use client::k8s_openapi::api::core::v1::{Pod as WholePod, ReplicationController};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use client::lean::Pod;
 use client::{Informer, WorkQueue, run_workers};
 use jiff::Timestamp;
 
@@ -156,7 +157,7 @@ impl Controller {
         &self,
         key: &Key,
         set: &ReplicationController,
-        wanted: &Pod,
+        wanted: &WholePod,
         count: usize,
     ) -> Result<(), ControllerError> {
         let (mut left, mut batch) = (count, 1);

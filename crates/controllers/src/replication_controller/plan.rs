@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::core::v1::{
-    Pod, ReplicationController, ReplicationControllerCondition, ReplicationControllerStatus,
+    ReplicationController, ReplicationControllerCondition, ReplicationControllerStatus,
 };
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use client::lean::Pod;
 use jiff::Timestamp;
 
 use crate::pod;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Service};
-use client::{Client, Informer, Kind, WorkQueue, run_workers};
+use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, ResourceQuota, Service};
+use client::lean::Pod;
+use client::{Client, Informer, Kind, ObjectMetadata, WorkQueue, run_workers};
 use jiff::Timestamp;
 use meta::GroupResource;
 use serde::Serialize;
@@ -104,9 +105,7 @@ impl Controller {
     fn follow<K: Kind>(&self, objects: &Informer<K>, queue: &WorkQueue<Key>) {
         let (to, quotas) = (queue.clone(), self.quotas.clone());
         objects.on_change(move |change| {
-            let namespace = change
-                .object()
-                .and_then(|object| object.metadata().namespace.as_deref());
+            let namespace = change.object().map(|object| object.metadata().namespace());
             let delay = if change.old.is_none() {
                 AFTER_COMING
             } else {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use client::k8s_openapi::api::core::v1::{Pod, ResourceQuota, ResourceQuotaStatus};
+use client::k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
+use client::lean::Pod;
 use jiff::Timestamp;
 use kinds::quota::{self, Amounts};
 use meta::quantity::Format;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{ObjectReference, Pod, Service, ServicePort};
+use client::k8s_openapi::api::core::v1::{ObjectReference, Service, ServicePort};
 use client::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use client::lean::Pod;
 
 use super::watch::selects;
 
@@ -76,7 +77,7 @@ fn backend(service: &Service, pod: &Pod, address: IpAddr) -> Backend {
         .and_then(|spec| spec.publish_not_ready_addresses)
         .unwrap_or(false);
     let subdomain = spec.and_then(|spec| spec.subdomain.as_deref());
-    let hostname = spec.and_then(|spec| spec.hostname.clone()).filter(|hostname| {
+    let hostname = spec.and_then(|spec| spec.hostname.as_deref()).filter(|hostname| {
         !hostname.is_empty() && subdomain.is_some() && subdomain == service.metadata.name.as_deref()
     });
     Backend {
@@ -84,12 +85,12 @@ fn backend(service: &Service, pod: &Pod, address: IpAddr) -> Backend {
         ready: publish_all || (serving && !terminating),
         serving,
         terminating,
-        hostname,
-        node: spec.and_then(|spec| spec.node_name.clone()),
+        hostname: hostname.map(str::to_owned),
+        node: spec.and_then(|spec| spec.node_name.as_deref()).map(str::to_owned),
         pod: ObjectReference {
             kind: Some(String::from("Pod")),
             name: pod.metadata.name.clone(),
-            namespace: pod.metadata.namespace.clone(),
+            namespace: pod.metadata.namespace.as_deref().map(str::to_owned),
             uid: pod.metadata.uid.clone(),
             ..ObjectReference::default()
         },
@@ -147,10 +148,9 @@ fn named_port(pod: &Pod, name: &str, protocol: &str) -> Option<i32> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use client::k8s_openapi::api::core::v1::{
-        Container, ContainerPort, PodCondition, PodSpec, PodStatus, ServiceSpec,
-    };
+    use client::k8s_openapi::api::core::v1::{ContainerPort, ServiceSpec};
     use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use client::lean::{Container, Metadata, PodCondition, PodSpec, PodStatus};
 
     use super::*;
 
@@ -194,15 +194,15 @@ pub(super) mod testing {
             ..PodCondition::default()
         };
         Arc::new(Pod {
-            metadata: ObjectMeta {
+            metadata: Metadata {
                 name: Some(address.into()),
                 namespace: Some("default".into()),
                 uid: Some(address.into()),
                 labels: Some([("app".to_owned(), "web".to_owned())].into()),
-                ..ObjectMeta::default()
+                ..Metadata::default()
             },
             spec: Some(PodSpec {
-                containers: vec![container],
+                containers: vec![container].into(),
                 ..PodSpec::default()
             }),
             status: Some(PodStatus {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{
-    EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service,
-};
+use client::k8s_openapi::api::core::v1::{EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Service};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::Pod;
 use client::{Client, DeleteOptions, Informer, Scope, WorkQueue, run_workers};
 
 use super::backends::{self, Backend, Port};

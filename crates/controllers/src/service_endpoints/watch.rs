@@ -1,6 +1,7 @@
 //! Which Services a change concerns.
 
-use client::k8s_openapi::api::core::v1::{Pod, Service};
+use client::k8s_openapi::api::core::v1::Service;
+use client::lean::Pod;
 use client::{Informer, WorkQueue};
 
 use crate::key::Key;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use client::error::optional;
 use client::k8s_openapi::api::apps::v1::StatefulSet;
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use client::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use client::lean::Pod;
 use client::{EventType, Scope};
 
 use super::Controller;
-use super::identity::{claim_names, name, ordinal, start};
+use super::identity::{claim_names, name, ordinal, pod_name, start};
 use crate::context::{ControllerError, doing};
 use crate::owner;
 use crate::pod_control::said;
@@ -72,10 +73,7 @@ fn owners(set: &StatefulSet, pod: &Pod, claim: &PersistentVolumeClaim) -> Option
 
 impl Controller {
     /// Makes the claims of a pod that are not there yet.
-    pub(super) async fn create_claims(&self, set: &StatefulSet, pod: &Pod) -> Result<(), ControllerError> {
-        let Some(number) = ordinal(set, pod) else {
-            return Ok(());
-        };
+    pub(super) async fn create_claims(&self, set: &StatefulSet, number: i32) -> Result<(), ControllerError> {
         let namespace = set.metadata.namespace.as_deref().unwrap_or("");
         let set_name = set.metadata.name.as_deref().unwrap_or("");
         for claim in make(set, number) {
@@ -91,7 +89,7 @@ impl Controller {
             let message = |end: &str| {
                 format!(
                     "create Claim {claim_name} Pod {} in StatefulSet {set_name} {end}",
-                    name(pod)
+                    pod_name(set, number)
                 )
             };
             let recorder = &self.control.recorder;

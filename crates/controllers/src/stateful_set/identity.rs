@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use client::ObjectMetadata;
 use client::k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, Volume};
+use client::k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod as WholePod, Volume};
+use client::lean::Pod;
 
 use crate::history::{self, HASH_LABEL};
 use crate::pod;
@@ -13,7 +15,7 @@ const NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
 const INDEX_LABEL: &str = "apps.kubernetes.io/pod-index";
 
 pub(super) fn name(pod: &Pod) -> &str {
-    pod.metadata.name.as_deref().unwrap_or("")
+    ObjectMetadata::name(&pod.metadata)
 }
 
 /// The name of the revision a pod was made from.
@@ -23,7 +25,7 @@ pub(super) fn revision_of(pod: &Pod) -> &str {
 
 /// The pod's number, if its name is one of the set's.
 pub(super) fn ordinal(set: &StatefulSet, pod: &Pod) -> Option<i32> {
-    let set = set.metadata.name.as_deref().unwrap_or("");
+    let set = ObjectMetadata::name(&set.metadata);
     let number = name(pod).strip_prefix(set)?.strip_prefix('-')?;
     let is_plain = number == "0" || !number.starts_with(['0', '+', '-']);
     number.parse().ok().filter(|_| is_plain)
@@ -39,7 +41,7 @@ pub(super) fn start(set: &StatefulSet) -> i32 {
     ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0)
 }
 
-fn pod_name(set: &StatefulSet, ordinal: i32) -> String {
+pub(super) fn pod_name(set: &StatefulSet, ordinal: i32) -> String {
     format!("{}-{ordinal}", set.metadata.name.as_deref().unwrap_or(""))
 }
 
@@ -63,12 +65,11 @@ pub(super) fn claim_names(set: &StatefulSet, ordinal: i32) -> BTreeMap<String, S
 }
 
 /// A pod of that number from a revision's template; none if the revision holds none.
-pub(super) fn make(set: &StatefulSet, revision: &ControllerRevision, ordinal: i32) -> Option<Pod> {
+pub(super) fn make(set: &StatefulSet, revision: &ControllerRevision, ordinal: i32) -> Option<WholePod> {
     let template = history::template(revision)?;
     let mut pod = pod_control::pod_of(set, &template);
     pod.metadata.generate_name = None;
     pod.metadata.name = Some(pod_name(set, ordinal));
-    identify(set, &mut pod, ordinal);
     let spec = pod.spec.get_or_insert_default();
     spec.hostname = Some(pod_name(set, ordinal));
     spec.subdomain = set
@@ -77,6 +78,7 @@ pub(super) fn make(set: &StatefulSet, revision: &ControllerRevision, ordinal: i3
         .and_then(|spec| spec.service_name.clone())
         .filter(|name| !name.is_empty());
     let labels = pod.metadata.labels.get_or_insert_default();
+    labels.extend(own_labels(set, ordinal));
     labels.insert(
         HASH_LABEL.to_owned(),
         revision.metadata.name.clone().unwrap_or_default(),
@@ -85,13 +87,15 @@ pub(super) fn make(set: &StatefulSet, revision: &ControllerRevision, ordinal: i3
     Some(pod)
 }
 
-fn identify(set: &StatefulSet, pod: &mut Pod, ordinal: i32) {
-    let labels = pod.metadata.labels.get_or_insert_default();
-    labels.insert(NAME_LABEL.to_owned(), pod_name(set, ordinal));
-    labels.insert(INDEX_LABEL.to_owned(), ordinal.to_string());
+/// The labels that say which of the set's pods it is.
+fn own_labels(set: &StatefulSet, ordinal: i32) -> [(String, String); 2] {
+    [
+        (NAME_LABEL.to_owned(), pod_name(set, ordinal)),
+        (INDEX_LABEL.to_owned(), ordinal.to_string()),
+    ]
 }
 
-fn mount(set: &StatefulSet, pod: &mut Pod, ordinal: i32) {
+fn mount(set: &StatefulSet, pod: &mut WholePod, ordinal: i32) {
     let claims = claim_names(set, ordinal);
     let volumes = pod.spec.get_or_insert_default().volumes.get_or_insert_default();
     volumes.retain(|volume| !claims.contains_key(&volume.name));
@@ -107,14 +111,14 @@ fn mount(set: &StatefulSet, pod: &mut Pod, ordinal: i32) {
 
 /// Whether the pod is as its number has it.
 pub(super) fn matches(set: &StatefulSet, pod: &Pod) -> bool {
-    restored(set, pod).is_none()
+    lacking(set, pod).is_empty()
 }
 
-/// The pod with the labels it should have; none if it has them. (Its volumes cannot be changed any more.)
-pub(super) fn restored(set: &StatefulSet, pod: &Pod) -> Option<Pod> {
-    let mut restored = pod.clone();
-    identify(set, &mut restored, ordinal(set, pod)?);
-    (restored.metadata.labels != pod.metadata.labels).then_some(restored)
+/// The labels that the pod should have and has not. (Its volumes cannot be changed any more.)
+pub(super) fn lacking(set: &StatefulSet, pod: &Pod) -> BTreeMap<String, String> {
+    let wanted = ordinal(set, pod).map(|number| own_labels(set, number));
+    let is_lacking = |(key, value): &(String, String)| pod::label(pod, key) != Some(value.as_str());
+    wanted.into_iter().flatten().filter(is_lacking).collect()
 }
 
 #[cfg(test)]
@@ -150,10 +154,8 @@ mod tests {
     }
 
     fn check_ordinal(name: &str, expected: Option<i32>) {
-        let pod = Pod {
-            metadata: named(name),
-            ..Pod::default()
-        };
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.into());
         assert_eq!(ordinal(&set(), &pod), expected, "{name}");
     }
 
@@ -185,11 +187,12 @@ mod tests {
             data: Some(RawExtension(history::data(&template))),
             revision: 1,
         };
-        let mut pod = make(&set(), &revision, 3).unwrap();
+        let whole = make(&set(), &revision, 3).unwrap();
+        let mut pod = Pod::from(&whole);
         assert_eq!(name(&pod), "db-3");
         assert_eq!(revision_of(&pod), "db-abc");
         assert_eq!(pod::label(&pod, INDEX_LABEL), Some("3"));
-        let spec = pod.spec.clone().unwrap();
+        let spec = whole.spec.unwrap();
         assert_eq!(
             (spec.hostname.as_deref(), spec.subdomain.as_deref()),
             (Some("db-3"), Some("peers"))
@@ -199,7 +202,9 @@ mod tests {
         let claim = volumes[0].persistent_volume_claim.as_ref().unwrap();
         assert_eq!(claim.claim_name, "data-db-3");
         assert!(matches(&set(), &pod));
-        pod.metadata.labels.as_mut().unwrap().remove(NAME_LABEL);
+        pod.metadata.labels = Some([(INDEX_LABEL.to_owned(), "3".to_owned())].into());
         assert!(!matches(&set(), &pod));
+        let lacking: Vec<_> = lacking(&set(), &pod).into_iter().collect();
+        assert_eq!(lacking, [(NAME_LABEL.to_owned(), "db-3".to_owned())]);
     }
 }

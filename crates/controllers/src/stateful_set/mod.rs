@@ -10,9 +10,11 @@ use std::sync::Arc;
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use client::k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use client::lean::Pod;
 use client::{DeleteOptions, EventType, Informer, Scope, WorkQueue, run_workers};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::context::{Context, ControllerError, doing};
 use crate::history::{self, History, Recorded, Revisions};
@@ -193,9 +195,9 @@ impl Controller {
     ) -> Result<(), ControllerError> {
         let pod = identity::make(set, revision, ordinal)
             .ok_or_else(|| ControllerError::Object(String::from("a revision holds no template")))?;
-        let pod_name = name(&pod).to_owned();
+        let pod_name = identity::pod_name(set, ordinal);
         let set_name = set.metadata.name.as_deref().unwrap_or("");
-        self.create_claims(set, &pod).await?;
+        self.create_claims(set, ordinal).await?;
         let namespace = set.metadata.namespace.as_deref().unwrap_or("");
         let result = self
             .control
@@ -249,13 +251,16 @@ impl Controller {
 
     /// Gives a pod back the labels and claims that make it what it is.
     async fn restore(&self, set: &StatefulSet, pod: &Pod) -> Result<(), ControllerError> {
-        self.create_claims(set, pod).await?;
-        let Some(restored) = identity::restored(set, pod) else {
+        let Some(number) = identity::ordinal(set, pod) else {
             return Ok(());
         };
-        let result = self.control.client.replace(&restored).await;
-        optional(result).map_err(doing("restore a pod's identity"))?;
-        Ok(())
+        self.create_claims(set, number).await?;
+        let labels = identity::lacking(set, pod);
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let patch = json!({ "metadata": { "uid": pod.metadata.uid, "labels": labels } });
+        self.control.patch(pod, &patch).await.map(drop)
     }
 
     async fn write_status(

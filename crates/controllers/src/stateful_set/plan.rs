@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::k8s_openapi::api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetStatus};
-use client::k8s_openapi::api::core::v1::Pod;
 use client::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use client::lean::Pod;
 use jiff::Timestamp;
 use meta::int_or_string::Rounding;
 
@@ -229,7 +229,7 @@ pub(super) mod testing {
     use client::k8s_openapi::api::apps::v1::{StatefulSetSpec, StatefulSetUpdateStrategy};
     use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-    use super::super::identity::restored;
+    use super::super::identity::lacking;
     use super::*;
     use crate::history::HASH_LABEL;
     use crate::pod::testing;
@@ -266,8 +266,9 @@ pub(super) mod testing {
             };
             let phase = if state == "!" { "Failed" } else { "Running" };
             let mut pod = testing::pod(&format!("db-{number}"), phase);
-            pod.metadata.labels = Some([(HASH_LABEL.to_owned(), revision.to_owned())].into());
-            let pod = restored(&set(1, "", 0), &pod).unwrap_or(pod);
+            let mut labels = lacking(&set(1, "", 0), &pod);
+            labels.insert(HASH_LABEL.to_owned(), revision.to_owned());
+            pod.metadata.labels = Some(labels.into());
             Arc::new(match state {
                 "+" => testing::ready(pod),
                 "x" => testing::deleting(testing::ready(pod)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use client::k8s_openapi::api::apps::v1::StatefulSetStatus;
-use client::k8s_openapi::api::core::v1::Pod;
+use client::lean::Pod;
 
 use super::identity::revision_of;
 use super::plan::Observed;

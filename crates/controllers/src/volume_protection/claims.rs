@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use client::controller::Outcome;
 use client::error::optional;
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use client::k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use client::lean::Pod;
 use client::{Client, Informer, ListOptions, Scope, WorkQueue, run_workers};
 
 use super::{Step, add, remove, step};

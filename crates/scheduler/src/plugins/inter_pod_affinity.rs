@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use client::k8s_openapi::api::core::v1::{Pod, PodAffinityTerm, WeightedPodAffinityTerm};
+use client::ObjectMetadata;
+use client::k8s_openapi::api::core::v1::{PodAffinityTerm, WeightedPodAffinityTerm};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use client::lean::Pod;
 
 use crate::framework::{ClusterChange, Cycle, Filter, MAX_SCORE, NodeFilter, Rejection, Score};
 use crate::node::NodeInfo;
@@ -36,7 +38,7 @@ struct Term {
 
 impl Terms {
     pub(crate) fn of(pod: &Pod) -> Self {
-        let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref());
+        let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_deref());
         let near = affinity.and_then(|affinity| affinity.pod_affinity.as_ref());
         let away = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
         let required = |terms: Option<&Vec<PodAffinityTerm>>| -> Vec<Term> {
@@ -80,12 +82,12 @@ impl Term {
     fn of(term: &PodAffinityTerm, pod: &Pod) -> Self {
         let mut namespaces = term.namespaces.clone().unwrap_or_default();
         if namespaces.is_empty() && term.namespace_selector.is_none() {
-            namespaces.push(pod.metadata.namespace.clone().unwrap_or_default());
+            namespaces.push(pod.metadata.namespace().to_owned());
         }
         Self {
             namespaces,
             namespace_selector: term.namespace_selector.clone(),
-            selector: with_own_labels(term, pod.metadata.labels.as_ref()),
+            selector: with_own_labels(term, pod.metadata.labels()),
             topology_key: term.topology_key.clone(),
         }
     }
@@ -335,17 +337,20 @@ mod tests {
 
     fn wanting(mut pod: Pod, near: &[&str], away: &[&str]) -> Pod {
         let terms = |apps: &[&str]| Some(apps.iter().map(|app| term(app)).collect());
-        pod.spec.get_or_insert_default().affinity = Some(Affinity {
-            pod_affinity: Some(PodAffinity {
-                required_during_scheduling_ignored_during_execution: terms(near),
-                ..PodAffinity::default()
-            }),
-            pod_anti_affinity: Some(PodAntiAffinity {
-                required_during_scheduling_ignored_during_execution: terms(away),
-                ..PodAntiAffinity::default()
-            }),
-            ..Affinity::default()
-        });
+        pod.spec.get_or_insert_default().affinity = Some(
+            Affinity {
+                pod_affinity: Some(PodAffinity {
+                    required_during_scheduling_ignored_during_execution: terms(near),
+                    ..PodAffinity::default()
+                }),
+                pod_anti_affinity: Some(PodAntiAffinity {
+                    required_during_scheduling_ignored_during_execution: terms(away),
+                    ..PodAntiAffinity::default()
+                }),
+                ..Affinity::default()
+            }
+            .into(),
+        );
         pod
     }
 

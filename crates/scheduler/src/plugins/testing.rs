@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{Container, Node, NodeStatus, Pod, PodSpec, ResourceRequirements};
+use client::k8s_openapi::api::core::v1::{Node, NodeStatus, ResourceRequirements};
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use client::lean::{Container, Metadata, Pod, PodSpec};
 
 use crate::framework::{Cycle, Filter};
 use crate::nodes::Nodes;
@@ -22,14 +23,14 @@ pub(crate) fn pod(name: &str, cpu: &str) -> Pod {
         ..Container::default()
     };
     Pod {
-        metadata: ObjectMeta {
+        metadata: Metadata {
             name: Some(name.into()),
             namespace: Some("default".into()),
             uid: Some(name.into()),
-            ..ObjectMeta::default()
+            ..Metadata::default()
         },
         spec: Some(PodSpec {
-            containers: vec![container],
+            containers: vec![container].into(),
             ..PodSpec::default()
         }),
         status: None,
@@ -52,7 +53,7 @@ pub(crate) fn prioritised(mut pod: Pod, priority: i32) -> Pod {
 }
 
 pub(crate) fn on_node(mut pod: Pod, node: &str) -> Arc<Pod> {
-    pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+    pod.spec.get_or_insert_default().node_name = Some(node.into());
     Arc::new(pod)
 }
 

@@ -190,7 +190,7 @@ fn scores_of_costs(costs: &[Option<f64>]) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
-    use client::k8s_openapi::api::core::v1::Pod;
+    use client::lean::Pod;
 
     use super::super::testing::{Cluster, labelled, pod};
     use super::*;
@@ -201,13 +201,16 @@ mod tests {
             match_labels: Some([("app".to_owned(), "web".to_owned())].into()),
             ..LabelSelector::default()
         };
-        pod.spec.get_or_insert_default().topology_spread_constraints = Some(vec![TopologySpreadConstraint {
-            max_skew: skew,
-            topology_key: "zone".into(),
-            when_unsatisfiable: "DoNotSchedule".into(),
-            label_selector: Some(selector),
-            ..TopologySpreadConstraint::default()
-        }]);
+        pod.spec.get_or_insert_default().topology_spread_constraints = Some(
+            vec![TopologySpreadConstraint {
+                max_skew: skew,
+                topology_key: "zone".into(),
+                when_unsatisfiable: "DoNotSchedule".into(),
+                label_selector: Some(selector),
+                ..TopologySpreadConstraint::default()
+            }]
+            .into(),
+        );
         pod
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, Volume};
+use client::k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use client::lean::Volume;
 
 use crate::framework::{ClusterChange, Cycle, Filter, NodeFilter, Rejection};
 use crate::node::NodeInfo;
@@ -115,8 +116,9 @@ fn conflict(one: &Volume, other: &Volume) -> bool {
 #[cfg(test)]
 mod tests {
     use client::k8s_openapi::api::core::v1::{
-        GCEPersistentDiskVolumeSource, PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, Pod,
+        GCEPersistentDiskVolumeSource, PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource,
     };
+    use client::lean::Pod;
 
     use super::*;
     use crate::plugins::testing::{Cluster, pod};
@@ -142,7 +144,7 @@ mod tests {
 
     fn with(name: &str, volume: Volume) -> Pod {
         let mut pod = pod(name, "1m");
-        pod.spec.get_or_insert_default().volumes = Some(vec![volume]);
+        pod.spec.get_or_insert_default().volumes = Some(vec![volume].into());
         pod
     }
 

@@ -6,8 +6,9 @@ mod fit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use client::k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Volume};
+use client::k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
 use client::k8s_openapi::api::storage::v1::StorageClass;
+use client::lean::Volume;
 
 use crate::framework::Rejection;
 use crate::pod::PodInfo;

@@ -3,9 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meta::{GroupVersionResource, Status};
+use meta::{GroupVersionKind, GroupVersionResource, Status};
 use registry::{Equivalent, GetOptions, ListOptions, Object, RequestContext, WeakRegistry};
 use serde_json::Value;
+
+/// Where objects of a kind are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Group, version and plural name.
+    pub resource: GroupVersionResource,
+    /// Whether they live in namespaces.
+    pub is_namespaced: bool,
+}
 
 /// The state of the cluster, as plugins see it.
 #[async_trait]
@@ -28,6 +37,9 @@ pub trait Cluster: Send + Sync {
     /// A number that changes whenever an object of the resource does.
     fn changed_at(&self, resource: &GroupVersionResource) -> Result<u64, Status>;
 
+    /// Where objects of a kind are served.
+    fn served_kind(&self, kind: &GroupVersionKind) -> Option<Served>;
+
     /// Where else the objects of a resource (or what lies below them) are served.
     fn equivalents(&self, resource: &GroupVersionResource, subresource: &str) -> Vec<Equivalent>;
 
@@ -47,6 +59,15 @@ pub trait Cluster: Send + Sync {
         subresource: &str,
         object: Value,
     ) -> Result<Value, Status>;
+
+    /// An object of the resource (or the body of what lies below) with a part of one merged in; else why it cannot be.
+    fn with_part(
+        &self,
+        resource: &GroupVersionResource,
+        subresource: &str,
+        object: &Value,
+        part: &Value,
+    ) -> Result<Value, String>;
 
     /// Changes an object by a function of what it is in the newest state; a refusal by the function is the answer.
     async fn amend(
@@ -98,6 +119,19 @@ impl Cluster for WeakRegistry {
         find(self, resource)?.changed_at()
     }
 
+    fn served_kind(&self, kind: &GroupVersionKind) -> Option<Served> {
+        let registry = self.upgrade().ok()?;
+        let mut descriptors = registry
+            .resources()
+            .iter()
+            .map(|resource| resource.kind().descriptor());
+        let found = descriptors.find(|descriptor| descriptor.kind == *kind)?;
+        Some(Served {
+            resource: found.resource(),
+            is_namespaced: found.is_namespaced(),
+        })
+    }
+
     fn equivalents(&self, resource: &GroupVersionResource, subresource: &str) -> Vec<Equivalent> {
         find(self, resource).map_or_else(|_| Vec::new(), |resource| resource.equivalents(subresource))
     }
@@ -118,6 +152,17 @@ impl Cluster for WeakRegistry {
         object: Value,
     ) -> Result<Value, Status> {
         find(self, resource)?.read(subresource, object)
+    }
+
+    fn with_part(
+        &self,
+        resource: &GroupVersionResource,
+        subresource: &str,
+        object: &Value,
+        part: &Value,
+    ) -> Result<Value, String> {
+        let resource = find(self, resource).map_err(|status| status.message)?;
+        resource.with_part(subresource, object, part)
     }
 
     async fn amend(

@@ -1,13 +1,17 @@
 //! What webhooks and policies have in common: objects of the cluster say which requests they see.
 
+mod conditions;
 mod matcher;
 mod memo;
 mod rule;
+mod scene;
 mod shown;
 
+pub(crate) use conditions::Conditions;
 pub(crate) use matcher::{Matched, Matcher};
 pub(crate) use memo::{Compiled, Memo};
-pub(crate) use shown::{Shown, facts};
+pub(crate) use scene::{Expression, Problem, Scene, Spending, Stage};
+pub(crate) use shown::{Shown, as_requested, facts};
 
 use meta::object::name;
 use registry::AdmissionRequest;

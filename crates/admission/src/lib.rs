@@ -1,4 +1,4 @@
-//! The admission chain, its built-in plugins, and webhooks.
+//! The admission chain, its built-in plugins, webhooks and policies.
 //!
 //! A [`Plugin`] may change or refuse what is about to be written; the [`Chain`] asks them in upstream's order. What a plugin
 //! has to look up it asks a [`Cluster`], which at assembly is the registry itself.
@@ -10,6 +10,7 @@ mod plugin;
 mod plugins;
 mod pod;
 mod pod_security;
+mod policy;
 mod request;
 mod rounds;
 mod signing_request;
@@ -19,7 +20,7 @@ mod webhook;
 mod testing;
 
 pub use chain::Chain;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Served};
 pub use plugin::Plugin;
 pub use plugins::default_plugins;
 pub use rounds::Rounds;

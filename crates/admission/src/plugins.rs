@@ -22,10 +22,11 @@ use auth::Authorizer;
 
 use crate::cluster::Cluster;
 use crate::plugin::Plugin;
+use crate::policy::{MutatingPolicies, ValidatingPolicies};
 use crate::webhook::{MutatingWebhooks, ValidatingWebhooks};
 
 /// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order. `authorizer` is asked who may
-/// approve and sign certificates.
+/// approve and sign certificates, and by expressions.
 pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
     let cluster = || Arc::clone(cluster);
     let authorizer = || Arc::clone(authorizer);
@@ -47,8 +48,10 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(certificates::CertificateSubjectRestriction),
         Box::new(default_class::DefaultClass::ingress(cluster())),
         Box::new(pod_topology_labels::PodTopologyLabels { cluster: cluster() }),
-        Box::new(MutatingWebhooks::new(cluster())),
-        Box::new(ValidatingWebhooks::new(cluster())),
+        Box::new(MutatingPolicies::new(cluster(), authorizer())),
+        Box::new(MutatingWebhooks::new(cluster(), authorizer())),
+        Box::new(ValidatingPolicies::new(cluster(), authorizer())),
+        Box::new(ValidatingWebhooks::new(cluster(), authorizer())),
         // The last, so that nothing is counted that another one refuses.
         Box::new(resource_quota::ResourceQuota { cluster: cluster() }),
     ]

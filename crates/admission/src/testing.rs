@@ -9,7 +9,7 @@ use meta::{GroupVersionKind, GroupVersionResource, Status, User};
 use registry::{AdmissionRequest, Equivalent, Object, Operation, RequestContext};
 use serde_json::Value;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Served};
 use crate::plugin::Plugin;
 
 /// Objects by resource.
@@ -64,6 +64,16 @@ impl Cluster for FakeCluster {
         Ok(1)
     }
 
+    fn served_kind(&self, kind: &GroupVersionKind) -> Option<Served> {
+        let resource = kind
+            .group_version()
+            .resource(format!("{}s", kind.kind.to_lowercase()));
+        self.objects.contains_key(&resource).then_some(Served {
+            resource,
+            is_namespaced: true,
+        })
+    }
+
     fn equivalents(&self, resource: &GroupVersionResource, _subresource: &str) -> Vec<Equivalent> {
         self.equivalents.get(resource).cloned().unwrap_or_default()
     }
@@ -86,6 +96,19 @@ impl Cluster for FakeCluster {
         object: Value,
     ) -> Result<Value, Status> {
         Ok(object)
+    }
+
+    /// Objects here are ConfigMaps, or whatever else has nothing but metadata and data.
+    fn with_part(
+        &self,
+        _resource: &GroupVersionResource,
+        _subresource: &str,
+        object: &Value,
+        part: &Value,
+    ) -> Result<Value, String> {
+        let kind = GroupVersionKind::new("", "v1", "ConfigMap");
+        let schema = schema::builtin(&kind).ok_or("no type")?;
+        patch::apply::merge_part(object, part, schema).map_err(|error| error.to_string())
     }
 
     /// Judges, but keeps nothing.

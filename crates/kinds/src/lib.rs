@@ -39,6 +39,8 @@ use std::sync::Arc;
 
 use resource::Kind;
 
+pub use admissionregistration::expressions;
+
 /// Every built-in kind that is served, in discovery's order.
 pub fn all() -> Vec<Arc<dyn Kind>> {
     schema::resources()

@@ -39,7 +39,6 @@ impl Matcher {
     }
 
     /// Of a policy or a binding (`matchResources`), which need not have rules.
-    #[cfg_attr(not(test), expect(dead_code, reason = "policies come next"))]
     pub(crate) fn of_resources(matches: &Value) -> Self {
         Self::read(matches, "/resourceRules", true)
     }

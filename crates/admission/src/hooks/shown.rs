@@ -34,6 +34,19 @@ impl Shown {
     }
 }
 
+/// An object as `matched` shows it, as the request has it.
+pub(crate) fn as_requested(
+    object: Value,
+    request: &AdmissionRequest<'_>,
+    matched: &Matched,
+    cluster: &dyn Cluster,
+) -> Result<Value, Status> {
+    if matched.resource == *request.resource || matched.kind == *request.kind {
+        return Ok(object);
+    }
+    cluster.in_version(request.resource, &object, &request.kind.api_version())
+}
+
 /// The facts of a request without its objects. What is empty is left out, as upstream does it.
 pub(crate) fn facts(request: &AdmissionRequest<'_>, matched: &Matched) -> Map<String, Value> {
     let mut facts = Map::new();

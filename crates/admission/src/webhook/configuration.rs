@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meta::{GroupVersionResource, Status, quote};
+use auth::Authorizer;
+use kinds::expressions::{Expressions, Uses};
+use meta::{GroupVersionResource, Status};
 use registry::{AdmissionRequest, Object};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use crate::cluster::Cluster;
-use crate::hooks::{Compiled, Matched, Matcher};
+use crate::hooks::{Compiled, Conditions, Matched, Matcher, Scene, Shown, facts};
 use crate::request::{Request, items, text};
 
 const DEFAULT_TIMEOUT_SECONDS: u64 = 10;
@@ -21,7 +23,7 @@ pub(crate) struct Webhook {
     /// Tells it from all others.
     pub(super) id: String,
     pub(super) matcher: Matcher,
-    has_conditions: bool,
+    conditions: Conditions,
     pub(super) endpoint: Arc<Endpoint>,
     /// Whether a write goes on if nobody answers.
     pub(super) ignores_failure: bool,
@@ -70,6 +72,10 @@ impl Compiled for Validating {
 impl Webhooks {
     fn compile(object: &Object, cluster: &Arc<dyn Cluster>) -> Self {
         let tree = object.tree();
+        let expressions = Expressions::new(Uses {
+            authorizer: true,
+            ..Uses::default()
+        });
         let mut endpoints: Vec<(&Value, Arc<Endpoint>)> = Vec::new();
         let webhooks = items(&tree, "/webhooks").iter().enumerate();
         let webhooks = webhooks.map(|(place, webhook)| {
@@ -84,21 +90,21 @@ impl Webhooks {
                     endpoint
                 }
             };
-            Arc::new(Webhook::read(webhook, id, endpoint))
+            Arc::new(Webhook::read(webhook, id, endpoint, &expressions))
         });
         Self(webhooks.collect())
     }
 }
 
 impl Webhook {
-    fn read(webhook: &Value, id: String, endpoint: Arc<Endpoint>) -> Self {
+    fn read(webhook: &Value, id: String, endpoint: Arc<Endpoint>, expressions: &Expressions) -> Self {
         let seconds = webhook["timeoutSeconds"].as_u64();
         let versions = items(webhook, "/admissionReviewVersions");
         Self {
             name: text(webhook, "/name").to_owned(),
             id,
             matcher: Matcher::of_webhook(webhook),
-            has_conditions: !items(webhook, "/matchConditions").is_empty(),
+            conditions: Conditions::read(webhook, expressions),
             endpoint,
             ignores_failure: webhook["failurePolicy"] == "Ignore",
             timeout: Duration::from_secs(seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
@@ -119,19 +125,40 @@ impl Webhook {
         &self,
         request: &AdmissionRequest<'_>,
         cluster: &dyn Cluster,
+        authorizer: &dyn Authorizer,
     ) -> Result<Option<Matched>, Status> {
         let matched = self.matcher.matches(request, cluster).await?;
-        if matched.is_none() || !self.has_conditions {
-            return Ok(matched);
+        match matched {
+            Some(matched) if !self.conditions.is_empty() => {
+                let is_meant = self.conditions_hold(request, &matched, cluster, authorizer)?;
+                Ok(is_meant.then_some(matched))
+            }
+            matched => Ok(matched),
         }
-        if self.ignores_failure {
-            return Ok(None);
+    }
+
+    fn conditions_hold(
+        &self,
+        request: &AdmissionRequest<'_>,
+        matched: &Matched,
+        cluster: &dyn Cluster,
+        authorizer: &dyn Authorizer,
+    ) -> Result<bool, Status> {
+        let shown = Shown::of(request, matched, cluster)?;
+        let facts = Value::Object(facts(request, matched));
+        let scene = Scene {
+            object: &shown.object,
+            old_object: &shown.old_object,
+            request: &facts,
+            namespace: &Value::Null,
+            parameters: None,
+            user: &request.context.user,
+            authorizer,
+        };
+        match self.conditions.hold(&scene) {
+            Err(_) if self.ignores_failure => Ok(false),
+            other => other.map_err(|why| request.forbidden(why)),
         }
-        let why = format!(
-            "matchConditions of webhook {} are not evaluated yet",
-            quote(&self.name)
-        );
-        Err(request.forbidden(why))
     }
 
     /// What follows for the request from what was made of the question.

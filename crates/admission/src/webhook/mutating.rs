@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth::Authorizer;
 use meta::{Status, quote};
 use patch::{Patch, PatchType};
 use registry::AdmissionRequest;
@@ -21,13 +22,15 @@ const NAME: &str = "MutatingAdmissionWebhook";
 /// The plugin.
 pub(crate) struct MutatingWebhooks {
     cluster: Arc<dyn Cluster>,
+    authorizer: Arc<dyn Authorizer>,
     configurations: Memo<Mutating>,
 }
 
 impl MutatingWebhooks {
-    pub(crate) fn new(cluster: Arc<dyn Cluster>) -> Self {
+    pub(crate) fn new(cluster: Arc<dyn Cluster>, authorizer: Arc<dyn Authorizer>) -> Self {
         Self {
             cluster,
+            authorizer,
             configurations: Memo::default(),
         }
     }
@@ -114,7 +117,10 @@ impl Plugin for MutatingWebhooks {
                 if !rounds.is_due(NAME, &webhook.id) {
                     continue;
                 }
-                let Some(matched) = webhook.matches(request, &*self.cluster).await? else {
+                let Some(matched) = webhook
+                    .matches(request, &*self.cluster, &*self.authorizer)
+                    .await?
+                else {
                     continue;
                 };
                 let asked = self.ask(webhook, request, &matched).await;
@@ -130,6 +136,7 @@ impl Plugin for MutatingWebhooks {
 
 #[cfg(test)]
 mod tests {
+    use auth::always::AlwaysAllow;
     use meta::GroupVersionResource;
     use registry::Admission;
     use serde_json::json;
@@ -150,7 +157,7 @@ mod tests {
     }
 
     async fn through(webhooks: Value, write: Write) -> Result<Value, String> {
-        let plugin = MutatingWebhooks::new(cluster(&Mutating::RESOURCE, webhooks));
+        let plugin = MutatingWebhooks::new(cluster(&Mutating::RESOURCE, webhooks), Arc::new(AlwaysAllow));
         let chain = Chain::new(vec![Box::new(plugin)]);
         let admitted = write.seen(async |request| {
             chain.mutate(request).await?;

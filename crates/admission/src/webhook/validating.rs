@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth::Authorizer;
 use futures::future::join_all;
 use meta::Status;
 use registry::{AdmissionRequest, Operation};
@@ -16,13 +17,15 @@ use crate::plugin::Plugin;
 /// The plugin.
 pub(crate) struct ValidatingWebhooks {
     cluster: Arc<dyn Cluster>,
+    authorizer: Arc<dyn Authorizer>,
     configurations: Memo<Validating>,
 }
 
 impl ValidatingWebhooks {
-    pub(crate) fn new(cluster: Arc<dyn Cluster>) -> Self {
+    pub(crate) fn new(cluster: Arc<dyn Cluster>, authorizer: Arc<dyn Authorizer>) -> Self {
         Self {
             cluster,
+            authorizer,
             configurations: Memo::default(),
         }
     }
@@ -36,7 +39,10 @@ impl ValidatingWebhooks {
         }
         for (_, configuration) in &*configurations {
             for webhook in &configuration.0.0 {
-                if let Some(matched) = webhook.matches(request, &*self.cluster).await? {
+                if let Some(matched) = webhook
+                    .matches(request, &*self.cluster, &*self.authorizer)
+                    .await?
+                {
                     relevant.push((Arc::clone(webhook), matched));
                 }
             }
@@ -67,6 +73,7 @@ impl Plugin for ValidatingWebhooks {
 
 #[cfg(test)]
 mod tests {
+    use auth::always::AlwaysAllow;
     use meta::GroupVersionResource;
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
@@ -88,7 +95,7 @@ mod tests {
     }
 
     async fn through_in(cluster: Arc<dyn Cluster>, write: Write) -> Result<(), String> {
-        let plugin = ValidatingWebhooks::new(cluster);
+        let plugin = ValidatingWebhooks::new(cluster, Arc::new(AlwaysAllow));
         write.through(&plugin).await.map(drop)
     }
 
@@ -209,5 +216,22 @@ mod tests {
         let cluster = with_configuration(cluster, &Validating::RESOURCE, webhooks).shared();
         let refused = "admission webhook \"a.b.c\" denied the request without explanation";
         assert_eq!(through_in(cluster, map()).await, Err(refused.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn conditions_must_hold_for_a_webhook_to_be_asked() {
+        let nobody = json!({"url": "https://127.0.0.1:1/x"});
+        let ask = async |condition: &str, policy: &str| {
+            let conditions = json!([{"name": "c", "expression": condition}]);
+            let more = json!({"matchConditions": conditions, "failurePolicy": policy});
+            through(json!([webhook("a.b.c", nobody.clone(), &more)]), map()).await
+        };
+        assert_eq!(ask("object.metadata.name == 'b'", "Fail").await, Ok(()));
+        let failed = ask("request.userInfo.username == 'someone'", "Fail").await;
+        assert!(failed.is_err_and(|why| why.contains("failed calling webhook")));
+        let broken = "object.data.absent == 'x'";
+        let why = "configmaps \"a\" is forbidden: expression 'object.data.absent == 'x'' resulted in error: no such key: data";
+        assert_eq!(ask(broken, "Fail").await, Err(why.to_owned()));
+        assert_eq!(ask(broken, "Ignore").await, Ok(()));
     }
 }

@@ -1,9 +1,10 @@
-//! Admission policies. Their expressions are judged where they are compiled.
+//! Admission policies.
 
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::{Value, json};
 
+use super::expressions::{Expressions, Gives, Uses, Variables};
 use super::rules;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name, text};
@@ -36,8 +37,8 @@ impl Strategy for ValidatingAdmissionPolicy {
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |policy| {
             let spec = policy.child("spec");
-            common(&spec);
-            validations(&spec);
+            let variables = common(&spec);
+            validations(&spec, &variables);
         })
     }
 
@@ -69,8 +70,8 @@ impl Strategy for MutatingAdmissionPolicy {
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |policy| {
             let spec = policy.child("spec");
-            common(&spec);
-            mutations(&spec);
+            let variables = common(&spec);
+            mutations(&spec, &variables);
         })
     }
 
@@ -132,7 +133,17 @@ fn row(object: &Value, what: &str, now: i64) -> Row {
     }
 }
 
-fn common(spec: &Field) {
+/// What expressions of a policy may use.
+fn uses(spec: &Field) -> Uses {
+    Uses {
+        parameters: spec.child("paramKind").is_set(),
+        authorizer: true,
+        changes: false,
+    }
+}
+
+/// Checks what policies of either kind have; gives the variables that the expressions of the rest may use.
+fn common(spec: &Field) -> Variables {
     spec.child("failurePolicy").any_of_if_set(&["Fail", "Ignore"]);
     let kind = spec.child("paramKind");
     if kind.is_set() {
@@ -150,7 +161,8 @@ fn common(spec: &Field) {
     } else {
         matches.required("");
     }
-    rules::match_conditions(&spec.child("matchConditions"));
+    rules::match_conditions(&spec.child("matchConditions"), uses(spec));
+    let mut variables = Variables::of(&Expressions::new(uses(spec)));
     let mut names = Seen::new();
     for variable in spec.child("variables").items() {
         let (name, expression) = (variable.child("name"), variable.child("expression"));
@@ -164,11 +176,19 @@ fn common(spec: &Field) {
         }
         if expression.text().trim().is_empty() {
             expression.required("expression is not specified");
+        } else if let Err(why) = variables.add(name.text(), expression.text()) {
+            expression.invalid(&why);
         }
     }
+    variables
 }
 
-fn validations(spec: &Field) {
+fn validations(spec: &Field, variables: &Variables) {
+    let messages = Uses {
+        authorizer: false,
+        ..uses(spec)
+    };
+    let messages = variables.with(&Expressions::new(messages));
     let (validations, annotations) = (spec.child("validations"), spec.child("auditAnnotations"));
     if validations.is_empty() && annotations.is_empty() {
         validations.required(AT_LEAST_ONE);
@@ -178,6 +198,12 @@ fn validations(spec: &Field) {
         let (expression, message) = (validation.child("expression"), validation.child("message"));
         if expression.text().trim().is_empty() {
             expression.required("expression is not specified");
+        } else {
+            rules::compiles(&expression, &variables.expressions, Gives::Truth);
+        }
+        let told = validation.child("messageExpression");
+        if !told.is_empty() {
+            rules::compiles(&told, &messages, Gives::Text);
         }
         if !message.is_empty() && message.text().trim().is_empty() {
             message.invalid("message must be non-empty if specified");
@@ -205,11 +231,18 @@ fn validations(spec: &Field) {
         }
         if expression.text().trim().is_empty() {
             expression.required("valueExpression is not specified");
+        } else {
+            rules::compiles(&expression, &variables.expressions, Gives::TextOrNull);
         }
     }
 }
 
-fn mutations(spec: &Field) {
+fn mutations(spec: &Field, variables: &Variables) {
+    let changes = Uses {
+        changes: true,
+        ..uses(spec)
+    };
+    let changes = variables.with(&Expressions::new(changes));
     let mutations = spec.child("mutations");
     if mutations.is_empty() {
         mutations.required("mutations must contain at least one item");
@@ -220,7 +253,9 @@ fn mutations(spec: &Field) {
         let (apply, patch) = (mutation.child("applyConfiguration"), mutation.child("jsonPatch"));
         match kind.text() {
             "ApplyConfiguration" => {
-                if !apply.is_set() {
+                if apply.is_set() {
+                    change(&apply, &changes, Gives::Object);
+                } else {
                     apply.required("must be specified when patchType is ApplyConfiguration");
                 }
                 if patch.is_set() {
@@ -228,7 +263,9 @@ fn mutations(spec: &Field) {
                 }
             }
             "JSONPatch" => {
-                if !patch.is_set() {
+                if patch.is_set() {
+                    change(&patch, &changes, Gives::Patches);
+                } else {
                     patch.required("must be specified when patchType is JSONPatch");
                 }
                 if apply.is_set() {
@@ -238,6 +275,15 @@ fn mutations(spec: &Field) {
             "" => kind.required(""),
             _ => kind.not_supported(&["ApplyConfiguration", "JSONPatch"]),
         }
+    }
+}
+
+fn change(holder: &Field, expressions: &Expressions, gives: Gives) {
+    let expression = holder.child("expression");
+    if expression.text().trim().is_empty() {
+        expression.required("expression is not specified");
+    } else {
+        rules::compiles(&expression, expressions, gives);
     }
 }
 
@@ -267,6 +313,20 @@ mod tests {
             json!({"validations": [{"expression": "true", "reason": "Unauthorized"}]}),
             &[
                 r#"spec.validations[0].reason: Unsupported value: "Unauthorized": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge""#,
+            ],
+        );
+        check(
+            json!({"validations": [{"expression": "object.a == 1", "messageExpression": "1"}]}),
+            &[r#"spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string"#],
+        );
+        check(
+            json!({"variables": [{"name": "a", "expression": "1"}], "validations": [{"expression": "variables.a"}]}),
+            &[r#"spec.validations[0].expression: Invalid value: "variables.a": must evaluate to bool"#],
+        );
+        check(
+            json!({"matchConditions": [{"name": "a", "expression": "params.x == 1"}], "validations": [{"expression": "true"}]}),
+            &[
+                "spec.matchConditions[0].expression: Invalid value: \"params.x == 1\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.x == 1\n | ^",
             ],
         );
         check(

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::expressions::{Expressions, Gives, Uses};
 use crate::toolkit::defaults::{Object, objects, when_missing, when_missing_with};
 use crate::toolkit::{Field, Seen};
 
@@ -86,8 +87,8 @@ fn resources(resources: &Field) {
     }
 }
 
-/// Further conditions. Whether their expressions are good is judged where they are compiled.
-pub fn match_conditions(conditions: &Field) {
+/// Further conditions: expressions that may use `uses`.
+pub fn match_conditions(conditions: &Field, uses: Uses) {
     if conditions.len() > MAX_CONDITIONS {
         conditions.too_many(MAX_CONDITIONS);
     }
@@ -96,6 +97,8 @@ pub fn match_conditions(conditions: &Field) {
         let (name, expression) = (condition.child("name"), condition.child("expression"));
         if expression.text().trim().is_empty() {
             expression.required("");
+        } else {
+            compiles(&expression, &Expressions::new(uses), Gives::Truth);
         }
         if name.is_empty() {
             name.required("");
@@ -105,6 +108,13 @@ pub fn match_conditions(conditions: &Field) {
                 name.duplicate();
             }
         }
+    }
+}
+
+/// An expression must be one, and give what is needed of it.
+pub fn compiles(expression: &Field, expressions: &Expressions, gives: Gives) {
+    if let Err(why) = expressions.compile(expression.text(), gives) {
+        expression.invalid(&why);
     }
 }
 

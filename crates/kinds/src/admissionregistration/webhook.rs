@@ -4,6 +4,7 @@ use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
+use super::expressions::Uses;
 use super::rules;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
@@ -137,7 +138,11 @@ fn webhook(webhook: &Field, mutates: bool) {
         (false, true) => self::service(&service),
         _ => client.required("exactly one of url or service is required"),
     }
-    rules::match_conditions(&webhook.child("matchConditions"));
+    let uses = Uses {
+        authorizer: true,
+        ..Uses::default()
+    };
+    rules::match_conditions(&webhook.child("matchConditions"), uses);
 }
 
 fn review_versions(versions: &Field) {

@@ -5,6 +5,7 @@ mod conflict;
 mod last_applied;
 mod merge;
 mod named;
+mod part;
 mod prune;
 mod remove;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use check::CheckErrors;
 pub use conflict::{Conflict, Conflicts};
+pub use part::{PartError, merge_part};
 
 use crate::fields::{Delta, FieldSet};
 use crate::managed::{

@@ -1,6 +1,7 @@
 //! The same objects in other versions: what who asks for one version must know of the others.
 
 use meta::{GroupVersionKind, GroupVersionResource, Status};
+use patch::apply::merge_part;
 use schema::FieldValidation;
 use serde_json::Value;
 
@@ -68,6 +69,23 @@ impl Resource {
             self.kind.default(&mut object);
         }
         Ok(object)
+    }
+
+    /// An object of this resource (`subresource` not empty: the body of what lies below) with a part of one merged in, whoever
+    /// owns what.
+    ///
+    /// # Errors
+    /// Why it cannot be, for people.
+    pub fn with_part(&self, subresource: &str, object: &Value, part: &Value) -> Result<Value, String> {
+        let target = Target {
+            namespace: "",
+            name: "",
+            subresource,
+        };
+        let schema = self
+            .schema_of(&target)
+            .ok_or_else(|| format!("the type of {} is not known", self.kind_of(&target)))?;
+        merge_part(object, part, schema).map_err(|error| error.to_string())
     }
 
     /// A number that grows whenever one of the objects changes.

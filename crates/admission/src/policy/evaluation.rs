@@ -1,0 +1,127 @@
+//! What the validations of a policy find in a request.
+
+use cel::{OBJECT_BUDGET, Value};
+
+use super::definition::{Policy, ValidatingDefinition, Validation};
+use crate::hooks::{Problem, Scene, Spending, Stage};
+
+/// The longest message that an expression may give.
+const MAX_MESSAGE_BYTES: usize = 5 * 1024;
+
+/// Something that is not as it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) why: String,
+    /// None: the usual one.
+    pub(super) reason: Option<String>,
+    /// Whether the request is refused for it whatever the binding says.
+    pub(super) always_denies: bool,
+}
+
+impl Finding {
+    fn error(why: String) -> Self {
+        Self {
+            why,
+            reason: None,
+            always_denies: false,
+        }
+    }
+}
+
+/// Whether the conditions of a policy hold; an error as its failure policy has it.
+pub(super) fn is_meant(policy: &Policy, scene: &Scene<'_>) -> Result<bool, String> {
+    if policy.conditions.is_empty() {
+        return Ok(true);
+    }
+    match policy.conditions.hold(scene) {
+        Err(_) if policy.ignores_failure => Ok(false),
+        other => other,
+    }
+}
+
+/// Everything that a policy has against a request.
+pub(super) fn findings(definition: &ValidatingDefinition, scene: &Scene<'_>) -> Vec<Finding> {
+    let policy = &definition.policy;
+    let mut findings = match is_meant(policy, scene) {
+        Ok(true) => Vec::new(),
+        Ok(false) => return Vec::new(),
+        Err(why) => return vec![Finding::error(why)],
+    };
+    let stage = Stage::new(scene, &policy.variables);
+    let mut spending = Spending::of(OBJECT_BUDGET);
+    for validation in &definition.validations {
+        match judge(validation, &stage, &mut spending) {
+            Ok(finding) => findings.extend(finding),
+            Err(_) if policy.ignores_failure => {}
+            Err(Problem::Failed(why)) => findings.push(Finding::error(why)),
+            // What was found before does not count: nobody knows what the rest would have said.
+            Err(Problem::OutOfBudget(why)) => return vec![Finding::error(why)],
+        }
+    }
+    if !policy.ignores_failure {
+        findings.extend(annotation_problems(definition, scene));
+    }
+    findings
+}
+
+fn judge<'v>(
+    validation: &'v Validation,
+    stage: &Stage<'v>,
+    spending: &mut Spending,
+) -> Result<Option<Finding>, Problem> {
+    let value = stage.evaluate(&validation.expression, spending)?;
+    if value.as_bool() == Some(true) {
+        return Ok(None);
+    }
+    let told = match &validation.message_expression {
+        Some(expression) => match stage.evaluate(expression, spending) {
+            Ok(value) => value.as_str().and_then(usable),
+            Err(Problem::Failed(why)) => {
+                tracing::debug!(why, "a message cannot be made");
+                None
+            }
+            Err(Problem::OutOfBudget(why)) => {
+                return Err(Problem::Failed(format!("failed messageExpression: {why}")));
+            }
+        },
+        None => None,
+    };
+    let fixed = Some(validation.message.clone()).filter(|message| !message.is_empty());
+    let by_default = || format!("failed expression: {}", validation.expression.text.trim());
+    Ok(Some(Finding {
+        why: told.or(fixed).unwrap_or_else(by_default),
+        reason: Some(validation.reason.clone()),
+        always_denies: false,
+    }))
+}
+
+/// A message that an expression gave, unless it is empty, too long, or more than a line.
+fn usable(message: &str) -> Option<String> {
+    let message = message.trim();
+    let is_good = !message.is_empty() && message.len() <= MAX_MESSAGE_BYTES && !message.contains('\n');
+    is_good.then(|| message.to_owned())
+}
+
+/// What keeps annotations from being made. There is no audit that they would be written to, but who makes them wrong is told.
+fn annotation_problems(definition: &ValidatingDefinition, scene: &Scene<'_>) -> Vec<Finding> {
+    let stage = Stage::new(scene, &definition.policy.variables);
+    let mut spending = Spending::of(OBJECT_BUDGET);
+    let mut problems = Vec::new();
+    for annotation in &definition.annotations {
+        let why = match stage.evaluate(annotation, &mut spending) {
+            Ok(Value::String(_) | Value::Null) => continue,
+            Ok(other) => format!(
+                "valueExpression '{}' resulted in unsupported return type: {}. Return type must be either string or \
+                 null.",
+                annotation.text,
+                other.runtime_type()
+            ),
+            Err(Problem::Failed(why) | Problem::OutOfBudget(why)) => why,
+        };
+        problems.push(Finding {
+            always_denies: true,
+            ..Finding::error(why)
+        });
+    }
+    problems
+}

@@ -1,0 +1,156 @@
+//! ValidatingAdmissionPolicy: what breaks the rules is refused or warned of.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auth::Authorizer;
+use meta::Status;
+use registry::{AdmissionRequest, Operation};
+use serde_json::Value;
+
+use super::binding::{Binding, ValidatingBinding};
+use super::definition::ValidatingDefinition;
+use super::denial::{Denial, of_validation};
+use super::evaluation::{Finding, findings};
+use super::exclusion::is_excluded;
+use super::invocation::{Invocation, Invoked, invocations, namespace};
+use crate::cluster::Cluster;
+use crate::hooks::{Memo, Scene, Shown, facts};
+use crate::plugin::Plugin;
+
+/// The plugin.
+pub(crate) struct ValidatingPolicies {
+    cluster: Arc<dyn Cluster>,
+    authorizer: Arc<dyn Authorizer>,
+    definitions: Memo<ValidatingDefinition>,
+    bindings: Memo<ValidatingBinding>,
+}
+
+impl ValidatingPolicies {
+    pub(crate) fn new(cluster: Arc<dyn Cluster>, authorizer: Arc<dyn Authorizer>) -> Self {
+        Self {
+            cluster,
+            authorizer,
+            definitions: Memo::default(),
+            bindings: Memo::default(),
+        }
+    }
+
+    /// Asks a policy under its bindings; why it refuses the request.
+    async fn ask(
+        &self,
+        definition: &ValidatingDefinition,
+        bindings: &[&Binding],
+        request: &AdmissionRequest<'_>,
+    ) -> Result<Vec<Denial>, Status> {
+        let policy = &definition.policy;
+        let mut denials = Vec::new();
+        for invoked in invocations(policy, bindings, request, &*self.cluster).await {
+            match invoked {
+                Invoked::Misconfigured(..) if policy.ignores_failure => {}
+                Invoked::Misconfigured(binding, why) => {
+                    denials.push(denial(&policy.name, binding, &why, None))
+                }
+                Invoked::Asked(invocation) => {
+                    let namespace = namespace(request, &*self.cluster).await?;
+                    let findings = self.judge(definition, &invocation, &namespace, request)?;
+                    let binding = invocation.binding;
+                    for finding in findings {
+                        denials.extend(follow(&policy.name, binding, finding, request));
+                    }
+                }
+            }
+        }
+        Ok(denials)
+    }
+
+    fn judge(
+        &self,
+        definition: &ValidatingDefinition,
+        invocation: &Invocation<'_>,
+        namespace: &Value,
+        request: &AdmissionRequest<'_>,
+    ) -> Result<Vec<Finding>, Status> {
+        let shown = Shown::of(request, &invocation.matched, &*self.cluster)?;
+        let facts = Value::Object(facts(request, &invocation.matched));
+        let asked = invocation.parameters.iter().flat_map(|parameters| {
+            let scene = Scene {
+                object: &shown.object,
+                old_object: &shown.old_object,
+                request: &facts,
+                namespace,
+                parameters: parameters.as_deref(),
+                user: &request.context.user,
+                authorizer: &*self.authorizer,
+            };
+            findings(definition, &scene)
+        });
+        Ok(asked.collect())
+    }
+}
+
+/// What follows from a finding under a binding.
+fn follow(
+    policy: &str,
+    binding: &Binding,
+    finding: Finding,
+    request: &AdmissionRequest<'_>,
+) -> Option<Denial> {
+    let Finding {
+        why,
+        reason,
+        always_denies,
+    } = finding;
+    if binding.actions.warn && !always_denies {
+        request.context.warnings.add(format!(
+            "Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{}': {why}",
+            binding.name
+        ));
+    }
+    (binding.actions.deny || always_denies).then(|| denial(policy, Some(binding), &why, reason))
+}
+
+fn denial(policy: &str, binding: Option<&Binding>, why: &str, reason: Option<String>) -> Denial {
+    let message = match binding {
+        Some(binding) => format!(
+            "ValidatingAdmissionPolicy '{policy}' with binding '{}' denied request: {why}",
+            binding.name
+        ),
+        None => format!("ValidatingAdmissionPolicy '{policy}' denied request: {why}"),
+    };
+    Denial { message, reason }
+}
+
+#[async_trait]
+impl Plugin for ValidatingPolicies {
+    fn name(&self) -> &'static str {
+        "ValidatingAdmissionPolicy"
+    }
+
+    fn handles(&self, _operation: Operation) -> bool {
+        true
+    }
+
+    async fn validate(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
+        let definitions = self.definitions.current(&self.cluster).await?;
+        if definitions.is_empty() || is_excluded(request) {
+            return Ok(());
+        }
+        let all = self.bindings.current(&self.cluster).await?;
+        let mut first = None;
+        for (_, definition) in &*definitions {
+            let of_policy = all.iter().map(|(_, binding)| &binding.0);
+            let of_policy: Vec<&Binding> = of_policy
+                .filter(|binding| binding.policy == definition.policy.name)
+                .collect();
+            if !of_policy.is_empty() {
+                let denials = self.ask(definition, &of_policy, request).await?;
+                first = first.or(denials.into_iter().next());
+            }
+        }
+        match first {
+            Some(denial) => Err(of_validation(request, denial)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Names of properties as expressions write them: what is no name there is escaped.
 
 /// Words that no field name may be as it stands.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 21] = [
     "true",
     "false",
     "null",
@@ -23,7 +23,6 @@ const RESERVED: [&str; 22] = [
     "var",
     "void",
     "while",
-    "__reserved__",
 ];
 
 /// The name that expressions use for a property. None if no expression can name it.
@@ -52,6 +51,11 @@ pub fn property(name: &str) -> Option<String> {
         rest = &rest[c.len_utf8()..];
     }
     Some(escaped)
+}
+
+/// Whether it is a word that no field name may be. In a selection it names the field all the same.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// The property that an expression's name stands for.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::escape;
+
 /// The type of an expression or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -149,7 +151,10 @@ impl ObjectType {
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         match &self.fields {
-            Fields::Known(fields) => fields.get(name),
+            Fields::Known(fields) => match fields.get(name) {
+                None if escape::is_reserved(name) => fields.get(&format!("__{name}__")),
+                found => found,
+            },
             Fields::Any(_) => None,
         }
     }
@@ -157,7 +162,7 @@ impl ObjectType {
     /// The type of the field of that name.
     pub fn field_type(&self, name: &str) -> Option<Type> {
         match &self.fields {
-            Fields::Known(fields) => fields.get(name).map(|field| field.holds.cel_type()),
+            Fields::Known(_) => self.field(name).map(|field| field.holds.cel_type()),
             Fields::Any(make) => Some(make(&self.name, name)),
         }
     }

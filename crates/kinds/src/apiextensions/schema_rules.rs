@@ -1,7 +1,7 @@
 //! What a schema in a definition may say.
 
 use schema::StructuralSchema;
-use schema::structural::{TypeName, formats, violations};
+use schema::structural::{TypeName, expressions, formats, violations};
 use serde_json::Value;
 
 use super::shared::{Shared, schema_of};
@@ -191,6 +191,13 @@ pub fn holder(holder: &Field, has_status: bool, leniency: &Leniency) {
         && root.report().count() == before
     {
         root.invalid_as("", &problem);
+    }
+    // Rules in CEL need types; where something is wrong with those, more would only confuse.
+    if root.report().count() == before
+        && let Ok(structural) = StructuralSchema::read(schema)
+    {
+        let errors = expressions::violations(&structural, &root.path());
+        errors.into_iter().for_each(|error| root.report().push(error));
     }
 }
 

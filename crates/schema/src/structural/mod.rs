@@ -7,6 +7,7 @@ mod decode;
 mod default_rules;
 mod defaults;
 mod embedded;
+pub mod expressions;
 pub mod formats;
 mod lists;
 mod metadata;
@@ -25,6 +26,7 @@ use meta::{ErrorList, FieldError, GroupVersionKind, Path};
 use serde_json::Value;
 
 pub(crate) use decode::{decode, read};
+pub use expressions::Rules;
 pub use node::{Additional, Checks, Node, Rule, TypeName};
 pub use numbers::settle_numbers;
 pub use parse::ParseError;

@@ -9,7 +9,7 @@ use crate::structural::node::Node;
 
 /// A value, and what it was before.
 #[derive(Clone, Copy)]
-pub(super) struct Correlation<'a> {
+pub(in crate::structural) struct Correlation<'a> {
     pub node: &'a Node,
     pub value: &'a Value,
     pub old: &'a Value,

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::node::{Node, TypeName};
 use super::numbers::is_json_integer;
-use correlation::Correlation;
+pub(super) use correlation::Correlation;
 use problem::{Outcome, Problem};
 use way::Way;
 

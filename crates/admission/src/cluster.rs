@@ -120,11 +120,8 @@ impl Cluster for WeakRegistry {
     }
 
     fn served_kind(&self, kind: &GroupVersionKind) -> Option<Served> {
-        let registry = self.upgrade().ok()?;
-        let mut descriptors = registry
-            .resources()
-            .iter()
-            .map(|resource| resource.kind().descriptor());
+        let resources = self.upgrade().ok()?.resources();
+        let mut descriptors = resources.iter().map(|resource| resource.kind().descriptor());
         let found = descriptors.find(|descriptor| descriptor.kind == *kind)?;
         Some(Served {
             resource: found.resource(),

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use meta::{GroupVersion, GroupVersionKind, Reason, Status, quote};
+use registry::custom::missing_kind;
 use registry::{FieldValidation, Warnings};
+use resource::Kind;
 use schema::decode::{DecodeError, StrictReport, TypeMeta, decode_json, type_meta};
 use schema::protobuf::Envelope;
 use schema::{SchemaRef, YamlDocument, builtin, decode_protobuf};
@@ -72,6 +74,37 @@ pub fn decode(
     for warning in report.warnings() {
         warnings.add(warning);
     }
+    Ok(tree)
+}
+
+/// Decodes a body that must be a custom resource: any object of its version. Whether it is of the kind, validation says.
+pub fn decode_custom(
+    body: &Bytes,
+    encoding: Encoding,
+    kind: &dyn Kind,
+    validation: FieldValidation,
+    warnings: &Warnings,
+) -> Result<Value, Status> {
+    let read = Reader {
+        body,
+        encoding,
+        wanted: Wanted {
+            kind: &kind.descriptor().kind,
+            schema: kind.schema(),
+            validation,
+        },
+    };
+    let said = read.type_meta().map_err(|error| read.unrecognized(&error))?;
+    if said.kind.is_empty() {
+        return Err(read.unrecognized(&read.missing_kind()));
+    }
+    let stated = read.complete(&said)?;
+    let decoded = read.decode_as(kind.schema());
+    let (tree, report) = decoded.map_err(|error| read.not_handled(&stated, &error.to_string()))?;
+    for warning in report.warnings() {
+        warnings.add(warning);
+    }
+    read.accept_version(&stated)?;
     Ok(tree)
 }
 
@@ -176,12 +209,7 @@ impl Reader<'_> {
     /// Whether a decoded kind may stand where another one is wanted.
     fn accept(&self, kind: &GroupVersionKind) -> Result<(), Status> {
         let wanted = self.wanted.kind;
-        if kind.group_version() != wanted.group_version() {
-            let (found, expected) = (kind.api_version(), wanted.api_version());
-            return Err(Status::bad_request(format!(
-                "the API version in the data ({found}) does not match the expected API version ({expected})"
-            )));
-        }
+        self.accept_version(kind)?;
         if kind.kind == wanted.kind {
             return Ok(());
         }
@@ -195,6 +223,30 @@ impl Reader<'_> {
             kind.version, kind.kind, wanted.kind
         );
         Err(self.not_handled(kind, &error))
+    }
+
+    fn accept_version(&self, kind: &GroupVersionKind) -> Result<(), Status> {
+        let wanted = self.wanted.kind;
+        if kind.group_version() == wanted.group_version() {
+            return Ok(());
+        }
+        let (found, expected) = (kind.api_version(), wanted.api_version());
+        Err(Status::bad_request(format!(
+            "the API version in the data ({found}) does not match the expected API version ({expected})"
+        )))
+    }
+
+    /// Upstream shows the whole of an object that does not say what it is.
+    fn missing_kind(&self) -> String {
+        match self.encoding {
+            Encoding::Yaml => {
+                let document = YamlDocument::parse(self.body);
+                missing_kind(
+                    &document.map_or_else(|_| String::new(), |document| document.value().to_string()),
+                )
+            }
+            Encoding::Json | Encoding::Protobuf => missing_kind(&String::from_utf8_lossy(self.body)),
+        }
     }
 
     fn not_handled(&self, kind: &GroupVersionKind, error: &str) -> Status {

@@ -98,8 +98,8 @@ fn works_as(plural: &str, name: &str) -> Option<SubresourceKind> {
             return Some(SubresourceKind::Part);
         }
         (_, "binding" | "eviction" | "token") => return Some(SubresourceKind::Action),
-        ("replicationcontrollers", "scale") => return Some(scale::OF_PLAIN_SELECTOR),
-        (_, "scale") => return Some(scale::OF_LABEL_SELECTOR),
+        ("replicationcontrollers", "scale") => return Some(scale::of_plain_selector()),
+        (_, "scale") => return Some(scale::of_label_selector()),
         ("pods", "log") => connect::log,
         ("pods", "exec") => connect::exec,
         ("pods", "attach") => connect::attach,

@@ -1,23 +1,43 @@
 //! The scale of a workload: how many replicas it has and shall have, whatever its kind.
 
+use std::sync::Arc;
+
 use meta::Status;
 use meta::object::metadata;
-use resource::SubresourceKind;
+use resource::{Projection, SubresourceKind};
 use serde_json::{Map, Value, json};
 
 use crate::toolkit::selectors::{label_selector_text, map_text};
 
 /// The scale of a workload with a label selector.
-pub const OF_LABEL_SELECTOR: SubresourceKind = SubresourceKind::Projection {
-    read: |object| Ok(read(object, label_selector_text)),
-    write,
-};
+pub fn of_label_selector() -> SubresourceKind {
+    SubresourceKind::Projection(Arc::new(Scale {
+        selector_text: label_selector_text,
+    }))
+}
 
 /// The scale of a replication controller, whose selector is a map of labels.
-pub const OF_PLAIN_SELECTOR: SubresourceKind = SubresourceKind::Projection {
-    read: |object| Ok(read(object, map_text)),
-    write,
-};
+pub fn of_plain_selector() -> SubresourceKind {
+    SubresourceKind::Projection(Arc::new(Scale {
+        selector_text: map_text,
+    }))
+}
+
+/// The scale of a built-in workload.
+#[derive(Debug)]
+struct Scale {
+    selector_text: fn(&Value) -> String,
+}
+
+impl Projection for Scale {
+    fn read(&self, object: &Value) -> Result<Value, Status> {
+        Ok(read(object, self.selector_text))
+    }
+
+    fn write(&self, object: &mut Value, wishes: &Value) -> Result<(), Status> {
+        write(object, wishes)
+    }
+}
 
 fn read(object: &Value, selector_text: fn(&Value) -> String) -> Value {
     let mut of_scale = Map::new();

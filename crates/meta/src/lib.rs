@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod status;
 pub mod time;
 pub mod validation;
+mod version_age;
 
 pub use duration::Duration;
 pub use field::{ErrorList, FieldError, Path};
@@ -37,3 +38,4 @@ pub use quote::quote;
 pub use schedule::Schedule;
 pub use status::{Reason, Status};
 pub use time::{MicroTime, Time};
+pub use version_age::version_age;

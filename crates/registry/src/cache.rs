@@ -8,6 +8,7 @@ mod trait_index;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use imbl::OrdMap;
@@ -45,6 +46,8 @@ pub(crate) struct Cache {
     state: RwLock<State>,
     /// What writers have encoded and the store has not reported yet.
     announced: Mutex<HashMap<Box<str>, Draft>>,
+    /// Whether nothing is served of it any more: watches end.
+    closed: AtomicBool,
 }
 
 struct State {
@@ -55,9 +58,14 @@ struct State {
     interests: Interests,
     /// The revision of the newest change, or of the read that filled the cache.
     revision: u64,
+    /// The revision of the read that filled the cache: what is reported of earlier ones is in it.
+    loaded: u64,
+    /// What was reported while the cache was not yet filled; none once it is.
+    waiting: Option<Vec<Report>>,
 }
 
 /// What the store reports of one key.
+#[derive(Clone)]
 pub(crate) struct Report {
     /// The key below the prefix.
     pub(crate) key: String,
@@ -97,8 +105,46 @@ impl Cache {
                 ring: Ring::new(0),
                 interests: Interests::default(),
                 revision: 0,
+                loaded: 0,
+                waiting: None,
             }),
             announced: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// An empty cache that keeps what is reported until [`Cache::fill`].
+    pub(crate) fn filling(stored: StoredKind) -> Self {
+        let mut cache = Self::new(stored);
+        cache.state.get_mut().waiting = Some(Vec::new());
+        cache
+    }
+
+    /// Fills the cache with what the store held, and what was reported since then. Nothing is done if the cache has been
+    /// filled by [`Cache::restart`].
+    pub(crate) fn fill(&self, snapshot: Snapshot) {
+        let mut state = self.state.write();
+        let Some(mut waiting) = state.waiting.take() else {
+            return;
+        };
+        waiting.retain(|report| report.revision.get() > snapshot.revision);
+        state.take(snapshot);
+        let now = Instant::now();
+        for report in waiting {
+            let (key, revision) = (report.key.clone(), report.revision);
+            // Nobody watches yet.
+            state.apply(&key, revision, self.find(report), now, &mut Vec::new());
+        }
+    }
+
+    /// Says that nothing is served of it any more: watches tell what they have, and end.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let state = self.state.read();
+        let groups: Vec<_> = state.interests.groups().cloned().collect();
+        drop(state);
+        for group in groups {
+            group.wake.notify_waiters();
         }
     }
 
@@ -109,15 +155,11 @@ impl Cache {
 
     /// Replaces everything by what the store holds. Watchers find that they have lost their place.
     pub(crate) fn restart(&self, snapshot: Snapshot) {
-        let revision = snapshot.revision;
         self.announced.lock().clear();
         let mut state = self.state.write();
         let lost = state.ring.end();
-        state.objects = snapshot.objects;
-        *state.indexes.get_mut() = Indexes::default();
-        state.damages = snapshot.damages;
-        state.revision = revision;
-        state.ring.restart(revision);
+        state.waiting = None;
+        state.take(snapshot);
         let groups: Vec<_> = state.interests.groups().cloned().collect();
         drop(state);
         for group in groups {
@@ -130,6 +172,9 @@ impl Cache {
     /// revision is published.
     pub(crate) fn apply(&self, reports: Vec<Report>) -> Vec<Arc<Group>> {
         let mut touched = Vec::new();
+        let Some(reports) = self.due(reports) else {
+            return touched;
+        };
         let now = Instant::now();
         let changes = reports.into_iter().map(|report| {
             let (key, revision) = (report.key.clone(), report.revision);
@@ -141,6 +186,23 @@ impl Cache {
             state.apply(&key, revision, found, now, &mut touched);
         }
         touched
+    }
+
+    /// The reports that are to be applied now; none if they wait until the cache is filled.
+    fn due(&self, mut reports: Vec<Report>) -> Option<Vec<Report>> {
+        let state = self.state.read();
+        let (is_filled, mut loaded) = (state.waiting.is_none(), state.loaded);
+        drop(state);
+        if !is_filled {
+            let mut state = self.state.write();
+            if let Some(waiting) = &mut state.waiting {
+                waiting.extend(reports);
+                return None;
+            }
+            loaded = state.loaded;
+        }
+        reports.retain(|report| report.revision.get() > loaded);
+        Some(reports)
     }
 
     /// Makes the object of a report, from the bytes of the writer who announced it if it was one of ours.
@@ -341,6 +403,17 @@ fn below(prefix_bytes: usize, key: &[u8]) -> Option<String> {
 }
 
 impl State {
+    /// Replaces everything by what the store holds.
+    fn take(&mut self, snapshot: Snapshot) {
+        let revision = snapshot.revision;
+        self.objects = snapshot.objects;
+        *self.indexes.get_mut() = Indexes::default();
+        self.damages = snapshot.damages;
+        self.revision = revision;
+        self.loaded = revision;
+        self.ring.restart(revision);
+    }
+
     fn snapshot_for(&self, applied: u64, selection: Narrowing<'_>) -> Snapshot {
         let mut snapshot = self.snapshot(applied.max(self.revision));
         if let Some((of, value)) = selection
@@ -469,6 +542,11 @@ impl Cursor {
         let change = state.ring.get(number).ok_or(Lagged)?;
         self.next = number + 1;
         Ok(Some(Arc::clone(change)))
+    }
+
+    /// Whether nothing will follow on what is there already.
+    pub(crate) fn is_last(&self) -> bool {
+        self.cache.closed.load(Ordering::Acquire)
     }
 
     /// Who rings when there is something new.

@@ -1,11 +1,15 @@
 //! All watch caches of a store, kept up to date by one task that follows one watch.
+//!
+//! Those of built-in kinds are there for good. Those of custom resources come and go: such a cache is followed as long as
+//! anyone holds it, also beside its successor.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures::StreamExt;
 use meta::Status;
 use parking_lot::Mutex;
@@ -14,7 +18,7 @@ use store::{
     Event, KeyRange, KeyValue, ProgressRequester, RangeRequest, Revision, StateStore, StoreError,
     Transaction, WatchRequest, WatchStream,
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::AbortHandle;
 
 use crate::cache::{Cache, Group, Report, Snapshot};
@@ -30,6 +34,9 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(10);
 /// So many keys are read at once, so that never more than a part of a large prefix is held twice.
 const PAGE: usize = 500;
 
+/// By prefix: the newest cache last, before it such as are still in use.
+type Passing = BTreeMap<String, Vec<Weak<Cache>>>;
+
 /// The watch caches of a store.
 pub(crate) struct Caches {
     shared: Arc<Shared>,
@@ -40,6 +47,11 @@ pub(crate) struct Caches {
 struct Shared {
     store: Arc<dyn StateStore>,
     by_prefix: BTreeMap<String, Arc<Cache>>,
+    /// Caches that come and go.
+    passing: ArcSwap<Passing>,
+    /// Held while caches are read from the store, so that none is added between the read of the others and the watch that goes
+    /// on from there.
+    loading: AsyncMutex<()>,
     /// The revision up to which every cache has followed the store.
     applied: watch::Sender<u64>,
     /// The highest revision for which the store was asked to report progress.
@@ -62,6 +74,8 @@ impl Caches {
         }
         let shared = Arc::new(Shared {
             by_prefix: by_prefix(kinds, encoding),
+            passing: ArcSwap::default(),
+            loading: AsyncMutex::default(),
             store,
             applied: watch::Sender::new(0),
             requested: AtomicU64::new(0),
@@ -73,9 +87,23 @@ impl Caches {
         Ok(Self { shared, following })
     }
 
-    /// The cache of a storage prefix.
+    /// The cache of a built-in storage prefix.
     pub(crate) fn get(&self, prefix: &str) -> Option<&Arc<Cache>> {
         self.shared.by_prefix.get(prefix)
+    }
+
+    /// A cache of its own for objects that were not followed till now, or that are to be seen in another way: loaded, and
+    /// followed as long as it is held.
+    pub(crate) async fn add(&self, stored: StoredKind) -> Result<Arc<Cache>, Status> {
+        let cache = Arc::new(Cache::filling(stored));
+        let _others_wait = self.shared.loading.lock().await;
+        self.shared.follow_too(&cache);
+        let store = self.store();
+        // Whatever the task that follows the store has missed of the new cache is in this revision.
+        let revision = store.latest_revision().await.map_err(fault::of_store)?;
+        let snapshot = read(store, &cache, revision).await.map_err(fault::of_store)?;
+        cache.fill(snapshot);
+        Ok(cache)
     }
 
     /// The revision up to which every cache has followed the store.
@@ -90,8 +118,8 @@ impl Caches {
 
     /// How many keys hold what is no object.
     pub(crate) fn unreadable_objects(&self) -> usize {
-        let caches = self.shared.by_prefix.values();
-        caches.map(|cache| cache.unreadable_objects()).sum()
+        let caches = self.shared.all();
+        caches.iter().map(|cache| cache.unreadable_objects()).sum()
     }
 
     pub(crate) fn store(&self) -> &dyn StateStore {
@@ -149,13 +177,35 @@ fn by_prefix(kinds: &[Arc<dyn Kind>], encoding: StorageEncoding) -> BTreeMap<Str
 impl Shared {
     /// Reads everything at one revision, and watches what follows on it.
     async fn load(&self) -> Result<WatchStream, StoreError> {
+        let _others_wait = self.loading.lock().await;
         let revision = self.store.latest_revision().await?;
-        for cache in self.by_prefix.values() {
-            cache.restart(read(&*self.store, cache, revision).await?);
+        for cache in self.all() {
+            cache.restart(read(&*self.store, &cache, revision).await?);
         }
         let stream = self.watch(revision).await?;
         self.publish(revision.get());
         Ok(stream)
+    }
+
+    /// Every cache that there is.
+    fn all(&self) -> Vec<Arc<Cache>> {
+        let passing = self.passing.load();
+        let passing = passing.values().flatten().filter_map(Weak::upgrade);
+        self.by_prefix.values().cloned().chain(passing).collect()
+    }
+
+    /// Begins to report to a cache, and forgets those that are gone.
+    fn follow_too(&self, cache: &Arc<Cache>) {
+        self.passing.rcu(|passing| {
+            let mut passing = Passing::clone(passing);
+            passing.retain(|_, caches| {
+                caches.retain(|cache| cache.strong_count() > 0);
+                !caches.is_empty()
+            });
+            let caches = passing.entry(cache.prefix().to_owned()).or_default();
+            caches.push(Arc::downgrade(cache));
+            passing
+        });
     }
 
     /// Watches what follows on a revision that the caches have reached.
@@ -247,18 +297,26 @@ impl Shared {
     }
 
     fn apply(&self, revision: Revision, events: Vec<Event>) {
-        let mut by_cache: BTreeMap<&str, (&Cache, Vec<Report>)> = BTreeMap::new();
+        let passing = self.passing.load();
+        let mut by_prefix: BTreeMap<&str, (Followers<'_>, Vec<Report>)> = BTreeMap::new();
         for event in events {
-            let Some(cache) = self.cache_of(event.key()) else {
+            let Some((prefix, followers)) = self.followers_of(&passing, event.key()) else {
                 continue;
             };
-            let entry = by_cache.entry(cache.prefix());
-            let (_, reports) = entry.or_insert_with(|| (cache, Vec::new()));
-            reports.extend(Report::of_event(cache.prefix().len(), event));
+            let entry = by_prefix.entry(prefix);
+            let (_, reports) = entry.or_insert_with(|| (followers, Vec::new()));
+            reports.extend(Report::of_event(prefix.len(), event));
         }
         let mut touched: Vec<Arc<Group>> = Vec::new();
-        for (cache, reports) in by_cache.into_values() {
-            touched.extend(cache.apply(reports));
+        for (followers, reports) in by_prefix.into_values() {
+            match followers {
+                Followers::Fixed(cache) => touched.extend(cache.apply(reports)),
+                Followers::Passing(caches) => {
+                    for cache in caches.iter().filter_map(Weak::upgrade) {
+                        touched.extend(cache.apply(reports.clone()));
+                    }
+                }
+            }
         }
         self.publish(revision.get());
         for group in touched {
@@ -267,11 +325,13 @@ impl Shared {
     }
 
     /// No prefix is the beginning of another, so the greatest that is not after the key is the only candidate.
-    fn cache_of(&self, key: &[u8]) -> Option<&Cache> {
+    fn followers_of<'a>(&'a self, passing: &'a Passing, key: &[u8]) -> Option<(&'a str, Followers<'a>)> {
         let key = std::str::from_utf8(key).ok()?;
-        let before = (Bound::Unbounded, Bound::Included(key));
-        let (prefix, cache) = self.by_prefix.range::<str, _>(before).next_back()?;
-        key.starts_with(prefix).then_some(cache)
+        if let Some((prefix, cache)) = beginning_of(&self.by_prefix, key) {
+            return Some((prefix, Followers::Fixed(cache)));
+        }
+        let (prefix, caches) = beginning_of(passing, key)?;
+        Some((prefix, Followers::Passing(caches)))
     }
 
     fn publish(&self, revision: u64) {
@@ -286,6 +346,20 @@ impl Shared {
             progress.request();
         }
     }
+}
+
+/// Who is told of changes below a prefix.
+enum Followers<'a> {
+    Fixed(&'a Cache),
+    Passing(&'a [Weak<Cache>]),
+}
+
+/// The prefix that a key begins with.
+fn beginning_of<'a, T>(prefixes: &'a BTreeMap<String, T>, key: &str) -> Option<(&'a str, &'a T)> {
+    let before = (Bound::Unbounded, Bound::Included(key));
+    let (prefix, of_prefix) = prefixes.range::<str, _>(before).next_back()?;
+    key.starts_with(prefix.as_str())
+        .then_some((prefix.as_str(), of_prefix))
 }
 
 /// Reads a storage prefix as it was at `revision`.

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use meta::validation::{self, MetaRules};
-use meta::{ErrorList, Path, Status};
+use meta::{ErrorList, GroupVersion, GroupVersionKind, Path, Status};
 use resource::{Kind, SubresourceKind};
+use schema::decode::TypeMeta;
 use serde_json::{Map, Value};
 
 use crate::context::Warnings;
@@ -52,7 +53,7 @@ pub(crate) fn update(
             kind.prepare_part_for_update(part, new, old);
         }
     }
-    if kind.generation_image(new) != kind.generation_image(old) {
+    if kind.begins_generation(new, old) {
         metadata::count_generation(new);
     }
     let mut errors = metadata_update_errors(kind, new, old);
@@ -69,7 +70,7 @@ pub(crate) fn update(
 
 /// The subresource, if it is a part of the object; a projection is written through the object itself.
 fn part<'a>(kind: &dyn Kind, subresource: &'a str) -> Option<&'a str> {
-    let works_as = kind.descriptor().subresource(subresource)?.works_as;
+    let works_as = &kind.descriptor().subresource(subresource)?.works_as;
     matches!(works_as, SubresourceKind::Part).then_some(subresource)
 }
 
@@ -91,6 +92,9 @@ fn replace_status(kind: &dyn Kind, new: &mut Value, old: Option<&Value>) {
 }
 
 fn blank_status(kind: &dyn Kind) -> Option<Value> {
+    if kind.is_custom() {
+        return None;
+    }
     let schema = kind.descriptor().schema.field("status")?;
     if schema.is_pointer() {
         return None;
@@ -167,6 +171,19 @@ fn refuse(kind: &dyn Kind, object: &Value, errors: &ErrorList) -> Result<(), Sta
     if errors.is_empty() {
         return Ok(());
     }
+    let name = meta::object::name(object);
+    if kind.is_custom() {
+        // Upstream names what the object says it is, whether or not that is right.
+        return Err(Status::invalid(&stated_kind(object), name, errors));
+    }
     let named = kind.named_in_refusals().unwrap_or(&kind.descriptor().kind);
-    Err(Status::invalid(named, meta::object::name(object), errors))
+    Err(Status::invalid(named, name, errors))
+}
+
+fn stated_kind(object: &Value) -> GroupVersionKind {
+    let TypeMeta { api_version, kind } = TypeMeta::of(object);
+    match GroupVersion::parse(&api_version) {
+        Some(version) => version.kind(kind),
+        None => GroupVersionKind::new("", "", "").group_version().kind(kind),
+    }
 }

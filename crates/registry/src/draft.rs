@@ -56,6 +56,9 @@ impl Draft {
     /// A draft of any object. A version in it is dropped.
     pub(crate) fn of_tree(mut tree: Value, kind: Option<&dyn Kind>, form: &Form) -> Self {
         metadata::remove(&mut tree, "resourceVersion");
+        if tree.as_object().is_some_and(|fields| schema_of(fields).is_none()) {
+            schema::structural::settle_numbers(&mut tree);
+        }
         let index = Arc::new(Index::of_tree(&tree, kind));
         let (json, places) = tree.as_object().map(encode).unwrap_or_default();
         Self {
@@ -68,7 +71,10 @@ impl Draft {
     /// metadata is parsed.
     pub(crate) fn of_stored(stored: &StoredKind, value: Bytes) -> Result<Self, String> {
         let kind = &*stored.kind;
-        if let Some((places, metadata)) = places(&value, &kind.descriptor().kind) {
+        // The schema of a custom resource may have changed since it was stored.
+        if !kind.is_custom()
+            && let Some((places, metadata)) = places(&value, &kind.descriptor().kind)
+        {
             let head: Head<'_> = serde_json::from_str(metadata).map_err(|e| e.to_string())?;
             if head.resource_version.is_empty() {
                 let index = Index::of_stored(head, kind, &value).map_err(|e| e.to_string())?;

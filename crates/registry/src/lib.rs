@@ -14,6 +14,9 @@ mod checks;
 mod compaction;
 pub mod context;
 mod continue_token;
+pub mod converter;
+pub mod custom;
+mod custom_resources;
 mod deletion;
 mod draft;
 mod fault;
@@ -38,6 +41,7 @@ pub use action::{Action, ActionRequest};
 pub use admission::{Admission, AdmissionRequest, Operation};
 pub use compaction::compact_history;
 pub use context::{RequestContext, Warnings};
+pub use converter::Converter;
 pub use hooks::{Guard, Hooks, Pending};
 pub use object::Object;
 pub use options::{

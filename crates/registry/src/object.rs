@@ -148,6 +148,12 @@ impl Object {
             && json[start..] == self.json[end..]
     }
 
+    /// Whether the object has been shown as that kind.
+    pub(crate) fn has_view(&self, view: usize) -> bool {
+        let views = self.views.get();
+        views.is_some_and(|views| views.lock().iter().any(|(v, _)| *v == view))
+    }
+
     /// The object as another kind shows it, made by the first who asks. `view` numbers the kinds of a storage prefix.
     pub(crate) fn view(&self, view: usize, make: impl FnOnce(&Self) -> Object) -> Arc<Object> {
         let mut views = self.views.get_or_init(Box::default).lock();

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use meta::{GroupResource, GroupVersionResource, Status};
 use resource::{Kind, Subresource};
 
+use crate::cache::Cache;
+use crate::converter::Converter;
 use crate::object::Object;
 use crate::registry::Shared;
 use crate::served::Served;
@@ -49,17 +51,22 @@ pub struct Resource {
 
 impl Resource {
     /// A resource of one of `kinds`.
-    pub(crate) fn new(kinds: &[Arc<dyn Kind>], place: usize, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        kinds: &[Arc<dyn Kind>],
+        place: usize,
+        cache: Option<Arc<Cache>>,
+        converter: Option<Arc<dyn Converter>>,
+        shared: Arc<Shared>,
+    ) -> Self {
         let kind = Arc::clone(&kinds[place]);
         let descriptor = kind.descriptor();
-        let cache = shared.caches.get(&descriptor.storage_prefix).cloned();
         let prefix = &descriptor.storage_prefix;
         let shows_the_same =
             |other: &&Arc<dyn Kind>| !prefix.is_empty() && other.descriptor().storage_prefix == *prefix;
         Self {
             name: descriptor.resource(),
             group_resource: descriptor.group_resource(),
-            served: cache.map(|cache| Served::new(Arc::clone(&kind), cache, place)),
+            served: cache.map(|cache| Served::new(Arc::clone(&kind), cache, place, converter)),
             siblings: kinds.iter().filter(shows_the_same).cloned().collect(),
             kind,
             shared,

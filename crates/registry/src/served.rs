@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use meta::Status;
 use resource::Kind;
+use schema::decode::TypeMeta;
 use serde_json::Value;
 
 use crate::cache::Cache;
+use crate::converter::Converter;
 use crate::draft::Draft;
+use crate::fault;
 use crate::object::Object;
 use crate::storage_encoding::Form;
+
+/// So many objects are given to a converter at once.
+const CONVERTED_AT_ONCE: usize = 500;
 
 /// A kind over the cache that holds its objects.
 #[derive(Clone)]
@@ -17,15 +24,23 @@ pub(crate) struct Served {
     pub(crate) cache: Arc<Cache>,
     /// Which of the objects' views is this kind's; none if objects are stored as this kind.
     view: Option<usize>,
+    /// Who makes the views, if the kind cannot itself. The cache holds objects in whatever versions they are stored then.
+    converter: Option<Arc<dyn Converter>>,
 }
 
 impl Served {
     /// `view` tells the converting kinds of a cache apart.
-    pub(crate) fn new(kind: Arc<dyn Kind>, cache: Arc<Cache>, view: usize) -> Self {
+    pub(crate) fn new(
+        kind: Arc<dyn Kind>,
+        cache: Arc<Cache>,
+        view: usize,
+        converter: Option<Arc<dyn Converter>>,
+    ) -> Self {
         Self {
-            view: kind.converts().then_some(view),
+            view: (kind.converts() || converter.is_some()).then_some(view),
             kind,
             cache,
+            converter,
         }
     }
 
@@ -34,7 +49,7 @@ impl Served {
         self.view.is_none()
     }
 
-    /// A stored object as this kind shows it.
+    /// A stored object as this kind shows it. Where a converter makes the views, [`Served::prepare`] comes first.
     pub(crate) fn show(&self, object: &Arc<Object>) -> Arc<Object> {
         let Some(view) = self.view else {
             return Arc::clone(object);
@@ -46,12 +61,65 @@ impl Served {
         })
     }
 
-    /// A tree of this kind as it goes into the store.
-    pub(crate) fn draft(&self, mut tree: Value) -> Draft {
-        if !self.is_stored() {
-            self.kind.convert_to_stored(&mut tree);
+    /// Whether somebody else makes the views.
+    pub(crate) fn has_converter(&self) -> bool {
+        self.converter.is_some()
+    }
+
+    /// Whether all of these can be shown without asking a converter.
+    pub(crate) fn is_prepared<'a>(&self, mut objects: impl Iterator<Item = &'a Arc<Object>>) -> bool {
+        objects.all(|object| !self.lacks_view(object))
+    }
+
+    /// Has a converter, if there is one, make what is needed to show objects.
+    pub(crate) async fn prepare<'a>(
+        &self,
+        objects: impl Iterator<Item = &'a Arc<Object>> + Send,
+    ) -> Result<(), Status> {
+        let (Some(converter), Some(view)) = (&self.converter, self.view) else {
+            return Ok(());
+        };
+        let lacking: Vec<Arc<Object>> = objects
+            .filter(|object| self.lacks_view(object))
+            .cloned()
+            .collect();
+        let api_version = self.kind.descriptor().kind.api_version();
+        for chunk in lacking.chunks(CONVERTED_AT_ONCE) {
+            let trees = chunk.iter().map(|object| object.tree()).collect();
+            let converted = converter.convert(trees, &api_version).await?;
+            for (object, mut tree) in chunk.iter().zip(converted) {
+                self.kind.prune(&mut tree);
+                self.kind.default(&mut tree);
+                object.view(view, |object| {
+                    Draft::of_kind(&*self.kind, &Form::Json, tree).at(object.resource_version())
+                });
+            }
         }
+        Ok(())
+    }
+
+    /// Whether an object lies in another version, and has not been seen in this one.
+    fn lacks_view(&self, object: &Object) -> bool {
+        let has_view = self.view.is_some_and(|view| object.has_view(view));
+        !has_view && TypeMeta::of(&object.tree()).api_version != self.kind.descriptor().kind.api_version()
+    }
+
+    /// A tree of this kind as it goes into the store.
+    pub(crate) async fn draft(&self, mut tree: Value) -> Result<Draft, Status> {
         let stored = self.cache.stored();
-        Draft::of_kind(&*stored.kind, &stored.form, tree)
+        match &self.converter {
+            Some(converter) => {
+                let api_version = stored.kind.descriptor().kind.api_version();
+                if TypeMeta::of(&tree).api_version != api_version {
+                    let converted = converter.convert(vec![tree], &api_version).await?;
+                    let converted = converted.into_iter().next();
+                    tree = converted.ok_or_else(|| fault::plain(500, "nothing was converted"))?;
+                    stored.kind.prune(&mut tree);
+                }
+            }
+            None if self.is_stored() => {}
+            None => self.kind.convert_to_stored(&mut tree),
+        }
+        Ok(Draft::of_kind(&*stored.kind, &stored.form, tree))
     }
 }

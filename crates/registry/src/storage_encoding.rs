@@ -81,6 +81,8 @@ pub(crate) struct StoredKind {
     /// Kinds that show the same objects in other versions.
     others: Vec<Arc<dyn Kind>>,
     pub(crate) form: Form,
+    /// Whether objects are held in the versions in which they lie.
+    as_they_lie: bool,
 }
 
 impl StoredKind {
@@ -92,7 +94,16 @@ impl StoredKind {
         Self {
             others: kinds.iter().filter(converts).cloned().collect(),
             form: Form::new(&*kind, encoding),
+            as_they_lie: false,
             kind,
+        }
+    }
+
+    /// The same for objects that nobody here can convert: they are held in the versions in which they lie.
+    pub(crate) fn without_conversion(self) -> Self {
+        Self {
+            as_they_lie: true,
+            ..self
         }
     }
 
@@ -109,7 +120,10 @@ impl StoredKind {
             stated.api_version == kind.api_version() && stated.kind == kind.kind
         };
         if let Some(other) = self.others.iter().find(|other| states(&***other)) {
-            other.default(&mut object);
+            renew(&**other, &mut object);
+            if self.as_they_lie {
+                return Ok(object);
+            }
             other.convert_to_stored(&mut object);
         } else if !states(&*self.kind) {
             if !stated.kind.is_empty() && stated.kind != own.kind {
@@ -123,7 +137,7 @@ impl StoredKind {
             object["apiVersion"] = own.api_version().into();
             object["kind"] = own.kind.clone().into_owned().into();
         }
-        self.kind.default(&mut object);
+        renew(&*self.kind, &mut object);
         Ok(object)
     }
 
@@ -151,6 +165,15 @@ impl StoredKind {
 
     fn is_known(&self, stated: &TypeMeta) -> bool {
         stated.kind.is_empty() || builtin(stated).is_some()
+    }
+}
+
+/// Makes of an object what it would be if it came in today. The schema of a custom resource may have changed since then.
+fn renew(kind: &dyn Kind, object: &mut Value) {
+    if kind.is_custom() {
+        kind.upgrade_stored(object);
+    } else {
+        kind.default(object);
     }
 }
 

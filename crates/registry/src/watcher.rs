@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::cache::{Change, Cursor, Lagged, Snapshot};
 use crate::caches::Caches;
+use crate::list_options::WatchStart;
 use crate::object::Object;
 use crate::selection::Selection;
 use crate::served::Served;
@@ -49,6 +50,8 @@ pub struct Watcher {
     due: VecDeque<WatchEvent>,
     /// None once the watch is over.
     cursor: Option<Cursor>,
+    /// A change that can be told only after a converter was asked.
+    unprepared: Option<Arc<Change>>,
     /// Changes up to this revision are not told.
     after: u64,
     next_bookmark: Option<Instant>,
@@ -64,6 +67,7 @@ impl Watcher {
             caches,
             due: VecDeque::new(),
             cursor: None,
+            unprepared: None,
             after: 0,
             next_bookmark: None,
             end: None,
@@ -86,6 +90,25 @@ impl Watcher {
         self.due.push_back(WatchEvent::Error(status));
         self.cursor = None;
         self
+    }
+
+    /// Has made what is needed to tell what changed before the cursor stood, and the present state if it is told.
+    pub(crate) async fn prepare(
+        &self,
+        missed: &[Arc<Change>],
+        state: &Snapshot,
+        start: WatchStart,
+    ) -> Result<(), Status> {
+        self.served
+            .prepare(missed.iter().flat_map(|change| change.shown()))
+            .await?;
+        match start {
+            WatchStart::State { .. } => {
+                let objects = state.candidates(&self.selection, None);
+                self.served.prepare(objects).await
+            }
+            WatchStart::MostRecent | WatchStart::After(_) => Ok(()),
+        }
     }
 
     /// Begins with the present state.
@@ -137,6 +160,22 @@ impl Watcher {
             if let Some(event) = self.try_next() {
                 return Some(event);
             }
+            if let Some(change) = self.unprepared.clone() {
+                // Only then is it no longer due: the future may be dropped meanwhile.
+                let prepared = self.served.prepare(change.shown()).await;
+                self.unprepared = None;
+                let event = match prepared {
+                    Ok(()) => self.event(&change),
+                    Err(status) => {
+                        self.cursor = None;
+                        Some(WatchEvent::Error(status))
+                    }
+                };
+                match event {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
             let group = Arc::clone(self.cursor.as_ref()?.group());
             let mut woken = pin!(group.wake.notified());
             woken.as_mut().enable();
@@ -169,9 +208,27 @@ impl Watcher {
             return Some(event);
         }
         loop {
-            match self.cursor.as_mut()?.try_next() {
-                Ok(change) => {
-                    if let Some(event) = self.event(&*change?) {
+            if self.unprepared.is_some() {
+                return None;
+            }
+            let cursor = self.cursor.as_mut()?;
+            // Asked first: what comes before the end is told.
+            let is_last = cursor.is_last();
+            match cursor.try_next() {
+                Ok(None) => {
+                    if is_last {
+                        self.cursor = None;
+                    }
+                    return None;
+                }
+                Ok(Some(change))
+                    if self.served.has_converter() && !self.served.is_prepared(change.shown()) =>
+                {
+                    self.unprepared = Some(change);
+                    return None;
+                }
+                Ok(Some(change)) => {
+                    if let Some(event) = self.event(&change) {
                         if let WatchEvent::Error(_) = event {
                             self.cursor = None;
                         }

@@ -10,5 +10,5 @@ pub mod table;
 
 pub use descriptor::{Descriptor, Scope, StoredForm, Verb};
 pub use strategy::{DefaultPropagation, Deletion, Kind, Strategy};
-pub use subresource::{ConnectRequest, ConnectTarget, ProxyName, Subresource, SubresourceKind};
+pub use subresource::{ConnectRequest, ConnectTarget, Projection, ProxyName, Subresource, SubresourceKind};
 pub use table::{Column, Row};

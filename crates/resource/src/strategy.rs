@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use meta::field::Path;
 use meta::{ErrorList, GroupVersionKind, Status};
+use schema::SchemaRef;
 use serde_json::Value;
 
 use crate::descriptor::Descriptor;
@@ -13,6 +14,16 @@ use crate::table::{Column, Row};
 pub trait Kind: Strategy {
     /// Its facts.
     fn descriptor(&self) -> &Descriptor;
+
+    /// The schema of its objects: that of the type table, unless who defined the kind says otherwise.
+    fn schema(&self) -> SchemaRef<'_> {
+        self.descriptor().schema
+    }
+
+    /// The OpenAPI schema by which a custom resource was defined.
+    fn open_api(&self) -> Option<&Value> {
+        None
+    }
 
     /// Whether it is the kind of a custom resource. Those have no protobuf form, no strategic merge, and simpler routes.
     fn is_custom(&self) -> bool {
@@ -49,6 +60,12 @@ pub enum DefaultPropagation {
 pub trait Strategy: Send + Sync {
     /// Fills in what the client left out. Idempotent. Runs on everything that comes in, and on objects read from the store.
     fn default(&self, _object: &mut Value) {}
+
+    /// Takes away what the schema does not know and says where that was, if unknown fields of the kind get that far: those of
+    /// built-in kinds do not. Runs before [`Strategy::default`].
+    fn prune(&self, _object: &mut Value) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether objects of this kind lie in the store as another kind. Only then are the two conversions called. Of the kinds
     /// that share a storage prefix exactly one answers no.
@@ -102,7 +119,7 @@ pub trait Strategy: Send + Sync {
     }
 
     /// What clients are told at every request for this kind, because it will go: `v1 Endpoints is deprecated in v1.33+; ...`.
-    fn deprecation(&self) -> Option<&'static str> {
+    fn deprecation(&self) -> Option<&str> {
         None
     }
 
@@ -149,6 +166,16 @@ pub trait Strategy: Send + Sync {
     /// The object without what does not count as a change of desired state: objects whose images differ get the next
     /// generation. None: this kind keeps no generation. Most kinds with a generation answer [`spec_only`].
     fn generation_image<'a>(&self, _object: &'a Value) -> Option<Vec<&'a Value>> {
+        None
+    }
+
+    /// Whether a change begins a new generation.
+    fn begins_generation(&self, new: &Value, old: &Value) -> bool {
+        self.generation_image(new) != self.generation_image(old)
+    }
+
+    /// Why nothing of this kind is made at present, if that is so.
+    fn refuses_creation(&self) -> Option<&str> {
         None
     }
 

@@ -1,5 +1,8 @@
 //! What stands below an object's path.
 
+use std::fmt;
+use std::sync::Arc;
+
 use meta::{GroupVersionKind, Status};
 use serde_json::Value;
 
@@ -19,17 +22,12 @@ pub struct Subresource {
 }
 
 /// How a subresource works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum SubresourceKind {
     /// Reads give the whole object; writes change a part of it (`status`, `ephemeralcontainers`, `approval`).
     Part,
     /// Another kind that is computed from the object and written back into it (`scale`).
-    Projection {
-        /// The object as the other kind.
-        read: fn(&Value) -> Result<Value, Status>,
-        /// The object with the other kind's wishes put in.
-        write: fn(&mut Value, &Value) -> Result<(), Status>,
-    },
+    Projection(Arc<dyn Projection>),
     /// An action with a request body and an answer (`binding`, `eviction`, `token`), plugged in at assembly.
     Action,
     /// A stream to where the object runs (`log`, `exec`, `proxy`).
@@ -37,6 +35,29 @@ pub enum SubresourceKind {
         /// Where it leads.
         target: FindTarget,
     },
+}
+
+/// How an object is seen as one of another kind.
+pub trait Projection: Send + Sync + fmt::Debug {
+    /// The object as the other kind.
+    ///
+    /// # Errors
+    /// If it lacks what the other kind needs.
+    fn read(&self, object: &Value) -> Result<Value, Status>;
+
+    /// The same where it is about to be changed: what it lacks may be what the change brings.
+    ///
+    /// # Errors
+    /// As [`Projection::read`].
+    fn read_to_change(&self, object: &Value) -> Result<Value, Status> {
+        self.read(object)
+    }
+
+    /// Puts the other kind's wishes into the object.
+    ///
+    /// # Errors
+    /// If they cannot be granted.
+    fn write(&self, object: &mut Value, wishes: &Value) -> Result<(), Status>;
 }
 
 /// Where a stream leads, or why it leads nowhere.

@@ -1,5 +1,6 @@
 //! Tables: what `kubectl get` prints is decided by the server.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -46,13 +47,13 @@ pub const OBJECT_CREATED: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMet
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Heading.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// `string`, `integer`, `number`, `boolean`, `date`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// `name` for the name column, else mostly empty.
-    pub format: &'static str,
-    /// What it shows, in our words.
-    pub description: &'static str,
+    pub format: Cow<'static, str>,
+    /// What it shows, in our words or those of who defined the kind.
+    pub description: Cow<'static, str>,
     /// The field whose description says what it shows; empty if none does: `io.k8s.api.core.v1.ConfigMap.data`, of which
     /// `io.k8s.api.` is left out.
     pub field: &'static str,
@@ -64,10 +65,10 @@ impl Column {
     /// A text column that is always shown.
     pub const fn string(name: &'static str, description: &'static str) -> Self {
         Self {
-            name,
-            kind: "string",
-            format: "",
-            description,
+            name: Cow::Borrowed(name),
+            kind: Cow::Borrowed("string"),
+            format: Cow::Borrowed(""),
+            description: Cow::Borrowed(description),
             field: "",
             priority: 0,
         }
@@ -81,9 +82,9 @@ impl Column {
     }
 
     /// What it shows, in the words of the field if they are known.
-    pub fn text(&self) -> &'static str {
+    pub fn text(&self) -> &str {
         let known = TEXTS.get().and_then(|texts| texts.get(self.field));
-        known.map_or(self.description, String::as_str)
+        known.map_or(&self.description, String::as_str)
     }
 
     /// The same, shown only with `-o wide`.
@@ -103,26 +104,25 @@ pub struct Row {
     pub conditions: Vec<(&'static str, &'static str, String, String)>,
 }
 
+/// What an object is called: the first column of most tables.
+pub fn name_column() -> Column {
+    Column {
+        format: Cow::Borrowed("name"),
+        ..Column::string("Name", "Name of the object.").shows(OBJECT_NAME)
+    }
+}
+
+/// When it was made.
+pub fn creation_column() -> Column {
+    Column {
+        kind: Cow::Borrowed("date"),
+        ..Column::string("Created At", "When it was created.").shows(OBJECT_CREATED)
+    }
+}
+
 /// Name and creation time, for kinds without columns of their own.
 pub fn default_columns() -> Vec<Column> {
-    vec![
-        Column {
-            name: "Name",
-            kind: "string",
-            format: "name",
-            description: "Name of the object.",
-            field: OBJECT_NAME,
-            priority: 0,
-        },
-        Column {
-            name: "Created At",
-            kind: "date",
-            format: "",
-            description: "When it was created.",
-            field: OBJECT_CREATED,
-            priority: 0,
-        },
-    ]
+    vec![name_column(), creation_column()]
 }
 
 /// Cells for [`default_columns`].

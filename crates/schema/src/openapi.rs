@@ -5,6 +5,7 @@
 
 mod component;
 mod components;
+mod custom;
 mod describe;
 mod document;
 mod gnostic;
@@ -20,6 +21,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use components::Components;
+pub use custom::{Custom, v3_custom_protobuf, write_v3_custom};
 pub use describe::Describe;
 use document::Document;
 use parameter::Shared;
@@ -83,12 +85,16 @@ pub fn write_v3(name: &str, info: Info<'_>, out: &mut impl io::Write) -> io::Res
     Ok(true)
 }
 
-/// Writes the version 2 document.
+/// Writes the version 2 document, in which custom resources stand too.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write_v2(info: Info<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let mut items: Vec<PathItem> = document::all().iter().flat_map(Document::paths).collect();
+pub fn write_v2(info: Info<'_>, custom: &[Custom<'_>], out: &mut impl io::Write) -> io::Result<()> {
+    let named: Vec<custom::Names> = custom.iter().map(custom::Names::of).collect();
+    let mut items: Vec<PathItem<'_>> = document::all().iter().flat_map(Document::paths).collect();
+    for (custom, names) in custom.iter().zip(&named) {
+        items.extend(custom.paths(names));
+    }
     items.sort_by(|a, b| a.path.cmp(&b.path));
     let mut components = Components::of_all_group_versions();
     components.add(&items);
@@ -102,7 +108,10 @@ pub fn write_v2(info: Info<'_>, out: &mut impl io::Write) -> io::Result<()> {
                 .try_for_each(|item| paths.value(&item.path, &shared.share(item.render(Dialect::V2))))
         })?;
         fields.object("definitions", |definitions| {
-            components.write(Dialect::V2, info.descriptions, definitions)
+            components.write(Dialect::V2, info.descriptions, definitions)?;
+            custom.iter().zip(&named).try_for_each(|(custom, names)| {
+                custom.write(names, Dialect::V2, info.descriptions, definitions)
+            })
         })?;
         fields.value("parameters", &shared.into_value())?;
         fields.value("securityDefinitions", &security_schemes())?;
@@ -120,9 +129,9 @@ pub fn v3_protobuf(name: &str, info: Info<'_>) -> Option<Vec<u8>> {
 }
 
 /// The version 2 document in gnostic's protobuf.
-pub fn v2_protobuf(info: Info<'_>) -> Option<Vec<u8>> {
+pub fn v2_protobuf(info: Info<'_>, custom: &[Custom<'_>]) -> Option<Vec<u8>> {
     let mut json = Vec::new();
-    write_v2(info, &mut json).ok()?;
+    write_v2(info, custom, &mut json).ok()?;
     let json: Value = serde_json::from_slice(&json).ok()?;
     Some(gnostic::v2_document(&json))
 }

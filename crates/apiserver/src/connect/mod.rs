@@ -27,7 +27,7 @@ pub use connectors::{
 
 /// Answers a request to a connect subresource with what the other end answers.
 pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Response, Status> {
-    let Some(SubresourceKind::Connect { target }) = route.subresource().map(|s| s.works_as) else {
+    let Some(&SubresourceKind::Connect { target }) = route.subresource().map(|s| &s.works_as) else {
         return Err(Status::internal("not a stream"));
     };
     let proxied = route.subresource_name() == "proxy";

@@ -1,8 +1,8 @@
 //! The served resources, sorted into groups and versions.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
+use meta::version_age;
 use registry::Resource;
 
 use crate::discovery::aggregated::Aggregated;
@@ -10,7 +10,7 @@ use crate::discovery::aggregated::Aggregated;
 /// Everything that is served.
 #[derive(Default)]
 pub struct Catalog {
-    resources: Vec<Arc<Resource>>,
+    resources: Arc<Vec<Arc<Resource>>>,
     groups: Vec<Group>,
     core: Aggregated,
     named: Aggregated,
@@ -34,9 +34,9 @@ pub struct Version {
 
 impl Catalog {
     /// Sorts resources: groups in the order they come, versions by age, resources by name.
-    pub fn new(resources: Vec<Arc<Resource>>) -> Self {
+    pub fn new(resources: Arc<Vec<Arc<Resource>>>) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        for resource in &resources {
+        for resource in resources.iter() {
             let kind = &resource.kind().descriptor().kind;
             let group = find_or_push(
                 &mut groups,
@@ -57,7 +57,10 @@ impl Catalog {
             version.resources.push(Arc::clone(resource));
         }
         for group in &mut groups {
-            group.versions.sort_by_key(|v| Reverse(version_age(&v.name)));
+            group.versions.sort_by(|a, b| {
+                let by_age = version_age(&b.name).cmp(&version_age(&a.name));
+                by_age.then_with(|| a.name.cmp(&b.name))
+            });
             for version in &mut group.versions {
                 version.resources.sort_by(|a, b| plural(a).cmp(plural(b)));
             }
@@ -72,13 +75,8 @@ impl Catalog {
     }
 
     /// Whether this is made of just these resources.
-    pub fn is_of(&self, resources: &[Arc<Resource>]) -> bool {
-        self.resources.len() == resources.len()
-            && self
-                .resources
-                .iter()
-                .zip(resources)
-                .all(|(a, b)| Arc::ptr_eq(a, b))
+    pub fn is_of(&self, resources: &Arc<Vec<Arc<Resource>>>) -> bool {
+        Arc::ptr_eq(&self.resources, resources)
     }
 
     /// All groups, the core group among them.
@@ -136,39 +134,4 @@ fn find_or_push<T>(items: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl Fn
         items.len() - 1
     });
     &mut items[at]
-}
-
-/// Orders versions as Kubernetes does: `v2`, `v1`, `v2beta1`, `v1alpha1`, then anything else.
-fn version_age(name: &str) -> (u8, u32, u32) {
-    parse_version(name).unwrap_or_default()
-}
-
-fn parse_version(name: &str) -> Option<(u8, u32, u32)> {
-    let rest = name.strip_prefix('v')?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let major = rest[..digits].parse().ok()?;
-    let stage = &rest[digits..];
-    if stage.is_empty() {
-        return Some((3, major, 0));
-    }
-    let minor_of = |stage: &str| stage.parse().ok();
-    if let Some(minor) = stage.strip_prefix("beta") {
-        return Some((2, major, minor_of(minor)?));
-    }
-    Some((1, major, minor_of(stage.strip_prefix("alpha")?)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_ordered_by_age() {
-        let mut names = ["v1alpha1", "v1", "v2beta1", "foo", "v10", "v2", "v1beta2"];
-        names.sort_by_key(|name| Reverse(version_age(name)));
-        assert_eq!(
-            names,
-            ["v10", "v2", "v1", "v2beta1", "v1beta2", "v1alpha1", "foo"]
-        );
-    }
 }

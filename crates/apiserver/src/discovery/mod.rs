@@ -50,8 +50,8 @@ impl Discovery {
     pub fn catalog(&self) -> Arc<Catalog> {
         let resources = self.registry.resources();
         let mut current = self.current.lock();
-        if !current.is_of(resources) {
-            *current = Arc::new(Catalog::new(resources.to_vec()));
+        if !current.is_of(&resources) {
+            *current = Arc::new(Catalog::new(resources));
         }
         Arc::clone(&current)
     }

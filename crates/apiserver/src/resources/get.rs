@@ -16,9 +16,10 @@ pub async fn get(call: &Call, route: &Route) -> Result<Response, Status> {
         .resource
         .get(&route.namespace, &route.name, &options)
         .await?;
-    match route.subresource().map(|s| s.works_as) {
-        Some(SubresourceKind::Projection { read, .. }) => {
-            Ok(document(StatusCode::OK, &read(&found.tree())?, route.format))
+    match route.subresource().map(|s| &s.works_as) {
+        Some(SubresourceKind::Projection(projection)) => {
+            let seen = projection.read(&found.tree())?;
+            Ok(document(StatusCode::OK, &seen, route.format))
         }
         _ => object::answer(call, route, StatusCode::OK, &found),
     }

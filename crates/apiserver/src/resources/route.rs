@@ -276,7 +276,7 @@ fn subresource_action(subresource: &Subresource, method: &Method) -> Option<Acti
     if !subresource.verbs.contains(&verb) {
         return None;
     }
-    Some(match (subresource.works_as, verb) {
+    Some(match (&subresource.works_as, verb) {
         (SubresourceKind::Connect { .. }, _) => Action::Connect,
         (_, Verb::Get) => Action::Get,
         (_, Verb::Update) => Action::Update,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::body::{MAX_BODY_BYTES, read_all};
 use crate::call::{Call, Response};
-use crate::decode::{Wanted, decode, encoding_of};
+use crate::decode::{Wanted, decode, decode_custom, encoding_of};
 use crate::options::WriteOptions;
 use crate::resources::route::Route;
 use crate::respond::object;
@@ -59,6 +59,12 @@ pub async fn tree(
     let encoding = encoding_of(call)?;
     let body = body(call).await?;
     let options = options(call)?;
+    if route.is_custom() && route.has_own_kind() {
+        let kind = &**route.resource.kind();
+        let mut tree = decode_custom(&body, encoding, kind, options.field_validation, &call.warnings)?;
+        kind.default(&mut tree);
+        return Ok((tree, options));
+    }
     let (kind, schema) = route.body_kind()?;
     let wanted = Wanted {
         kind,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::schema_rules::Leniency;
 use super::shared::Shared;
-use super::{conversion, names, schema_rules, stored, versions};
+use super::{conversion, deletion, names, schema_rules, stored, versions};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::list;
 use crate::toolkit::defaults::{
@@ -49,7 +49,23 @@ impl Strategy for CustomResourceDefinition {
     }
 
     fn prepare_for_create(&self, object: &mut Value) {
-        object["status"] = json!({"storedVersions": stored_versions(object, &[])});
+        object["status"] = json!({
+            "acceptedNames": {"kind": "", "plural": ""},
+            "conditions": null,
+            "storedVersions": stored_versions(object, &[]),
+        });
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
+    fn prepare_for_deletion(&self, object: &mut Value) {
+        deletion::prepare(object);
+    }
+
+    fn holds_deletion(&self, object: &Value) -> bool {
+        object["metadata"]["deletionTimestamp"].is_null()
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {

@@ -3,6 +3,7 @@
 mod columns;
 mod conversion;
 pub mod definition;
+mod deletion;
 mod lists;
 mod names;
 mod printed;

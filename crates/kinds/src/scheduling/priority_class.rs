@@ -83,7 +83,7 @@ impl Strategy for PriorityClass {
             NAME,
             integer("Value", "The higher, the more important.").shows("scheduling.v1.PriorityClass.value"),
             Column {
-                kind: "boolean",
+                kind: "boolean".into(),
                 ..Column::string("Global-Default", "Whether pods without a class have this one.")
                     .shows("scheduling.v1.PriorityClass.globalDefault")
             },

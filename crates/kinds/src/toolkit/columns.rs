@@ -1,5 +1,7 @@
 //! Columns and cells that many tables have.
 
+use std::borrow::Cow;
+
 use meta::age::age;
 use meta::time::Time;
 use resource::Column;
@@ -8,10 +10,10 @@ use serde_json::Value;
 
 /// The name of the object.
 pub const NAME: Column = Column {
-    name: "Name",
-    kind: "string",
-    format: "name",
-    description: "Name of the object.",
+    name: Cow::Borrowed("Name"),
+    kind: Cow::Borrowed("string"),
+    format: Cow::Borrowed("name"),
+    description: Cow::Borrowed("Name of the object."),
     field: OBJECT_NAME,
     priority: 0,
 };
@@ -22,8 +24,12 @@ pub const AGE: Column = Column::string("Age", "Time since the object was created
 /// A column of whole numbers.
 pub const fn integer(name: &'static str, description: &'static str) -> Column {
     Column {
-        kind: "integer",
-        ..Column::string(name, description)
+        name: Cow::Borrowed(name),
+        kind: Cow::Borrowed("integer"),
+        format: Cow::Borrowed(""),
+        description: Cow::Borrowed(description),
+        field: "",
+        priority: 0,
     }
 }
 

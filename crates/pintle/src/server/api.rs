@@ -29,7 +29,7 @@ use super::actions;
 use super::backup::{BackupOnDemand, BackupSource};
 use super::clients::Clients;
 use super::datastore::Datastore;
-use super::documents::{self, BuiltInOpenApi};
+use super::documents::{self, OpenApi};
 use super::endpoints::Endpoints;
 use super::error::StartError;
 use super::flow_schemas::Flows;
@@ -91,6 +91,9 @@ pub(super) async fn assemble(
             .map_err(bootstrap)?,
         actions: actions::all(options, trust, &authenticator, &authorizer),
     });
+    extensions::follow(&registry, &shutdown)
+        .await
+        .map_err(bootstrap)?;
     let flows = Arc::new(FlowIndex::default());
     followers::feed(&registry, flows.clone(), &shutdown)
         .await
@@ -104,7 +107,7 @@ pub(super) async fn assemble(
         registry.clone(),
         authenticator,
         authorizer,
-        Arc::new(BuiltInOpenApi::new()),
+        Arc::new(OpenApi::new(registry.clone())),
         crate::version::info(),
     );
     server.issuer = match options.service_account_issuer.first() {

@@ -1,24 +1,45 @@
 //! OpenAPI documents and issuer documents, as the front asks for them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use apiserver::{IssuerDocuments, OpenApiSource};
 use auth::service_account::TokenKeys;
 use descriptions::Descriptions;
-use schema::openapi::{self, Describe, Info};
+use registry::{Registry, Resource};
+use schema::openapi::{self, Custom, Describe, Info};
+use serde_json::Value;
 
 use super::error::StartError;
 
-/// The documents of the built-in kinds.
-pub(super) struct BuiltInOpenApi {
+/// The documents of all kinds that are served.
+pub(super) struct OpenApi {
     version: String,
+    registry: Registry,
 }
 
-impl BuiltInOpenApi {
-    pub(super) fn new() -> Self {
+impl OpenApi {
+    pub(super) fn new(registry: Registry) -> Self {
         Self {
             version: crate::version::api_version(),
+            registry,
         }
+    }
+
+    /// The custom resources of a group version, or all.
+    fn custom(&self, of: Option<&str>) -> Vec<Arc<Resource>> {
+        let resources = self.registry.resources();
+        let custom = resources.iter().filter(|resource| {
+            let kind = resource.kind();
+            kind.is_custom() && of.is_none_or(|of| kind.descriptor().kind.api_version() == of)
+        });
+        custom.cloned().collect()
+    }
+
+    /// Those that have a document of their own.
+    fn custom_of_path(&self, path: &str) -> Vec<Arc<Resource>> {
+        let of = path.strip_prefix("apis/").filter(|_| !is_built_in(path));
+        of.map(|of| self.custom(Some(of))).unwrap_or_default()
     }
 
     /// The descriptions are unpacked for each document, and gone when it is made.
@@ -35,17 +56,57 @@ impl BuiltInOpenApi {
     }
 }
 
-impl OpenApiSource for BuiltInOpenApi {
-    fn revision(&self) -> u64 {
-        0
+fn is_built_in(path: &str) -> bool {
+    openapi::v3_documents().iter().any(|document| document == path)
+}
+
+/// A custom resource as documents want it.
+fn described(resource: &Arc<Resource>) -> Custom<'_> {
+    let kind = resource.kind();
+    let descriptor = kind.descriptor();
+    Custom {
+        group: &descriptor.kind.group,
+        version: &descriptor.kind.version,
+        kind: &descriptor.kind.kind,
+        list_kind: &descriptor.list_kind,
+        plural: &descriptor.plural,
+        namespaced: descriptor.is_namespaced(),
+        status: descriptor.subresource("status").is_some(),
+        scale: descriptor.subresource("scale").is_some(),
+        schema: kind.open_api().unwrap_or(&Value::Null),
+    }
+}
+
+impl OpenApiSource for OpenApi {
+    fn revision(&self, path: &str) -> u64 {
+        // What is built in stays as it is.
+        if is_built_in(path) {
+            0
+        } else {
+            self.registry.changes()
+        }
     }
 
     fn paths(&self) -> Vec<String> {
-        openapi::v3_documents()
+        let mut paths = openapi::v3_documents();
+        for resource in self.custom(None) {
+            let path = format!("apis/{}", resource.kind().descriptor().kind.api_version());
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
     }
 
     fn v3(&self, path: &str) -> Option<Vec<u8>> {
         let mut document = Vec::new();
+        let custom = self.custom_of_path(path);
+        if !custom.is_empty() {
+            let custom: Vec<_> = custom.iter().map(described).collect();
+            // Writing into memory cannot fail.
+            let _ = self.with_info(|info| openapi::write_v3_custom(&custom, info, &mut document));
+            return Some(document);
+        }
         // Writing into memory cannot fail.
         let found = self
             .with_info(|info| openapi::write_v3(path, info, &mut document))
@@ -56,16 +117,25 @@ impl OpenApiSource for BuiltInOpenApi {
     fn v2(&self) -> Vec<u8> {
         let mut document = Vec::new();
         // Writing into memory cannot fail.
-        let _ = self.with_info(|info| openapi::write_v2(info, &mut document));
+        let custom = self.custom(None);
+        let custom: Vec<_> = custom.iter().map(described).collect();
+        let _ = self.with_info(|info| openapi::write_v2(info, &custom, &mut document));
         document
     }
 
     fn v2_protobuf(&self) -> Option<Vec<u8>> {
-        self.with_info(openapi::v2_protobuf)
+        let custom = self.custom(None);
+        let custom: Vec<_> = custom.iter().map(described).collect();
+        self.with_info(|info| openapi::v2_protobuf(info, &custom))
     }
 
     fn v3_protobuf(&self, path: &str) -> Option<Vec<u8>> {
-        self.with_info(|info| openapi::v3_protobuf(path, info))
+        let custom = self.custom_of_path(path);
+        if custom.is_empty() {
+            return self.with_info(|info| openapi::v3_protobuf(path, info));
+        }
+        let custom: Vec<_> = custom.iter().map(described).collect();
+        self.with_info(|info| openapi::v3_custom_protobuf(&custom, info))
     }
 }
 

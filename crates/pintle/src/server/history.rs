@@ -50,7 +50,8 @@ impl History {
             return Err(Status::bad_request("the name of an object is needed"));
         }
         let unknown = || Status::bad_request(format!("the server doesn't have a resource type {resource:?}"));
-        let resource = find::resource(self.registry.resources(), resource).ok_or_else(unknown)?;
+        let resources = self.registry.resources();
+        let resource = find::resource(&resources, resource).ok_or_else(unknown)?;
         let is_namespaced = resource.kind().descriptor().is_namespaced();
         let namespace = if is_namespaced { namespace } else { "" };
         if is_namespaced && namespace.is_empty() {

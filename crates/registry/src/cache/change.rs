@@ -71,6 +71,12 @@ impl Change {
         Some(self.gone.get_or_init(|| Arc::new(previous.at(self.revision))))
     }
 
+    /// Everything of it that a watch may show.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Arc<Object>> {
+        let gone = if self.damage.is_none() { self.gone() } else { None };
+        self.states().chain(gone)
+    }
+
     /// The object's key.
     pub(crate) fn key(&self) -> &str {
         let damaged = self.damage.as_ref().map(|damage| &*damage.key);

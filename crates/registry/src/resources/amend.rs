@@ -61,9 +61,9 @@ impl Resource {
             if context.dry_run {
                 return Ok(Arc::new(Object::unstored(new)));
             }
-            match self.put(served, served.draft(new), version, None).await? {
+            match self.put(served, served.draft(new).await?, version, None).await? {
                 Put::Done(object) => return Ok(object),
-                Put::Raced(existing) => known = Known::stored(served, existing)?,
+                Put::Raced(existing) => known = Known::stored(served, existing).await?,
             }
         }
         Err(Status::conflict(&self.group_resource, name, MODIFIED))

@@ -11,6 +11,7 @@ use super::Resource;
 use super::ownership::no_such_object;
 use super::target::Target;
 use crate::context::RequestContext;
+use crate::custom;
 use crate::metadata;
 use crate::options::PatchBody;
 use crate::owner_references::{self, Found};
@@ -120,9 +121,9 @@ impl Resource {
         *self.kind_of(target) == self.kind.descriptor().kind
     }
 
-    pub(super) fn schema_of(&self, target: &Target<'_>) -> Option<SchemaRef<'static>> {
+    pub(super) fn schema_of(&self, target: &Target<'_>) -> Option<SchemaRef<'_>> {
         if self.is_own_kind(target) {
-            Some(self.kind.descriptor().schema)
+            Some(self.kind.schema())
         } else {
             schema::builtin(self.kind_of(target))
         }
@@ -158,7 +159,7 @@ impl Resource {
         change: &Change,
         old: &Value,
     ) -> Result<(Value, Value), Status> {
-        let Some(SubresourceKind::Projection { read, write }) = self.works_as(target)? else {
+        let Some(SubresourceKind::Projection(projection)) = self.works_as(target)? else {
             return Err(Status::internal("a subresource is no projection"));
         };
         if let Change::Apply { config, force } = change {
@@ -168,12 +169,12 @@ impl Resource {
                 "metadata": {"name": target.name, "namespace": target.namespace},
             });
             metadata::ensure_namespace(&mut whole, target.namespace)?;
-            write(&mut whole, config)?;
+            projection.write(&mut whole, config)?;
             let new = self.applied(context, target, Some(old), &whole, *force)?;
-            let face = read(&new)?;
+            let face = projection.read(&new)?;
             return Ok((new, face));
         }
-        let mut face = self.next_body(context, target, change, &read(old)?)?;
+        let mut face = self.next_body(context, target, change, &projection.read_to_change(old)?)?;
         metadata::ensure_namespace(&mut face, target.namespace)?;
         metadata::ensure_name(&face, target.name)?;
         Ok((old.clone(), face))
@@ -201,6 +202,9 @@ impl Resource {
         patch: &Patch,
         old: &Value,
     ) -> Result<Value, Status> {
+        if self.kind.is_custom() && self.is_own_kind(target) {
+            return self.patched_custom(context, patch, old);
+        }
         let schema = self.schema_of(target);
         let patched = patch.apply(old, schema).map_err(|error| error.to_status())?;
         let Some(schema) = schema else { return Ok(patched) };
@@ -237,13 +241,35 @@ impl Resource {
         Ok(new)
     }
 
+    /// A patched custom resource is read as any object is: of what type it says it is, validation judges.
+    fn patched_custom(&self, context: &RequestContext, patch: &Patch, old: &Value) -> Result<Value, Status> {
+        let patched = patch.apply(old, None).map_err(|error| error.to_status())?;
+        let invalid = |why: &str| patch.invalid(old, None, why);
+        let decoded = custom::decode(&*self.kind, patched);
+        let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
+        let of_patch = patch.strict_problems().iter().map(String::as_str);
+        let problems: Vec<&str> = of_patch.chain(report.warnings()).collect();
+        match context.field_validation {
+            FieldValidation::Strict if !problems.is_empty() => {
+                return Err(invalid(&format!(
+                    "strict decoding error: {}",
+                    problems.join(", ")
+                )));
+            }
+            FieldValidation::Warn => problems.iter().for_each(|problem| context.warnings.add(*problem)),
+            FieldValidation::Ignore | FieldValidation::Strict => {}
+        }
+        self.kind.default(&mut new);
+        Ok(new)
+    }
+
     /// A patched object is read as what it says it is, and may leave out that.
-    fn stated_schema(
-        &self,
+    fn stated_schema<'a>(
+        &'a self,
         target: &Target<'_>,
         patched: &Value,
-        own: SchemaRef<'static>,
-    ) -> Result<SchemaRef<'static>, String> {
+        own: SchemaRef<'a>,
+    ) -> Result<SchemaRef<'a>, String> {
         let stated = self.stated_kind(target, patched);
         if stated == *self.kind_of(target) {
             return Ok(own);

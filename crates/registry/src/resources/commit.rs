@@ -55,7 +55,10 @@ impl Resource {
             Some(taken) => finish(write.run_keeping(taken)).await,
         };
         Ok(match written? {
-            Written::Done(object) => Put::Done(served.show(&object)),
+            Written::Done(object) => {
+                served.prepare(std::iter::once(&object)).await?;
+                Put::Done(served.show(&object))
+            }
             Written::Raced(existing) => Put::Raced(existing),
         })
     }

@@ -137,6 +137,9 @@ impl Resource {
         mut new: Value,
     ) -> Result<Inserted, Status> {
         metadata::begin(&mut new, &identity::uid(), context.now);
+        if let Some(why) = self.kind.refuses_creation() {
+            return Err(Status::forbidden(&self.group_resource, target.name, why));
+        }
         let taken = self.begin_create(context, &mut new).await?;
         checks::create(&*self.kind, &mut new, &context.warnings)?;
         let new = self
@@ -154,7 +157,7 @@ impl Resource {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
-        match self.put(served, served.draft(new), None, taken).await? {
+        match self.put(served, served.draft(new).await?, None, taken).await? {
             Put::Done(object) => Ok(Inserted::Done(object)),
             Put::Raced(None) => Ok(Inserted::Overtaken),
             Put::Raced(existing) => Ok(Inserted::Exists(existing)),

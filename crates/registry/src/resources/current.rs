@@ -33,18 +33,19 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn new(served: &Served, stored: Option<Arc<Object>>, is_newest: bool) -> Self {
+    async fn new(served: &Served, stored: Option<Arc<Object>>, is_newest: bool) -> Result<Self, Status> {
+        served.prepare(stored.iter()).await?;
         let current = stored.map(|stored| Current {
             shown: served.show(&stored),
             stored,
         });
-        Self { current, is_newest }
+        Ok(Self { current, is_newest })
     }
 
     /// What the store answered with.
-    pub(super) fn stored(served: &Served, kv: Option<KeyValue>) -> Result<Self, Status> {
+    pub(super) async fn stored(served: &Served, kv: Option<KeyValue>) -> Result<Self, Status> {
         let stored = kv.map(|kv| served.cache.object_of(kv)).transpose()?;
-        Ok(Self::new(served, stored, true))
+        Self::new(served, stored, true).await
     }
 
     fn version(&self) -> Option<ResourceVersion> {
@@ -57,7 +58,7 @@ impl Resource {
     /// may have been repaired.
     pub(super) async fn at_hand(&self, served: &Served, key: &str) -> Result<Known, Status> {
         match served.cache.get(key) {
-            Ok(object) => Ok(Known::new(served, object, false)),
+            Ok(object) => Known::new(served, object, false).await,
             Err(_) => self.newest(served, key).await,
         }
     }
@@ -65,7 +66,7 @@ impl Resource {
     /// What the cache holds once it shows everything that was committed before the call.
     pub(super) async fn newest(&self, served: &Served, key: &str) -> Result<Known, Status> {
         self.shared.caches.catch_up().await?;
-        Ok(Known::new(served, served.cache.get(key)?, true))
+        Known::new(served, served.cache.get(key)?, true).await
     }
 
     /// The newest state, if it is another one than `known`.

@@ -125,11 +125,11 @@ impl Resource {
             Plan::Wait => Ok(Attempt::Done(Deleted::Object(Arc::clone(&current.shown)))),
             Plan::Mark(marked) => match self.mark(context, served, current, marked).await? {
                 Put::Done(object) => Ok(Attempt::Done(Deleted::Object(object))),
-                Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+                Put::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
             },
             Plan::MarkAndRemove(marked) => match self.mark(context, served, current, marked).await? {
                 Put::Done(object) => self.take_away(context, served, object).await,
-                Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+                Put::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
             },
             Plan::Remove => self.take_away(context, served, Arc::clone(&current.shown)).await,
         }
@@ -157,7 +157,7 @@ impl Resource {
         if context.dry_run {
             return Ok(Put::Done(Arc::new(Object::unstored(marked))));
         }
-        let draft = served.draft(marked);
+        let draft = served.draft(marked).await?;
         if current.stored.says(draft.json()) {
             return Ok(Put::Done(Arc::clone(&current.shown)));
         }
@@ -177,7 +177,7 @@ impl Resource {
         match self.remove(context, served, &object).await? {
             Removed::Done(revision) => Ok(Attempt::Done(self.gone(Arc::new(object.at(revision))))),
             Removed::Raced(None) => Ok(Attempt::Done(self.gone(object))),
-            Removed::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+            Removed::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
         }
     }
 

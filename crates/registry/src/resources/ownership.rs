@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Resource;
 use super::target::Target;
 use crate::context::RequestContext;
+use crate::custom;
 use crate::metadata;
 
 impl Resource {
@@ -70,7 +71,7 @@ impl Resource {
         config: &Value,
         force: bool,
     ) -> Result<Value, Status> {
-        let schema = self.kind.descriptor().schema;
+        let schema = self.kind.schema();
         let nothing = schema.zero();
         let live = live.unwrap_or(&nothing);
         let time = metadata::seconds(context.now);
@@ -78,8 +79,11 @@ impl Resource {
             apply(write, live, config, force)
         });
         let applied = applied.map_err(|error| error.to_status())?;
-        let decoded = schema::decode_value(applied, schema, FieldValidation::Ignore);
-        let (mut new, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
+        let decoded = match self.kind.is_custom() {
+            true => custom::decode(&*self.kind, applied).map(|(new, _)| new),
+            false => schema::decode_value(applied, schema, FieldValidation::Ignore).map(|(new, _)| new),
+        };
+        let mut new = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
         self.kind.default(&mut new);
         Ok(new)
     }
@@ -98,7 +102,7 @@ impl Resource {
             api_version: &descriptor.kind.api_version(),
             subresource,
             time,
-            schema: descriptor.schema,
+            schema: self.kind.schema(),
             reset_fields: self.kind.reset_fields(subresource),
             convert: (self.siblings.len() > 1).then_some(&convert),
         })
@@ -106,11 +110,11 @@ impl Resource {
 }
 
 /// An object of one of the kinds that share a storage prefix, as another of them shows it.
-pub(super) fn convert(
-    siblings: &[Arc<dyn Kind>],
+pub(super) fn convert<'a>(
+    siblings: &'a [Arc<dyn Kind>],
     object: &Value,
     api_version: &str,
-) -> Option<(Value, SchemaRef<'static>)> {
+) -> Option<(Value, SchemaRef<'a>)> {
     let wanted = GroupVersion::parse(api_version)?;
     let own = GroupVersion::parse(object.get("apiVersion")?.as_str()?)?;
     let of_version = |version: &GroupVersion| {
@@ -125,7 +129,7 @@ pub(super) fn convert(
     if to.converts() {
         to.convert_from_stored(&mut object);
     }
-    Some((object, to.descriptor().schema))
+    Some((object, to.schema()))
 }
 
 /// 409 for an apply that expects another object than none.

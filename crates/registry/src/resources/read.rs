@@ -49,6 +49,7 @@ impl Resource {
             Some(revision) => self.reach(revision).await?,
         };
         let object = served.cache.get(&index::key(namespace, name))?;
+        served.prepare(object.iter()).await?;
         object
             .map(|object| served.show(&object))
             .ok_or_else(|| self.not_found(name))
@@ -62,11 +63,14 @@ impl Resource {
         subresource: &str,
         options: &GetOptions,
     ) -> Result<Arc<Object>, Status> {
-        let works_as = self.subresource(subresource)?.works_as;
+        let works_as = &self.subresource(subresource)?.works_as;
         let object = self.get(namespace, name, options).await?;
         match works_as {
             SubresourceKind::Part => Ok(object),
-            SubresourceKind::Projection { read, .. } => Ok(Arc::new(Object::unstored(read(&object.tree())?))),
+            SubresourceKind::Projection(projection) => {
+                let seen = projection.read(&object.tree())?;
+                Ok(Arc::new(Object::unstored(seen)))
+            }
             SubresourceKind::Action | SubresourceKind::Connect { .. } => {
                 Err(Status::method_not_supported(&self.group_resource, "get"))
             }
@@ -85,6 +89,7 @@ impl Resource {
         let plan = ListPlan::new(options)?;
         let snapshot = self.snapshot(served, &selection, &plan).await?;
         snapshot.ensure_readable(&selection, served.cache.prefix())?;
+        served.prepare(snapshot.candidates(&selection, None)).await?;
         page(served, &selection, &plan, &snapshot)
     }
 
@@ -169,6 +174,9 @@ impl Resource {
             }
         };
         watcher.follow(followed.cursor, followed.after);
+        if let Err(status) = watcher.prepare(&followed.missed, &followed.state, start).await {
+            return Ok(watcher.failed(status));
+        }
         watcher.tell_missed(&followed.missed);
         if let WatchStart::State { .. } = start
             && let Err(status) = watcher.ensure_readable(&followed.state)

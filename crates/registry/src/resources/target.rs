@@ -34,7 +34,7 @@ impl Resource {
             return Ok(None);
         }
         self.subresource(target.subresource)
-            .map(|subresource| Some(subresource.works_as))
+            .map(|subresource| Some(subresource.works_as.clone()))
     }
 
     /// The kind of the bodies of a target.

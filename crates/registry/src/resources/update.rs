@@ -140,7 +140,10 @@ impl Resource {
                 object,
                 created: true,
             })),
-            Inserted::Exists(existing) => Known::stored(rewrite.served, existing).map(Attempt::Raced),
+            Inserted::Exists(existing) => {
+                let known = Known::stored(rewrite.served, existing).await?;
+                Ok(Attempt::Raced(known))
+            }
             Inserted::Overtaken => Err(self.overtaken(&target)),
         }
     }
@@ -170,15 +173,21 @@ impl Resource {
     /// The object as the change and admission want it.
     async fn changed(&self, rewrite: &Rewrite<'_>, old: &Value) -> Result<Value, Status> {
         let Rewrite { context, target, .. } = *rewrite;
-        if let Some(SubresourceKind::Projection { read, write }) = rewrite.works_as {
+        if let Some(SubresourceKind::Projection(projection)) = &rewrite.works_as {
             let (mut new, face) = self.next_projection(context, &target, &rewrite.change, old)?;
-            let old_face = read(old)?;
+            let old_face = projection.read_to_change(old)?;
             let face = self
                 .mutate(context, target, Operation::Update, face, Some(&old_face))
                 .await?;
             let version = metadata_str(&face, "resourceVersion");
+            // Who says nothing of versions takes the replicas of whichever is there.
+            let version = if version.is_empty() {
+                metadata_str(old, "resourceVersion")
+            } else {
+                version
+            };
             metadata::set(&mut new, "resourceVersion", version.into());
-            write(&mut new, &face)?;
+            projection.write(&mut new, &face)?;
             if !matches!(rewrite.change, Change::Apply { .. }) {
                 self.track_projection(context, target.subresource, old, &mut new);
             }
@@ -195,9 +204,9 @@ impl Resource {
     /// Lets admission refuse what is about to be stored, in the form in which it was sent.
     async fn validate_faces(&self, rewrite: &Rewrite<'_>, new: Value, old: &Value) -> Result<Value, Status> {
         let Rewrite { context, target, .. } = *rewrite;
-        if let Some(SubresourceKind::Projection { read, .. }) = rewrite.works_as {
-            let old_face = read(old)?;
-            self.validate(context, target, Operation::Update, read(&new)?, Some(&old_face))
+        if let Some(SubresourceKind::Projection(projection)) = &rewrite.works_as {
+            let (face, old_face) = (projection.read(&new)?, projection.read_to_change(old)?);
+            self.validate(context, target, Operation::Update, face, Some(&old_face))
                 .await?;
             return Ok(new);
         }
@@ -295,7 +304,7 @@ impl Resource {
         if context.dry_run {
             return self.written(rewrite, Arc::new(Object::unstored(new)));
         }
-        let draft = served.draft(new);
+        let draft = served.draft(new).await?;
         if current.stored.says(draft.json()) {
             return match self.newer(served, &target.key(), known).await? {
                 Some(newer) => Ok(Attempt::Raced(newer)),
@@ -304,7 +313,7 @@ impl Resource {
         }
         match self.put(served, draft, current.version(), taken).await? {
             Put::Done(object) => self.written(rewrite, object),
-            Put::Raced(existing) => Known::stored(served, existing).map(Attempt::Raced),
+            Put::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
         }
     }
 
@@ -314,15 +323,15 @@ impl Resource {
         if !context.dry_run
             && let Removed::Raced(existing) = self.remove(context, served, &current.shown).await?
         {
-            return Known::stored(served, existing).map(Attempt::Raced);
+            return Known::stored(served, existing).await.map(Attempt::Raced);
         }
         self.written(rewrite, Arc::new(Object::unstored(new)))
     }
 
     fn written(&self, rewrite: &Rewrite<'_>, object: Arc<Object>) -> Result<Attempt, Status> {
-        let object = match rewrite.works_as {
-            Some(SubresourceKind::Projection { read, .. }) => {
-                Arc::new(Object::unstored(read(&object.tree())?))
+        let object = match &rewrite.works_as {
+            Some(SubresourceKind::Projection(projection)) => {
+                Arc::new(Object::unstored(projection.read(&object.tree())?))
             }
             Some(SubresourceKind::Action | SubresourceKind::Connect { .. }) => {
                 return Err(fault::not_served(&self.group_resource, "update"));

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use meta::{ErrorList, FieldError, GroupVersionKind, GroupVersionResource, Path, Status, User};
 use registry::{GetOptions, Object, Plugins, Registry, RequestContext, Resource, StorageEncoding};
-use resource::{Deletion, Descriptor, Kind, Scope, StoredForm, Strategy, Subresource, SubresourceKind, Verb};
+use resource::{
+    Deletion, Descriptor, Kind, Projection, Scope, StoredForm, Strategy, Subresource, SubresourceKind, Verb,
+};
 use serde_json::{Value, json};
 use store::StateStore;
 use store::memory::MemoryStore;
@@ -42,7 +44,7 @@ impl Gadgets {
             categories: Vec::new(),
             subresources: vec![
                 subresource("status", KIND, SubresourceKind::Part),
-                subresource("healthy", SCALE, SubresourceKind::Projection { read, write }),
+                subresource("healthy", SCALE, SubresourceKind::Projection(Arc::new(Healthy))),
             ],
             storage_prefix: format!("/registry/{plural}/"),
             stored_form: StoredForm {
@@ -53,6 +55,19 @@ impl Gadgets {
             schema: schema::builtin(&KIND).expect("a built-in kind"),
         };
         Arc::new(Self { descriptor, graceful })
+    }
+}
+
+#[derive(Debug)]
+struct Healthy;
+
+impl Projection for Healthy {
+    fn read(&self, object: &Value) -> Result<Value, Status> {
+        read(object)
+    }
+
+    fn write(&self, object: &mut Value, wishes: &Value) -> Result<(), Status> {
+        write(object, wishes)
     }
 }
 

@@ -8,12 +8,14 @@ use crate::table::{Facts, Field, Kind, SchemaOr, Type};
 
 /// A schema that others refer to: an object with fields, or a kind of value with a name.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Component {
+pub(super) enum Component<'a> {
     Type(&'static Type),
     Value(Kind),
+    /// A schema that is not in the type table.
+    Named(&'a str),
 }
 
-impl Component {
+impl<'a> Component<'a> {
     /// The component a value of that kind refers to; none for what is written in place.
     fn of_kind(kind: Kind) -> Option<Self> {
         match kind {
@@ -33,10 +35,20 @@ impl Component {
         }
     }
 
+    /// It, if the type table has it.
+    pub fn built_in(self) -> Option<Component<'static>> {
+        match self {
+            Self::Type(of) => Some(Component::Type(of)),
+            Self::Value(kind) => Some(Component::Value(kind)),
+            Self::Named(_) => None,
+        }
+    }
+
     /// `io.k8s.api.core.v1.Pod`
     pub fn name(self) -> String {
         let (package, name) = match self {
             Self::Type(of) => return of.openapi_name(),
+            Self::Named(name) => return name.to_owned(),
             Self::Value(kind) => match kind {
                 Kind::Quantity => ("apimachinery.pkg.api.resource", "Quantity"),
                 Kind::IntOrString => ("apimachinery.pkg.util.intstr", "IntOrString"),
@@ -64,7 +76,7 @@ impl Component {
     pub fn refers_to(self) -> impl Iterator<Item = Self> {
         let fields: &'static [Field] = match self {
             Self::Type(of) => of.fields,
-            Self::Value(_) => &[],
+            Self::Value(_) | Self::Named(_) => &[],
         };
         fields
             .iter()
@@ -84,6 +96,8 @@ impl Component {
     pub fn schema(self, dialect: Dialect) -> Map<String, Value> {
         match self {
             Self::Type(of) => type_schema(of, dialect),
+            // Who names it writes it.
+            Self::Named(_) => Map::new(),
             Self::Value(kind) => match value_schema(kind, dialect) {
                 Value::Object(schema) => schema,
                 _ => Map::new(),

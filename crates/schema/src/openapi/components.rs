@@ -20,7 +20,7 @@ const CORE: (&str, &str) = ("", "v1");
 
 /// The schemas a document needs.
 pub(super) struct Components {
-    needed: BTreeMap<String, Component>,
+    needed: BTreeMap<String, Component<'static>>,
     /// The kinds each schema is of, as the extension has them.
     kinds: BTreeMap<String, Vec<Value>>,
 }
@@ -34,6 +34,17 @@ impl Components {
     /// Of a document that is about everything.
     pub fn of_all_group_versions() -> Self {
         Self::new(|_| true)
+    }
+
+    /// Of a document of custom resources, with the group versions that upstream knows where it writes such.
+    pub fn of_custom() -> Self {
+        const ELSEWHERE: [&str; 4] = [
+            "admission.k8s.io",
+            "apiextensions.k8s.io",
+            "apiregistration.k8s.io",
+            "imagepolicy.k8s.io",
+        ];
+        Self::new(|(group, _)| !ELSEWHERE.contains(&group))
     }
 
     fn new(is_about: impl Fn((&str, &str)) -> bool) -> Self {
@@ -60,8 +71,14 @@ impl Components {
     }
 
     /// Adds what `items` refer to, and what that refers to.
-    pub fn add(&mut self, items: &[PathItem]) {
-        let mut open: Vec<Component> = items.iter().flat_map(PathItem::components).collect();
+    pub fn add(&mut self, items: &[PathItem<'_>]) {
+        let components = items.iter().flat_map(PathItem::components);
+        self.add_components(components.filter_map(Component::built_in));
+    }
+
+    /// Adds components, and what they refer to.
+    pub fn add_components(&mut self, components: impl Iterator<Item = Component<'static>>) {
+        let mut open: Vec<Component<'static>> = components.collect();
         while let Some(component) = open.pop() {
             if self.needed.insert(component.name(), component).is_none() {
                 open.extend(component.refers_to());

@@ -94,9 +94,11 @@ impl Document {
     }
 
     /// The paths it describes, sorted.
-    pub fn paths(&self) -> Vec<PathItem> {
+    pub fn paths(&self) -> Vec<PathItem<'static>> {
         let path = format!("/{}/", self.name());
-        let own = |operation: Operation| PathItem::new(path.clone(), vec![operation]).into_iter().collect();
+        let own = |operation: Operation<'static>| {
+            PathItem::new(path.clone(), vec![operation]).into_iter().collect()
+        };
         match self {
             Self::IssuerConfiguration => own(Operation {
                 produces: media::JSON,
@@ -121,7 +123,7 @@ impl Document {
                 let version = names::capitalised(facts.version);
                 let id = format!("get{}{version}APIResources", names::group(facts.group));
                 let tag = format!("{}_{}", names::tag(facts.group), facts.version);
-                let mut items: Vec<PathItem> = own(discovery(id, &tag, &API_RESOURCE_LIST));
+                let mut items: Vec<PathItem<'static>> = own(discovery(id, &tag, &API_RESOURCE_LIST));
                 items.extend(paths::of(facts));
                 items.sort_by(|a, b| a.path.cmp(&b.path));
                 items
@@ -130,7 +132,7 @@ impl Document {
     }
 }
 
-fn discovery(id: String, tag: &str, of: &'static Type) -> Operation {
+fn discovery(id: String, tag: &str, of: &'static Type) -> Operation<'static> {
     Operation {
         consumes: media::OBJECTS,
         produces: media::OBJECTS,
@@ -139,7 +141,7 @@ fn discovery(id: String, tag: &str, of: &'static Type) -> Operation {
 }
 
 /// A plain GET of a type, or of text.
-fn read(id: &str, tag: &str, of: Option<&'static Type>) -> Operation {
+fn read(id: &str, tag: &str, of: Option<&'static Type>) -> Operation<'static> {
     Operation {
         method: Method::Get,
         id: id.to_owned(),

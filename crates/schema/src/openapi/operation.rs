@@ -63,6 +63,14 @@ pub(super) mod media {
         "application/strategic-merge-patch+json",
         "application/apply-patch+yaml",
     ];
+    /// Custom resources.
+    pub const CUSTOM: &[&str] = &["application/json", "application/yaml"];
+    /// Patches of custom resources.
+    pub const CUSTOM_PATCHES: &[&str] = &[
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/apply-patch+yaml",
+    ];
     /// JSON alone.
     pub const JSON: &[&str] = &["application/json"];
     /// Keys.
@@ -73,14 +81,14 @@ pub(super) mod media {
 
 /// What an operation is sent.
 #[derive(Clone, Debug)]
-pub(super) struct Body {
-    pub of: Component,
+pub(super) struct Body<'a> {
+    pub of: Component<'a>,
     pub required: bool,
 }
 
 /// A method on a path.
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
+pub(super) struct Operation<'a> {
     pub method: Method,
     /// `listAppsV1NamespacedDeployment`
     pub id: String,
@@ -89,10 +97,10 @@ pub(super) struct Operation {
     /// `list`; none where no resource is concerned.
     pub action: Option<&'static str>,
     /// Group, version and kind concerned.
-    pub kind: Option<(&'static str, &'static str, &'static str)>,
+    pub kind: Option<(&'a str, &'a str, &'a str)>,
     /// Sorted.
     pub parameters: Vec<Parameter>,
-    pub body: Option<Body>,
+    pub body: Option<Body<'a>>,
     /// Media types of the body; empty if none is taken.
     pub consumes: &'static [&'static str],
     /// Media types of the answer.
@@ -100,12 +108,12 @@ pub(super) struct Operation {
     /// HTTP status codes of success.
     pub codes: &'static [u16],
     /// What the answer is; none for text.
-    pub answer: Option<Component>,
+    pub answer: Option<Component<'a>>,
 }
 
-impl Operation {
+impl<'a> Operation<'a> {
     /// The schemas it refers to.
-    pub fn components(&self) -> impl Iterator<Item = Component> {
+    pub fn components(&self) -> impl Iterator<Item = Component<'a>> {
         self.body.iter().map(|body| body.of).chain(self.answer)
     }
 
@@ -168,7 +176,7 @@ impl Operation {
     }
 }
 
-fn v2_body(body: &Body) -> Value {
+fn v2_body(body: &Body<'_>) -> Value {
     let mut parameter = json!({ "in": "body", "name": "body", "schema": body.of.reference(Dialect::V2) });
     if body.required {
         parameter["required"] = true.into();
@@ -176,7 +184,7 @@ fn v2_body(body: &Body) -> Value {
     parameter
 }
 
-fn v3_body(body: &Body, consumes: &[&str]) -> Value {
+fn v3_body(body: &Body<'_>, consumes: &[&str]) -> Value {
     let mut request = json!({ "content": content(consumes, &body.of.reference(Dialect::V3)) });
     if body.required {
         request["required"] = true.into();

@@ -9,14 +9,14 @@ use super::parameter::Parameter;
 
 /// A path and what can be done there.
 #[derive(Clone, Debug)]
-pub(super) struct PathItem {
+pub(super) struct PathItem<'a> {
     pub path: String,
-    operations: Vec<Operation>,
+    operations: Vec<Operation<'a>>,
 }
 
-impl PathItem {
+impl<'a> PathItem<'a> {
     /// A path with operations; none if nothing can be done there.
-    pub fn new(path: String, mut operations: Vec<Operation>) -> Option<Self> {
+    pub fn new(path: String, mut operations: Vec<Operation<'a>>) -> Option<Self> {
         operations.sort_by_key(|operation| operation.method);
         for operation in &mut operations {
             operation.parameters.sort_unstable();
@@ -25,7 +25,7 @@ impl PathItem {
     }
 
     /// The schemas its operations refer to.
-    pub fn components(&self) -> impl Iterator<Item = Component> {
+    pub fn components(&self) -> impl Iterator<Item = Component<'a>> {
         self.operations.iter().flat_map(Operation::components)
     }
 

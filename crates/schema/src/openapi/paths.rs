@@ -11,7 +11,7 @@ use crate::served::{GroupVersionFacts, ResourceFacts, SubresourceFacts};
 use crate::table::Type;
 
 /// The paths of all resources of a group version.
-pub(super) fn of(group_version: &'static GroupVersionFacts) -> Vec<PathItem> {
+pub(super) fn of(group_version: &'static GroupVersionFacts) -> Vec<PathItem<'static>> {
     group_version
         .resources
         .iter()
@@ -67,7 +67,7 @@ impl Resource {
         })
     }
 
-    fn paths(&self) -> Vec<PathItem> {
+    fn paths(&self) -> Vec<PathItem<'static>> {
         let scope = if self.facts.namespaced {
             "/namespaces/{namespace}"
         } else {
@@ -126,7 +126,7 @@ impl Resource {
         words: (&str, &str),
         action: &'static str,
         answer: &'static Type,
-    ) -> Operation {
+    ) -> Operation<'static> {
         Operation {
             method,
             id: format!("{}{}{}", words.0, self.prefix, words.1),
@@ -143,7 +143,7 @@ impl Resource {
         .scoped(self.facts.namespaced)
     }
 
-    fn collection_operations(&self) -> Vec<Operation> {
+    fn collection_operations(&self) -> Vec<Operation<'static>> {
         let mut operations = Vec::new();
         let kind = self.scoped_kind();
         if let Some(list) = self.list.filter(|_| self.serves("list")) {
@@ -158,21 +158,21 @@ impl Resource {
         }
         if self.serves("create") {
             let operation = self.operation(Method::Post, ("create", &kind), "post", self.object);
-            operations.push(operation.creating(self.object));
+            operations.push(operation.creating(Component::Type(self.object)));
         }
         if self.serves("deletecollection") {
             let words = format!("Collection{kind}");
             let operation = self.operation(Method::Delete, ("delete", &words), "deletecollection", &STATUS);
             operations.push(
                 operation
-                    .taking(&DELETE_OPTIONS, false)
+                    .taking(Component::Type(&DELETE_OPTIONS), false)
                     .with(parameter::delete_collection()),
             );
         }
         operations
     }
 
-    fn object_operations(&self) -> Vec<Operation> {
+    fn object_operations(&self) -> Vec<Operation<'static>> {
         let mut operations = Vec::new();
         let kind = self.scoped_kind();
         if self.serves("get") {
@@ -180,7 +180,7 @@ impl Resource {
         }
         if self.serves("update") {
             let operation = self.operation(Method::Put, ("replace", &kind), "put", self.object);
-            operations.push(operation.replacing(self.object));
+            operations.push(operation.replacing(Component::Type(self.object)));
         }
         if self.serves("delete") {
             let answer = if self.facts.delete_returns_object {
@@ -189,7 +189,9 @@ impl Resource {
                 &STATUS
             };
             let operation = self.operation(Method::Delete, ("delete", &kind), "delete", answer);
-            let operation = operation.taking(&DELETE_OPTIONS, false).with(parameter::delete());
+            let operation = operation
+                .taking(Component::Type(&DELETE_OPTIONS), false)
+                .with(parameter::delete());
             operations.push(Operation {
                 codes: &[200, 202],
                 ..operation
@@ -205,7 +207,7 @@ impl Resource {
     }
 
     /// What can be done in all namespaces at once.
-    fn everywhere_operations(&self) -> Vec<Operation> {
+    fn everywhere_operations(&self) -> Vec<Operation<'static>> {
         let Some(list) = self.list.filter(|_| self.serves("list")) else {
             return Vec::new();
         };
@@ -222,7 +224,7 @@ impl Resource {
     }
 
     /// Watches by their old paths: of one object, of a list, or of lists in all namespaces.
-    fn watch_operations(&self, of: &str) -> Vec<Operation> {
+    fn watch_operations(&self, of: &str) -> Vec<Operation<'static>> {
         if !self.serves("watch") {
             return Vec::new();
         }
@@ -247,7 +249,7 @@ impl Resource {
         }]
     }
 
-    fn subresource_operations(&self, subresource: &'static SubresourceFacts) -> Vec<Operation> {
+    fn subresource_operations(&self, subresource: &'static SubresourceFacts) -> Vec<Operation<'static>> {
         if subresource.is_connection() {
             return self.connect_operations(subresource, "");
         }
@@ -261,12 +263,12 @@ impl Resource {
         let operation = |method, verb, action| self.operation(method, (verb, &words), action, of);
         let operations = subresource.verbs.iter().filter_map(|verb| match *verb {
             "get" => Some(operation(Method::Get, "read", "get").reading(subresource)),
-            "update" => Some(operation(Method::Put, "replace", "put").replacing(of)),
+            "update" => Some(operation(Method::Put, "replace", "put").replacing(Component::Type(of))),
             "patch" => Some(operation(Method::Patch, "patch", "patch").patching()),
-            "create" => Some(operation(Method::Post, "create", "post").creating(of)),
+            "create" => Some(operation(Method::Post, "create", "post").creating(Component::Type(of))),
             _ => None,
         });
-        let concerning = |operation: Operation| Operation {
+        let concerning = |operation: Operation<'static>| Operation {
             kind: Some((group, version, kind)),
             ..operation.named()
         };
@@ -274,7 +276,11 @@ impl Resource {
     }
 
     /// Streams to where the object runs. `WithPath` are those that end somewhere below.
-    fn connect_operations(&self, subresource: &'static SubresourceFacts, with_path: &str) -> Vec<Operation> {
+    fn connect_operations(
+        &self,
+        subresource: &'static SubresourceFacts,
+        with_path: &str,
+    ) -> Vec<Operation<'static>> {
         let methods = PROXY_METHODS.into_iter().filter(|method| match method {
             Method::Get => subresource.verbs.contains(&"get"),
             Method::Post => subresource.verbs.contains(&"create"),
@@ -312,18 +318,18 @@ fn options_of(subresource: &SubresourceFacts) -> Vec<Parameter> {
     options.map(parameter::options).unwrap_or_default()
 }
 
-impl Operation {
-    fn with(mut self, parameters: Vec<Parameter>) -> Self {
+impl<'a> Operation<'a> {
+    pub(super) fn with(mut self, parameters: Vec<Parameter>) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
     /// On one object.
-    fn named(self) -> Self {
+    pub(super) fn named(self) -> Self {
         self.with(vec![Parameter::path("name")])
     }
 
-    fn scoped(self, namespaced: bool) -> Self {
+    pub(super) fn scoped(self, namespaced: bool) -> Self {
         if namespaced {
             self.with(vec![Parameter::path("namespace")])
         } else {
@@ -331,38 +337,39 @@ impl Operation {
         }
     }
 
-    fn unscoped(mut self) -> Self {
+    pub(super) fn unscoped(mut self) -> Self {
         self.parameters.retain(|parameter| parameter.name != "namespace");
         self
     }
 
-    fn taking(self, of: &'static Type, required: bool) -> Self {
-        let of = Component::Type(of);
+    pub(super) fn taking(self, of: Component<'a>, required: bool) -> Self {
         Self {
             body: Some(Body { of, required }),
             ..self
         }
     }
 
-    fn creating(self, of: &'static Type) -> Self {
+    pub(super) fn creating(self, of: Component<'a>) -> Self {
         Self {
             codes: &[200, 201, 202],
             ..self.taking(of, true).with(parameter::create())
         }
     }
 
-    fn replacing(self, of: &'static Type) -> Self {
+    pub(super) fn replacing(self, of: Component<'a>) -> Self {
         Self {
             codes: &[200, 201],
             ..self.taking(of, true).with(parameter::update())
         }
     }
 
-    fn patching(self) -> Self {
+    pub(super) fn patching(self) -> Self {
         Self {
             codes: &[200, 201],
             consumes: media::PATCHES,
-            ..self.taking(&PATCH, true).with(parameter::patch())
+            ..self
+                .taking(Component::Type(&PATCH), true)
+                .with(parameter::patch())
         }
     }
 

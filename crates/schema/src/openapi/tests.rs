@@ -21,7 +21,7 @@ fn v3(name: &str) -> Value {
 
 fn v2() -> Value {
     let mut json = Vec::new();
-    write_v2(INFO, &mut json).expect("writes to memory");
+    write_v2(INFO, &[], &mut json).expect("writes to memory");
     serde_json::from_slice(&json).expect("well-formed JSON")
 }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod components;
 mod controllers;
+mod custom_resources;
 mod damage;
 mod etcd;
 mod etcd_face;

@@ -31,8 +31,8 @@ const PROTOBUF_V3: [&str; 2] = [
 
 /// Makes the documents. What it makes may only change together with its revision.
 pub trait OpenApiSource: Send + Sync {
-    /// Counts changes of what there is.
-    fn revision(&self) -> u64;
+    /// Counts changes of the v3 document of a path; of the v2 document, whose path is empty.
+    fn revision(&self, path: &str) -> u64;
 
     /// Paths of the v3 documents: `api`, `apis/apps/v1`, `version`.
     fn paths(&self) -> Vec<String>;
@@ -60,11 +60,8 @@ pub struct OpenApi {
     cache: Mutex<Cache>,
 }
 
-#[derive(Default)]
-struct Cache {
-    revision: u64,
-    documents: HashMap<Key, Arc<Prepared>>,
-}
+/// Documents with their revisions.
+type Cache = HashMap<Key, (u64, Arc<Prepared>)>;
 
 /// Which document, in which form; the v2 document has an empty path.
 type Key = (String, &'static str);
@@ -150,19 +147,18 @@ impl OpenApi {
     }
 
     fn prepared(&self, key: Key, make: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<Prepared>> {
-        let revision = self.source.revision();
+        let revision = self.source.revision(&key.0);
         let mut cache = self.cache.lock();
-        if cache.revision != revision {
-            *cache = Cache {
-                revision,
-                ..Cache::default()
-            };
+        match cache.get(&key) {
+            Some((of, document)) if *of == revision => return Some(Arc::clone(document)),
+            Some(_) | None => {}
         }
-        if let Some(document) = cache.documents.get(&key) {
-            return Some(Arc::clone(document));
-        }
-        let document = Arc::new(Prepared::new(key.1, Bytes::from(make()?)));
-        cache.documents.insert(key, Arc::clone(&document));
+        let Some(made) = make() else {
+            cache.remove(&key);
+            return None;
+        };
+        let document = Arc::new(Prepared::new(key.1, Bytes::from(made)));
+        cache.insert(key, (revision, Arc::clone(&document)));
         Some(document)
     }
 }
@@ -210,7 +206,7 @@ mod tests {
     struct One;
 
     impl OpenApiSource for One {
-        fn revision(&self) -> u64 {
+        fn revision(&self, _path: &str) -> u64 {
             1
         }
 

@@ -87,7 +87,8 @@ fn map(node: &Node, values: &Node, name: &str) -> Option<Place> {
         Some(most) => bounded(most),
         None => (LARGEST_REQUEST - 2) / (values.fewest_bytes + 6),
     };
-    let key = Arc::new(Declaration::plain(Type::String));
+    // Upstream takes keys for empty when it estimates.
+    let key = Arc::new(Declaration::new(Declared::Plain(Type::String), Some(0)));
     Some(Place {
         declaration: Declaration::new(Declared::Map(key, Arc::new(values.declaration)), Some(most)),
         fewest_bytes: 2,

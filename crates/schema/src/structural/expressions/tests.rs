@@ -283,3 +283,18 @@ fn rules_of_changes_need_parts_that_can_be_told_apart() {
     let wanted = "schema.properties[spec].properties[few].items.x-kubernetes-validations[0].rule: Invalid value: \"self == oldSelf\": oldSelf cannot be used on the uncorrelatable portion of the schema within schema.properties[spec].properties[few]";
     assert_eq!(defined(&schema), [wanted]);
 }
+
+/// As `annotations` of gateways have it, which upstream takes.
+#[test]
+fn keys_of_maps_cost_nothing() {
+    let schema = schema(|schema| {
+        spec(schema)["properties"]["map"] = json!({
+            "type": "object", "maxProperties": 8, "additionalProperties": {"type": "string", "maxLength": 4096},
+            "x-kubernetes-validations": [
+                {"rule": "self.all(key, key.matches('^[a-z]+$'))"},
+                {"rule": "self.all(key, key.split('/')[0].size() < 253)"},
+            ],
+        });
+    });
+    assert_eq!(texts(&violations(&schema, &Path::root())), Vec::<String>::new());
+}

@@ -219,6 +219,12 @@ pub trait Strategy: Send + Sync {
         &[]
     }
 
+    /// An annotation that stands for a field which upstream has only in its own form of the object: it is not among the
+    /// metadata where only those are shown.
+    fn annotation_of_a_field(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Fields a field selector may name besides `metadata.name` and `metadata.namespace`, with this object's values. They are
     /// also read from an outline of the object, without metadata and with null in place of lists.
     fn selectable_fields(&self, _object: &Value) -> Vec<(&'static str, String)> {

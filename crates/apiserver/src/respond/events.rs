@@ -60,7 +60,10 @@ impl Events {
                 Err(status) => return self.error(&status, out),
             },
             (_, View::Whole) => object.json().clone(),
-            (_, View::Metadata(version)) => partial(object.json(), version),
+            (_, View::Metadata(version)) => {
+                let hidden = self.resource.kind().annotation_of_a_field();
+                partial(hidden, object.json(), version)
+            }
             (_, View::Table(version)) => {
                 let now = now_seconds();
                 let rows = Rows {

@@ -73,10 +73,11 @@ fn whole(route: &Route, page: Page) -> Pieces {
 fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
     let metadata = list_metadata(&page, route.is_custom());
     let head = head("PartialObjectMetadataList", version.api_version(), &metadata);
+    let hidden = route.resource.kind().annotation_of_a_field();
     let items: Vec<Bytes> = page
         .items
         .iter()
-        .map(|object| metadata_of(object.json()))
+        .map(|object| metadata_of(hidden, object.json()))
         .collect();
     let first = Bytes::from_static(partial_prefix(version));
     let later: Bytes = [&COMMA[..], &first[..]].concat().into();

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::negotiate::ViewVersion;
 
@@ -12,12 +13,29 @@ struct Envelope<'a> {
     metadata: &'a RawValue,
 }
 
-/// The `metadata` of an object in JSON: a part of the same bytes.
-pub fn metadata_of(json: &Bytes) -> Bytes {
+/// The `metadata` of an object in JSON, without an annotation if one is not to be shown: mostly a part of the same bytes.
+pub fn metadata_of(hidden: Option<&str>, json: &Bytes) -> Bytes {
     match serde_json::from_slice::<Envelope<'_>>(json) {
-        Ok(envelope) => json.slice_ref(envelope.metadata.get().as_bytes()),
+        Ok(envelope) => match hidden {
+            Some(annotation) => without(envelope.metadata, annotation),
+            None => json.slice_ref(envelope.metadata.get().as_bytes()),
+        },
         Err(_) => Bytes::from_static(b"{}"),
     }
+}
+
+/// Metadata without an annotation.
+fn without(metadata: &RawValue, annotation: &str) -> Bytes {
+    let Ok(mut metadata) = serde_json::from_str::<Map<String, Value>>(metadata.get()) else {
+        return Bytes::copy_from_slice(metadata.get().as_bytes());
+    };
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.remove(annotation);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    Value::Object(metadata).to_string().into()
 }
 
 /// What stands before the metadata of a partial object.
@@ -31,8 +49,8 @@ pub fn partial_prefix(version: ViewVersion) -> &'static [u8] {
 }
 
 /// An object as a partial object, in JSON.
-pub fn partial(json: &Bytes, version: ViewVersion) -> Bytes {
-    let (prefix, metadata) = (partial_prefix(version), metadata_of(json));
+pub fn partial(hidden: Option<&str>, json: &Bytes, version: ViewVersion) -> Bytes {
+    let (prefix, metadata) = (partial_prefix(version), metadata_of(hidden, json));
     let mut partial = BytesMut::with_capacity(prefix.len() + metadata.len() + 1);
     partial.extend_from_slice(prefix);
     partial.extend_from_slice(&metadata);
@@ -42,6 +60,8 @@ pub fn partial(json: &Bytes, version: ViewVersion) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -49,6 +69,24 @@ mod tests {
         let json = Bytes::from_static(br#"{"kind":"X","spec":{"metadata":1},"metadata":{"name":"a"}}"#);
         let expected =
             r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"a"}}"#;
-        assert_eq!(partial(&json, ViewVersion::V1), expected);
+        assert_eq!(partial(None, &json, ViewVersion::V1), expected);
+    }
+
+    #[test]
+    fn what_stands_for_a_field_is_no_metadata() {
+        const ANNOTATION: &str = "example.com/generation";
+        for (annotations, expected) in [
+            (
+                json!({ANNOTATION: "1", "a": "b"}),
+                json!({"annotations": {"a": "b"}}),
+            ),
+            (json!({ANNOTATION: "1"}), json!({})),
+        ] {
+            let json = json!({"metadata": {"annotations": annotations}})
+                .to_string()
+                .into();
+            let shown = metadata_of(Some(ANNOTATION), &json);
+            assert_eq!(shown, expected.to_string());
+        }
     }
 }

@@ -27,7 +27,10 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
             return Ok(send(call, code, encoding.media_type(), Body::Full(bytes)));
         }
         (_, View::Whole) => object.json().clone(),
-        (_, View::Metadata(version)) => partial(object.json(), version),
+        (_, View::Metadata(version)) => {
+            let hidden = route.resource.kind().annotation_of_a_field();
+            partial(hidden, object.json(), version)
+        }
         (_, View::Table(version)) => {
             let include = IncludeObject::of(call)?;
             let rows = Rows {

@@ -92,7 +92,9 @@ impl Rows<'_> {
     fn included(&self, object: &Object) -> Bytes {
         match self.include {
             IncludeObject::None => Bytes::from_static(b"null"),
-            IncludeObject::Metadata => partial(object.json(), self.version),
+            IncludeObject::Metadata => {
+                partial(self.kind.annotation_of_a_field(), object.json(), self.version)
+            }
             IncludeObject::Object => object.json().clone(),
         }
     }

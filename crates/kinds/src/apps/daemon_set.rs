@@ -106,6 +106,10 @@ impl Strategy for DaemonSet {
         resource::strategy::spec_only(object)
     }
 
+    fn annotation_of_a_field(&self) -> Option<&'static str> {
+        Some(TEMPLATE_GENERATION)
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
         status_apart(subresource)
     }

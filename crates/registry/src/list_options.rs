@@ -4,6 +4,7 @@ use meta::Status;
 use meta::field::{FieldError, Path};
 
 use crate::continue_token::ContinueToken;
+use crate::fault;
 use crate::options::{ListOptions, WatchOptions};
 
 const EXACT: &str = "Exact";
@@ -38,7 +39,7 @@ impl ListPlan {
         if !options.continue_token.is_empty() {
             return Self::next_page(options, limit);
         }
-        let revision = parse_version(&options.resource_version)?;
+        let revision = version_of_list(&options.resource_version)?;
         let consistency = match (options.resource_version_match.as_str(), revision) {
             (_, None) => Consistency::MostRecent,
             (EXACT, Some(revision)) => Consistency::Exact(revision),
@@ -103,14 +104,23 @@ impl WatchStart {
     }
 }
 
-/// Reads the version of a read request; none if it is empty.
+/// Reads the version of a get or a watch; none if it is empty. Upstream takes what is none for a fault of its own.
 pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, Status> {
+    read_version(text).map_err(|problem| fault::plain(500, problem))
+}
+
+/// Reads the version of a list, which is refused if it is none.
+fn version_of_list(text: &str) -> Result<Option<u64>, Status> {
+    read_version(text).map_err(|problem| Status::bad_request(format!("invalid resource version: {problem}")))
+}
+
+fn read_version(text: &str) -> Result<Option<u64>, String> {
     if text.is_empty() {
         return Ok(None);
     }
     parse_uint(text).map(Some).map_err(|problem| {
         let error = FieldError::invalid(&Path::new("resourceVersion"), text, &problem);
-        Status::bad_request(error.to_string())
+        error.to_string()
     })
 }
 
@@ -169,7 +179,7 @@ mod tests {
         for (version, problem) in cases {
             let status = list(version, "", 0).expect_err("refused");
             let expected = format!(
-                "resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: {problem}"
+                "invalid resource version: resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: {problem}"
             );
             assert_eq!((status.code, status.message), (400, expected));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry::{ListOptions, WatchEvent, WatchOptions, Watcher};
+use registry::{GetOptions, ListOptions, WatchEvent, WatchOptions, Watcher};
 use serde_json::json;
 
 use crate::gadgets::{Cluster, gadget, labelled, refused, version};
@@ -144,8 +144,19 @@ async fn what_is_no_version_is_refused() {
         let watch = cluster.gadgets.watch(None, &options("x", initial, false)).await;
         let message =
             "resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax";
-        refused(watch.map(|_| ()), 400, message);
+        refused(watch.map(|_| ()), 500, message);
     }
+    let get = GetOptions {
+        resource_version: String::from("x"),
+    };
+    let message = "resourceVersion: Invalid value: \"x\": strconv.ParseUint: parsing \"x\": invalid syntax";
+    refused(cluster.gadgets.get("ns", "a", &get).await, 500, message);
+    let list = ListOptions {
+        resource_version: String::from("x"),
+        ..ListOptions::default()
+    };
+    let message = format!("invalid resource version: {message}");
+    refused(cluster.gadgets.list(None, &list).await, 400, &message);
 }
 
 #[tokio::test]

@@ -35,12 +35,12 @@ pub(super) fn priority_classes() -> Vec<Wanted> {
         (
             "system-cluster-critical",
             2_000_000_000,
-            "For pods the cluster cannot do without. They may be moved to another node.",
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
         ),
         (
             "system-node-critical",
             2_000_001_000,
-            "For pods their node cannot do without. They must stay where they are.",
+            "Used for system critical pods that must not be moved from their current node.",
         ),
     ]
     .into_iter()

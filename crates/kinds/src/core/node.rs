@@ -16,8 +16,6 @@ room! {
     Node
 }
 
-const ONLY_THESE: &str = "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)";
-
 /// The older field is the first of the newer ones; where they differ, the older one counts.
 fn default_pod_cidrs(object: &mut Value) {
     let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
@@ -262,7 +260,7 @@ fn changes(node: &Field, old: &Value) {
             .forbidden("node updates may not change providerID except from \"\" to valid");
     }
     if spec.text_of("externalID") != text(old_spec, &["externalID"]) {
-        node.child("").forbidden(ONLY_THESE);
+        spec.child("externalID").forbidden("may not be updated");
     }
 }
 

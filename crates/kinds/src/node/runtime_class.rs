@@ -21,6 +21,7 @@ impl Strategy for RuntimeClass {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |class| {
+            rules(class);
             class.child("handler").immutable(old.get("handler"));
         })
     }

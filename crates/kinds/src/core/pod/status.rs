@@ -14,10 +14,8 @@ pub fn rules(pod: &Field, old: &Value) {
     if !nominated.is_empty() {
         nominated.dns_subdomain();
     }
-    // Upstream writes these fields like this.
-    let metadata = pod.child("metadata");
-    let conditions = metadata.standing_for("conditions", status.child("conditions").value());
-    for condition in conditions.items() {
+    for condition in status.child("conditions").items() {
+        // Upstream writes the field like this.
         let named = condition.standing_for("Type", condition.child("type").value());
         if !matches!(named.text(), "PodScheduled" | "Ready" | "Initialized") {
             named.qualified_name();

@@ -174,13 +174,13 @@ fn csi(volume: &Field) {
 pub fn csi_driver_name(name: &Field) {
     const MAX: usize = 63;
     if name.is_empty() {
-        name.required("");
+        return name.required("");
     }
     if name.text().len() > MAX {
         name.too_long(MAX);
     }
     for complaint in meta::name::dns1123_subdomain(&name.text().to_lowercase()) {
-        name.invalid_as(name.text(), &complaint);
+        name.invalid(&complaint);
     }
 }
 

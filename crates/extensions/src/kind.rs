@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use meta::{ErrorList, GroupVersion};
 use resource::{Column, Descriptor, Kind, Row, Strategy};
 use schema::SchemaRef;
+use schema::structural::resource::finalizer_warnings;
 use serde_json::{Map, Value};
 
 use crate::columns::Columns;
@@ -99,7 +100,11 @@ impl Strategy for CustomKind {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        old.map(|old| self.shape.warnings(new, old)).unwrap_or_default()
+        let mut warnings = finalizer_warnings(new, old);
+        if let Some(old) = old {
+            warnings.extend(self.shape.warnings(new, old));
+        }
+        warnings
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {

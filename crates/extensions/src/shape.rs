@@ -1,9 +1,9 @@
 //! What a version's schema does to its objects.
 
-use meta::{ErrorList, GroupVersionKind, Path};
+use meta::{ErrorList, GroupVersionKind};
 use schema::SchemaRef;
 use schema::structural::expressions::Answer;
-use schema::structural::{Rules, ScalePaths, StructuralSchema};
+use schema::structural::{Rules, ScalePaths, StructuralSchema, resource};
 use serde_json::Value;
 
 use crate::definition::Version;
@@ -62,36 +62,25 @@ impl Shape {
 
     /// What is wrong with an object. Where it is of another type, nothing else need be said.
     pub(crate) fn validate(&self, object: &Value) -> ErrorList {
-        let mut errors = self.schema.validate_type(object);
-        if errors.is_empty() {
-            errors.extend(self.schema.validate(object, &Path::root()));
-            errors.extend(self.validate_scale(object));
-            errors.extend(self.schema.validate_embedded(object));
-            errors.extend(self.schema.validate_lists(object, None));
-            errors.extend(self.ask(&errors, object, None).errors);
-        }
-        errors
+        let errors = resource::validate(&self.schema, self.scale.as_ref(), object);
+        self.and_rules(errors, object, None)
     }
 
     pub(crate) fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
-        let mut errors = self.schema.validate_type(new);
-        if errors.is_empty() {
-            errors.extend(self.schema.validate_update(new, old, &Path::root()));
-            errors.extend(self.validate_scale(new));
-            errors.extend(self.schema.validate_embedded(new));
-            errors.extend(self.schema.validate_lists(new, Some(old)));
-            errors.extend(self.ask(&errors, new, Some(old)).errors);
-        }
-        errors
+        let errors = resource::validate_update(&self.schema, self.scale.as_ref(), new, old);
+        self.and_rules(errors, new, Some(old))
     }
 
     pub(crate) fn validate_status_update(&self, new: &Value, old: &Value) -> ErrorList {
-        let mut errors = self.schema.validate_status_update(new, old);
-        if let Some(scale) = &self.scale {
-            errors.extend(scale.validate_status(new));
+        let errors = resource::validate_status_update(&self.schema, self.scale.as_ref(), new, old);
+        self.and_rules(errors, new, Some(old))
+    }
+
+    fn and_rules(&self, mut errors: ErrorList, new: &Value, old: Option<&Value>) -> ErrorList {
+        let is_of_kind = self.schema.validate_type(new).is_empty();
+        if is_of_kind {
+            errors.extend(self.ask(&errors, new, old).errors);
         }
-        errors.extend(self.schema.validate_lists(new, Some(old)));
-        errors.extend(self.ask(&errors, new, Some(old)).errors);
         errors
     }
 
@@ -102,16 +91,6 @@ impl Shape {
 
     fn ask(&self, errors: &ErrorList, new: &Value, old: Option<&Value>) -> Answer {
         self.rules.ask(&self.schema, errors, new, old)
-    }
-
-    fn validate_scale(&self, object: &Value) -> ErrorList {
-        let scale = self.scale.as_ref();
-        let errors = scale.map(|scale| {
-            let mut errors = scale.validate_spec(object);
-            errors.extend(scale.validate_status(object));
-            errors
-        });
-        errors.unwrap_or_default()
     }
 }
 

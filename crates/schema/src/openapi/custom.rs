@@ -227,21 +227,37 @@ impl<'a> Custom<'a> {
     }
 
     fn object(&self, dialect: Dialect, descriptions: &dyn Describe) -> Value {
-        let published = match dialect {
-            Dialect::V2 => publish::v2(self.schema),
-            Dialect::V3 => publish::v3(self.schema),
+        let keeps_unknown = self.schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true);
+        let is_v2 = dialect == Dialect::V2;
+        let mut schema = match self.schema {
+            // To kubectl, fields that are named would be all there are.
+            Value::Object(_) if !(is_v2 && keeps_unknown) => self.whole(dialect, descriptions),
+            _ => Map::new(),
         };
-        let mut schema = match published {
-            Value::Object(schema) => schema,
-            _ => Map::from_iter([("x-kubernetes-preserve-unknown-fields".to_owned(), true.into())]),
-        };
-        embed(&mut schema, dialect, descriptions, true);
         schema.insert("type".to_owned(), "object".into());
         schema.insert(
             "x-kubernetes-group-version-kind".to_owned(),
             self.kinds(self.kind),
         );
         Value::Object(schema)
+    }
+
+    /// What the definition says, and what it does not say of objects: `apiVersion`, `kind` and `metadata`, also of those within.
+    fn whole(&self, dialect: Dialect, descriptions: &dyn Describe) -> Map<String, Value> {
+        let mut schema = match dialect {
+            Dialect::V2 => publish::v2(self.schema),
+            Dialect::V3 => publish::v3(self.schema),
+        };
+        let mut properties = type_meta(descriptions);
+        let text = descriptions.of_field(OBJECT_OWNER, "metadata");
+        let metadata = Component::Type(&OBJECT_META).reference(dialect);
+        properties.insert("metadata".to_owned(), described(metadata, text, dialect));
+        publish::with_embedded(&mut schema, &properties, dialect == Dialect::V2);
+        let Value::Object(mut schema) = schema else {
+            return Map::new();
+        };
+        publish::put_properties(&mut schema, &properties);
+        schema
     }
 
     fn list(&self, names: &Names, dialect: Dialect, descriptions: &dyn Describe) -> Value {
@@ -292,38 +308,6 @@ fn described(reference: Value, text: Option<&str>, dialect: Dialect) -> Value {
     match dialect {
         Dialect::V3 => json!({ "allOf": [reference], "description": text }),
         Dialect::V2 => json!({ "$ref": reference["$ref"], "description": text }),
-    }
-}
-
-/// Gives objects what the definition does not say of them: `apiVersion`, `kind` and `metadata`, also of those within.
-fn embed(schema: &mut Map<String, Value>, dialect: Dialect, descriptions: &dyn Describe, is_root: bool) {
-    below(schema, &mut |schema| embed(schema, dialect, descriptions, false));
-    let is_resource = is_root || schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-    if !is_resource {
-        return;
-    }
-    let properties = schema.entry("properties").or_insert_with(|| json!({}));
-    let Some(properties) = properties.as_object_mut() else {
-        return;
-    };
-    properties.extend(type_meta(descriptions));
-    let text = descriptions.of_field(OBJECT_OWNER, "metadata");
-    let metadata = Component::Type(&OBJECT_META).reference(dialect);
-    properties.insert("metadata".to_owned(), described(metadata, text, dialect));
-}
-
-/// Does something with each schema right below one.
-fn below(schema: &mut Map<String, Value>, act: &mut dyn FnMut(&mut Map<String, Value>)) {
-    for name in ["items", "additionalProperties"] {
-        if let Some(Value::Object(below)) = schema.get_mut(name) {
-            act(below);
-        }
-    }
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties
-            .values_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(act);
     }
 }
 

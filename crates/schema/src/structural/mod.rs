@@ -15,6 +15,7 @@ mod node;
 mod numbers;
 mod parse;
 pub mod paths;
+mod properties;
 mod prune;
 pub mod publish;
 pub mod resource;
@@ -30,6 +31,7 @@ pub use expressions::Rules;
 pub use node::{Additional, Checks, Node, Rule, TypeName};
 pub use numbers::settle_numbers;
 pub use parse::ParseError;
+pub use properties::Properties;
 pub use rules::violations;
 pub use scale::ScalePaths;
 

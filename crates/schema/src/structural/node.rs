@@ -1,9 +1,8 @@
 //! What a structural schema knows of one place in an object.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+use super::properties::Properties;
 use crate::reference::ListType;
 
 /// What stands at a place. Junctors (`allOf` and its like) hold nodes too, of which only checks count.
@@ -28,7 +27,7 @@ pub struct Node {
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// Fields by name.
-    pub properties: BTreeMap<String, Node>,
+    pub properties: Properties,
     /// Other fields.
     pub additional: Option<Additional>,
     /// Items of a list.

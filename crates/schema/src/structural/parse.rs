@@ -1,11 +1,10 @@
 //! From the JSON of an `openAPIV3Schema` to a structural schema.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::formats;
 use super::node::{Additional, Checks, Node, Rule, TypeName};
+use super::properties::Properties;
 use crate::reference::ListType;
 
 /// Schemas are not nested deeper; JSON is not read deeper than that either.
@@ -99,7 +98,7 @@ fn type_name(schema: &Value) -> Result<Option<TypeName>, ParseError> {
 fn properties(
     schema: &Value,
     below: impl Fn(&Value) -> Result<Node, ParseError>,
-) -> Result<BTreeMap<String, Node>, ParseError> {
+) -> Result<Properties, ParseError> {
     let declared = schema.get("properties").and_then(Value::as_object);
     declared
         .into_iter()

@@ -54,7 +54,7 @@ pub(super) fn object(place: &Place<'_>, fields: &Map<String, Value>) -> Outcome 
     }
     for (name, value) in fields
         .iter()
-        .filter(|(name, _)| !node.properties.contains_key(*name))
+        .filter(|(name, _)| !node.properties.contains_key(name))
     {
         match &node.additional {
             Some(Additional::Nothing) => outcome.push(forbidden(way, name)),

@@ -4,6 +4,7 @@ mod backups;
 mod bbolt_files;
 mod etcd_messages;
 mod etcd_requests;
+mod expressions;
 mod patches;
 mod schemas;
 mod store;
@@ -36,6 +37,7 @@ pub const ALL: &[Target] = &[
     patches::PATCHES,
     structural::OBJECTS,
     structural::PATTERNS,
+    expressions::EXPRESSIONS,
     texts::SELECTORS,
     texts::QUANTITIES,
 ];

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::expression;
 use crate::toolkit::columns::{list, text as text_at};
 use crate::toolkit::defaults::{Object, object_in, objects, text, when_empty};
 use crate::toolkit::{Field, Seen};
@@ -133,6 +134,8 @@ pub fn selectors(selectors: &Field) {
             cel.required("");
         } else if cel.text_of("expression").trim().is_empty() {
             cel.child("expression").required("");
+        } else {
+            expression::selector(&cel.child("expression"));
         }
     }
 }

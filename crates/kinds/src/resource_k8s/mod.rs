@@ -3,4 +3,5 @@
 pub mod claim;
 pub mod device_class;
 pub mod devices;
+mod expression;
 pub mod slice;

@@ -1,7 +1,9 @@
 //! A `CustomResourceDefinition` as far as serving its objects needs it.
 
+use std::sync::Arc;
+
 use meta::GroupResource;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// A definition.
@@ -87,9 +89,13 @@ pub struct Version {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VersionSchema {
-    /// Null if there is none.
-    #[serde(rename = "openAPIV3Schema")]
-    pub open_api_v3_schema: Value,
+    /// Null if there is none. It can be large, and whoever serves it has the same.
+    #[serde(rename = "openAPIV3Schema", deserialize_with = "shared")]
+    pub open_api_v3_schema: Arc<Value>,
+}
+
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Arc::new)
 }
 
 /// What stands below the objects of a version.

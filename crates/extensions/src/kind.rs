@@ -18,7 +18,7 @@ pub struct CustomKind {
     pub(crate) descriptor: Descriptor,
     pub(crate) shape: Shape,
     /// The schema as it was given.
-    pub(crate) open_api: Value,
+    pub(crate) open_api: Arc<Value>,
     pub(crate) columns: Columns,
     pub(crate) selectable: Selectable,
     /// The version objects are stored in.
@@ -56,7 +56,7 @@ impl Kind for CustomKind {
     }
 
     fn open_api(&self) -> Option<&Value> {
-        Some(&self.open_api)
+        Some(&*self.open_api)
     }
 
     fn is_custom(&self) -> bool {

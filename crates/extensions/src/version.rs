@@ -61,7 +61,7 @@ pub(crate) fn kinds(
             let kind = CustomKind {
                 shape: Shape::new(&descriptor.kind, version, keeps_all),
                 descriptor,
-                open_api: version.schema.open_api_v3_schema.clone(),
+                open_api: Arc::clone(&version.schema.open_api_v3_schema),
                 columns: Columns::new(&version.additional_printer_columns),
                 selectable: selectable.ok_or(Unservable::TooManySelectableFields)?,
                 stored: stored.clone(),

@@ -3,6 +3,8 @@
 mod authority;
 mod connection;
 mod documents;
+mod http2;
+mod protocol;
 mod route;
 mod tls;
 

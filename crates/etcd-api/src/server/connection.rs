@@ -1,74 +1,93 @@
 //! One connection: its requests until the client leaves or the server stops.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::authority::Mended;
+use super::http2;
+use super::protocol::Protocol;
 use super::route::Routes;
 
-/// A request's headers come within this time.
+/// What a client says first, and a request's headers, come within this time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// A silent connection is asked after this time whether it is still there.
-const ASK_AFTER: Duration = Duration::from_secs(60);
-/// It answers within this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// So many requests of one connection are open at once at most.
-const MAX_STREAMS: u32 = 10_000;
 
 /// Makes HTTP connections out of byte streams: h2, also without TLS, and HTTP/1.1.
 #[derive(Clone)]
 pub(super) struct Http {
-    builder: auto::Builder<TokioExecutor>,
     routes: Routes,
     shutdown: CancellationToken,
 }
 
+/// Why a connection ended early.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error("it said nothing in time")]
+    Silent,
+    #[error(transparent)]
+    Stream(#[from] io::Error),
+    #[error(transparent)]
+    Http1(#[from] hyper::Error),
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
+}
+
 impl Http {
     pub(super) fn new(routes: Routes, shutdown: CancellationToken) -> Self {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADERS_WITHIN);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(4 << 20)
-            .max_send_buf_size(256 << 10)
-            .keep_alive_interval(ASK_AFTER)
-            .keep_alive_timeout(ANSWER_WITHIN);
-        Self {
-            builder,
-            routes,
-            shutdown,
-        }
+        Self { routes, shutdown }
     }
 
     pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        if let Err(error) = self.try_serve(stream).await {
+            tracing::debug!(%error, "a connection of an etcd client ended early");
+        }
+    }
+
+    async fn try_serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), ConnectionError> {
+        let begun = timeout(HEADERS_WITHIN, Protocol::of(Mended::new(stream)));
+        let begun = tokio::select! {
+            begun = begun => begun.map_err(|_| ConnectionError::Silent)??,
+            () = self.shutdown.cancelled() => return Ok(()),
+        };
+        match begun {
+            Protocol::Http2(stream) => {
+                http2::serve(stream, &self.routes, &self.shutdown, HEADERS_WITHIN).await?;
+            }
+            Protocol::Http1(stream) => self.serve_http1(stream).await?,
+        }
+        Ok(())
+    }
+
+    async fn serve_http1(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), hyper::Error> {
         let service = service_fn(move |request| {
             let routes = self.routes.clone();
             async move { Ok::<_, Infallible>(routes.answer(request).await) }
         });
-        let stream = TokioIo::new(Mended::new(stream));
-        let mut connection = pin!(self.builder.serve_connection(stream, service));
-        let ended = tokio::select! {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_WITHIN);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.shutdown.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection of an etcd client ended early");
         }
     }
 }

@@ -40,6 +40,10 @@ impl Routes {
         }
     }
 
+    pub(super) fn api(&self) -> &Arc<EtcdApi> {
+        &self.api
+    }
+
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::system::config_map;
 use super::{Settings, Wanted};
+use crate::masters::is_reachable;
 use crate::reconcile::Policy;
 use crate::shared;
 use crate::token::{JOIN_GROUP, token_secret};
@@ -49,7 +50,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Wanted> {
     bindings
         .chain(secret)
         .chain(shared_config(settings))
-        .chain(cluster_info(settings).into_iter().flatten())
+        .chain(cluster_info(&settings.client_authority, &settings.masters))
         .chain(approval())
         .chain(parts())
         .chain(retired())
@@ -78,13 +79,16 @@ fn cluster_role_binding(name: &str, role: &str, subject: Value) -> Wanted {
 }
 
 /// What `kubeadm join` looks up before it knows anything of the cluster: where the API is and who vouches for it, for anybody
-/// to read, and signed with each token that may sign (by the controller `bootstrap-signer`).
-fn cluster_info(settings: &Settings) -> Option<[Wanted; 3]> {
+/// to read, and signed with each token that may sign (by the controller `bootstrap-signer`). It names one server: of several
+/// masters the first in the order of addresses, so that all of them write the same. Nothing if no other machine reaches any.
+pub fn cluster_info(authority: &str, masters: &[SocketAddr]) -> Vec<Wanted> {
     const NAMESPACE: &str = "kube-public";
     const NAME: &str = "cluster-info";
-    let is_reachable = |server: &&SocketAddr| !server.ip().is_loopback() && !server.ip().is_unspecified();
-    let server = settings.masters.iter().find(is_reachable)?;
-    let authority = STANDARD.encode(&settings.client_authority);
+    let reachable = masters.iter().filter(|server| is_reachable(server.ip()));
+    let Some(server) = reachable.min() else {
+        return Vec::new();
+    };
+    let authority = STANDARD.encode(authority);
     let kubeconfig = format!(
         "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: https://{server}\n  \
          name: \"\"\ncontexts: null\ncurrent-context: \"\"\nkind: Config\nusers: null\n"
@@ -104,11 +108,11 @@ fn cluster_info(settings: &Settings) -> Option<[Wanted; 3]> {
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "system:anonymous"}],
     });
     let data = json!({"kubeconfig": kubeconfig});
-    Some([
+    vec![
         config_map(NAMESPACE, NAME, Policy::Fields(&["data/kubeconfig"]), data),
         Wanted::new(ROLES, Policy::Role, role),
         Wanted::new(ROLE_BINDINGS, Policy::RoleBinding, binding),
-    ])
+    ]
 }
 
 /// Nodes had the proxy's rights once, when their parts had no names of their own; and renewing what is theirs

@@ -15,6 +15,7 @@ use meta::GroupVersionResource;
 use serde_json::Value;
 
 pub use aggregate::aggregated_rules;
+pub use join::cluster_info;
 
 use crate::reconcile::Policy;
 use crate::shared::Shared;

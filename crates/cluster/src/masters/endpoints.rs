@@ -8,7 +8,7 @@ use client::{Client, DeleteOptions, ListOptions, Scope};
 use meta::GroupVersionResource;
 use serde_json::{Value, json};
 
-use crate::bootstrap::Wanted;
+use crate::bootstrap::{Wanted, cluster_info};
 use crate::execute::{ExecuteError, execute};
 use crate::reconcile::Policy;
 
@@ -93,14 +93,16 @@ fn slice(name: &str, port: u16, addresses: &[IpAddr]) -> Value {
     })
 }
 
-/// Makes the endpoints lead to these masters and no others. The client must be allowed to write them.
-pub async fn publish(client: &Client, masters: &[SocketAddr]) -> Result<(), PublishError> {
-    let wanted = endpoints(masters);
+/// Makes the endpoints lead to these masters and no others, and what joining machines look up to one of them. `authority` is the
+/// PEM by which clients know the masters. The client must be allowed to write all that.
+pub async fn publish(client: &Client, masters: &[SocketAddr], authority: &str) -> Result<(), PublishError> {
+    let mut wanted = endpoints(masters);
     if wanted.is_empty() {
         return Ok(());
     }
     let slices = wanted.iter().filter(|wanted| wanted.resource == ENDPOINT_SLICES);
     let kept: Vec<String> = slices.map(|slice| slice.name.clone()).collect();
+    wanted.extend(cluster_info(authority, masters));
     execute(client, [wanted], false).await?;
     remove_others(client, &kept).await?;
     Ok(())

@@ -77,6 +77,21 @@ pub enum CommandError {
     /// A text is no bootstrap token.
     #[error("{0:?} is no token: one is [a-z0-9]{{6}}.[a-z0-9]{{16}}")]
     Token(String),
+    /// A text is no token that servers take.
+    #[error("the token cannot be used")]
+    NewToken(#[source] cluster::token::TokenError),
+    /// A token's ID is its name.
+    #[error("the new token has the same ID as the old one, {0:?}; give another")]
+    SameToken(String),
+    /// The servers' agreement is where the state is.
+    #[error(
+        "{0} holds no state of its own: the cluster is kept in an etcd, and its servers agree there; give --datastore-endpoint as \
+         the server has it"
+    )]
+    SharedToken(PathBuf),
+    /// What servers agree on cannot be changed.
+    #[error("the servers' token is not changed")]
+    Agreement(#[source] crate::server::AgreementError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Randomness,

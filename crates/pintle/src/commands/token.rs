@@ -1,5 +1,7 @@
 //! `pintle token`: the tokens with which nodes join.
 
+mod rotate;
+
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
@@ -47,6 +49,8 @@ enum Action {
     /// Print the server's own token, which counts for ever.
     #[command(alias = "server")]
     Show,
+    /// Put a new token in the place of the server's own.
+    Rotate(rotate::Rotate),
     /// Print a new token without telling any cluster of it.
     Generate,
 }
@@ -77,6 +81,7 @@ impl TokenCommand {
             Action::Create(create) => wait_for(create.run(&self.cluster)),
             Action::List => wait_for(list(&self.cluster)),
             Action::Delete { tokens } => wait_for(delete(&self.cluster, &tokens)),
+            Action::Rotate(rotate) => wait_for(rotate.run(&self.cluster)),
             Action::Show => show(&self.cluster),
             Action::Generate => {
                 println!("{}", generate()?.bearer());

@@ -2,6 +2,8 @@
 //! them into the datastore, sealed with the servers' token; the others take them from there before they make certificates of
 //! their own.
 
+mod rotation;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use store::{Key, Outcome, StateStore, StoreError, Transaction};
 
 use super::options::ServerOptions;
+pub use rotation::reseal;
 
 /// Where it lies: beside what upstream keeps, not in it.
 const KEY: &str = "/pintle/bootstrap";
@@ -38,6 +41,9 @@ pub enum AgreementError {
          servers says it, or another --datastore-endpoint"
     )]
     WrongToken,
+    /// No server has put anything there.
+    #[error("the datastore holds nothing under {KEY}: no servers have agreed on anything there")]
+    NothingAgreed,
     /// What lies in the datastore is damaged, or newer.
     #[error("what the datastore holds under {KEY} cannot be used: {0}")]
     Sealed(String),
@@ -120,19 +126,21 @@ async fn propose(
     if !token.trusts(&proposed.secrets.authority()?) {
         return Err(AgreementError::WrongToken);
     }
-    let unusable = |error: &dyn std::error::Error| AgreementError::Sealed(error.to_string());
-    let text = serde_json::to_vec(&proposed).map_err(|error| unusable(&error))?;
-    let sealed = sealed::seal(&token.token.bearer(), PURPOSE, &text).map_err(|error| unusable(&error))?;
-    match store
-        .commit(Transaction::create(KEY.into(), sealed.into()))
-        .await?
-    {
+    let sealed = seal(token, &proposed)?;
+    match store.commit(Transaction::create(KEY.into(), sealed)).await? {
         Outcome::Committed { .. } => Ok(proposed),
         Outcome::Conflict { .. } => match read(store).await? {
             Some(sealed) => open(token, &sealed),
             None => Err(AgreementError::Sealed(String::from("it was removed meanwhile"))),
         },
     }
+}
+
+fn seal(token: &JoinToken, agreed: &Agreed) -> Result<Bytes, AgreementError> {
+    let unusable = |error: &dyn std::error::Error| AgreementError::Sealed(error.to_string());
+    let text = serde_json::to_vec(agreed).map_err(|error| unusable(&error))?;
+    let sealed = sealed::seal(&token.token.bearer(), PURPOSE, &text).map_err(|error| unusable(&error))?;
+    Ok(sealed.into())
 }
 
 fn open(token: &JoinToken, sealed: &[u8]) -> Result<Agreed, AgreementError> {
@@ -182,14 +190,14 @@ mod tests {
 
     use super::*;
 
-    fn options(data_dir: &Path, token: &str) -> ServerOptions {
+    pub(super) fn options(data_dir: &Path, token: &str) -> ServerOptions {
         let mut options = ServerOptions::unset().expect("the defaults are good");
         options.data_dir = data_dir.to_owned();
         options.token = Some(token.to_owned()).filter(|token| !token.is_empty());
         options
     }
 
-    fn authority(data_dir: &Path) -> Option<String> {
+    pub(super) fn authority(data_dir: &Path) -> Option<String> {
         std::fs::read_to_string(Layout::in_folder(data_dir).certificate("ca")).ok()
     }
 

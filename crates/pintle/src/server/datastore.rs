@@ -33,18 +33,18 @@ enum Kind {
 /// Opens the store that the options name: an etcd, or the embedded one in the data directory.
 pub(super) async fn open(options: &ServerOptions, data_dir: &DataDir) -> Result<Datastore, StartError> {
     if options.datastore.endpoints.is_empty() {
-        embedded(data_dir)
+        embedded(data_dir).await
     } else {
         etcd(&options.datastore).await
     }
 }
 
-fn embedded(data_dir: &DataDir) -> Result<Datastore, StartError> {
+async fn embedded(data_dir: &DataDir) -> Result<Datastore, StartError> {
     let folder = data_dir.store();
     let store = EmbeddedStore::open(&folder, store_embedded::Options::default())
         .map_err(StartError::store(folder))?;
     Ok(Datastore {
-        is_new: store.current_revision().is_zero(),
+        is_new: holds_no_cluster(&store).await?,
         store: Kind::Embedded(Arc::new(store)),
     })
 }
@@ -66,13 +66,18 @@ pub async fn connect(options: &DatastoreOptions) -> Result<EtcdStore, ConnectErr
 async fn etcd(options: &DatastoreOptions) -> Result<Datastore, StartError> {
     let store = connect(options).await;
     let store = store.map_err(|source| StartError::Datastore { source })?;
+    Ok(Datastore {
+        is_new: holds_no_cluster(&store).await?,
+        store: Kind::Etcd(Arc::new(store)),
+    })
+}
+
+/// Whether there are no objects in a store. It may have been used for other things, and its revisions say nothing of that.
+async fn holds_no_cluster(store: &dyn StateStore) -> Result<bool, StartError> {
     let objects = RangeRequest::new(KeyRange::prefix(OBJECTS)).count_only();
     let objects = store.range(objects).await;
     let objects = objects.map_err(|source| StartError::ReadDatastore { source })?;
-    Ok(Datastore {
-        is_new: objects.count == 0,
-        store: Kind::Etcd(Arc::new(store)),
-    })
+    Ok(objects.count == 0)
 }
 
 impl Datastore {
@@ -152,5 +157,34 @@ impl Datastore {
             #[cfg(test)]
             Kind::Other(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Transaction;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_was_served_to_clients_of_etcd_first_is_still_new() {
+        let folder = tempfile::tempdir().expect("folder");
+        let data_dir = DataDir::open(folder.path()).expect("held");
+        let datastore = embedded(&data_dir).await.expect("opened");
+        assert!(datastore.is_new());
+        let put = |key: &str| {
+            let put = Transaction::new().put(key.into(), "1".into());
+            let store = datastore.store();
+            async move { store.commit(put).await.map(drop) }
+        };
+        let store = datastore.store();
+        let leases = etcd_api::Lessor::start(store.clone()).await.expect("readable");
+        let api = etcd_api::EtcdApi::open(store, leases, etcd_api::Settings::default()).await;
+        api.expect("readable");
+        put("/somebody/elses").await.expect("put");
+        assert!(!datastore.store().current_revision().is_zero());
+        assert!(holds_no_cluster(&*datastore.store()).await.expect("read"));
+        put("/registry/namespaces/default").await.expect("put");
+        assert!(!holds_no_cluster(&*datastore.store()).await.expect("read"));
     }
 }

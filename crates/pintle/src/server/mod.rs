@@ -32,6 +32,7 @@ mod several_masters;
 mod trust;
 
 pub use self::backup::PATH as BACKUP_PATH;
+pub use agreement::{AgreementError, reseal};
 pub use datastore::connect as connect_etcd;
 pub use error::StartError;
 pub use history::PATH as HISTORY_PATH;
@@ -113,13 +114,15 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
             store: datastore.store(),
             client: clients.server(),
             own: options.advertised(),
+            authority: trust.client_authority.clone(),
         };
         tasks.spawn(presence.keep(shutdown.clone()));
     }
     components::start(&options, &trust, &clients, leadership, &tasks, &shutdown);
     if let Some(backups) = backups {
         let source = backup::BackupSource::new(&options, datastore.store());
-        backups.start(source, &tasks, &shutdown);
+        let candidate = (options.node.name(), clients.server());
+        backups.start(source, leadership, candidate, &tasks, &shutdown);
     }
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());

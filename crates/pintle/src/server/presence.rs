@@ -39,6 +39,8 @@ pub(super) struct Presence {
     pub(super) client: Client,
     /// Where others reach this master; a loopback address is not made known.
     pub(super) own: SocketAddr,
+    /// PEM of the authority by which clients know the masters.
+    pub(super) authority: String,
 }
 
 /// Why the list of masters cannot be kept at the moment.
@@ -123,7 +125,7 @@ impl Presence {
         let range = RangeRequest::new(KeyRange::prefix(PREFIX));
         let alive = self.store.range(range).await?.key_values;
         let alive: Vec<SocketAddr> = alive.iter().filter_map(|held| master(&held.value)).collect();
-        masters::publish(&self.client, &alive).await?;
+        masters::publish(&self.client, &alive, &self.authority).await?;
         Ok(())
     }
 

@@ -39,6 +39,7 @@ pub(super) async fn serve(mut options: ServerOptions, started: Instant) -> Resul
     let seen = options.backup.check_container(&options.data_dir);
     seen.map_err(StartError::Backup)?;
     backup::Plan::of(&options)?;
+    cluster::data_dir::refuse_half_restored(&options.data_dir)?;
     selfhosted::refuse_others(&options.data_dir)?;
     let held = DataDir::open(selfhosted::agent_folder(&options.data_dir))?;
     if options.https_listen_port == 0 {

@@ -1,5 +1,7 @@
 //! Two masters over one store, in one process.
 
+mod backups;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ impl Master {
             store: store.clone(),
             client: self.client(),
             own: own.parse::<SocketAddr>().expect("an address"),
+            authority: self.trust.client_authority.clone(),
         };
         self.tasks.spawn(presence.keep(self.shutdown.clone()));
     }
@@ -240,14 +243,27 @@ async fn the_service_of_the_api_lists_the_masters_that_are_alive() {
         store: store.clone(),
         client: b.client(),
         own: "192.0.2.3:6443".parse().expect("an address"),
+        authority: b.trust.client_authority.clone(),
     };
     let kept = tokio::spawn(presence.keep(third.clone()));
     lists(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]).await;
     third.cancel();
     kept.await.expect("no panic");
     lists(&["192.0.2.1", "192.0.2.2"]).await;
+    let told = async |server: &str| {
+        eventually("what joining machines are told", async || {
+            let info = client.get::<ConfigMap>(Scope::Namespace("kube-public"), "cluster-info");
+            let info = optional(info.await).expect("read")?;
+            let text = info.data?.remove("kubeconfig")?;
+            text.contains(&format!("server: https://{server}\n"))
+                .then_some(())
+        })
+        .await;
+    };
+    told("192.0.2.1:6443").await;
     a.end().await;
     lists(&["192.0.2.2"]).await;
+    told("192.0.2.2:6443").await;
     b.end().await;
     lists(&["192.0.2.2"]).await;
 }

@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
-use testkit::{Kubectl, Machine, Server, ServerBuilder, eventually};
+use testkit::{Kubectl, Machine, Server, ServerBuilder, binary, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -210,6 +210,65 @@ fn read_only(machine: &Machine) {
     expect_all(&server.kubectl(), &written);
     server.stop();
     run("umount", &[text(&data)]);
+}
+
+fn pintle(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_remove("KUBECONFIG");
+    command.output().expect("the binary is built")
+}
+
+/// What a command that succeeds says.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+/// A data directory that is a file system of its own, with what such a one has in it from the beginning.
+fn mounted(machine: &Machine) {
+    let from = prepare();
+    let (server, kubectl) = start_with_one(&from);
+    let file = machine.folder().join("saved");
+    let of_source = from.data_dir();
+    said(&pintle(&[
+        "backup",
+        "save",
+        text(&file),
+        "--data-dir",
+        text(&of_source),
+    ]));
+    kubectl.run(&["create", "configmap", "later"]);
+    server.stop();
+
+    let builder = prepare();
+    let data = builder.data_dir();
+    mount_loop(machine, &data, "300m");
+    let restore = ["restore", text(&file), "--data-dir", text(&data)];
+    said(&pintle(&restore));
+    let server = builder.start();
+    server.kubectl().run(&["get", "configmap", "before"]);
+    server.kubectl().run(&["create", "configmap", "lost-again"]);
+    server.stop();
+
+    let again = pintle(&restore);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
+    let told = said(&pintle(&[&restore[..], &["--force"]].concat()));
+    let kept = format!("what was there is in {}/before-restore-", data.display());
+    assert!(told.contains(&kept), "{told}");
+    let server = builder.start();
+    server.kubectl().run(&["get", "configmap", "before"]);
+    server.kubectl().refused(&["get", "configmap", "lost-again"]);
+    server.stop();
+    run("umount", &[text(&data)]);
+}
+
+#[test]
+fn a_backup_is_restored_into_a_file_system_of_its_own() {
+    Machine::run(|machine| {
+        mounted(machine);
+    });
 }
 
 #[test]

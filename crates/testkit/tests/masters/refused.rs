@@ -49,7 +49,50 @@ fn servers_of_one_cluster_have_one_token_and_one_authority() {
         server.kubectl().run(&["get", "namespaces"]);
         // The whole token of the first server's file is as good as the text it was made of.
         let whole = std::fs::read_to_string(server.builder().data_dir().join("node-token")).expect("kept");
-        let second = second(&["--token", whole.trim()]).start();
-        second.kubectl().run(&["get", "namespaces"]);
+        let joined = second(&["--token", whole.trim()]).start();
+        joined.kubectl().run(&["get", "namespaces"]);
+
+        // Another token: whoever runs goes on, whoever starts needs it.
+        let data_dir = server.builder().data_dir();
+        let rotate = |token: &str| {
+            let mut command = nodes(machine)[0].command(testkit::binary());
+            command
+                .args(["token", "rotate", token, "--data-dir"])
+                .arg(&data_dir);
+            command
+        };
+        let alone = rotate("abcdef.0123456789abcdef")
+            .output()
+            .expect("the binary is built");
+        let said = String::from_utf8_lossy(&alone.stderr).into_owned();
+        assert!(
+            !alone.status.success() && said.contains("--datastore-endpoint"),
+            "{said}"
+        );
+        assert_eq!(held(), before);
+        let done = rotate("abcdef.0123456789abcdef").args(&flags).output();
+        let done = done.expect("the binary is built");
+        let (token, said) = (
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr),
+        );
+        assert!(done.status.success(), "{said}");
+        assert!(token.trim().ends_with("::abcdef.0123456789abcdef"), "{token}");
+        assert_ne!(held(), before);
+        joined.kubectl().run(&["create", "configmap", "after"]);
+        let tokens = server
+            .kubectl()
+            .run(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
+        assert!(tokens.contains("bootstrap-token-abcdef"), "{tokens}");
+        assert_eq!(tokens.matches("bootstrap-token-").count(), 1, "{tokens}");
+        joined.stop();
+        let said = refused(&second(&[]));
+        assert!(said.contains("the token is not the one of the cluster"), "{said}");
+        let joined = second(&["--token", token.trim()]).start();
+        joined.kubectl().run(&["get", "configmap", "after"]);
+        let builder = server.builder();
+        server.stop();
+        // The command line of the first still has the old one.
+        assert!(refused(&builder).contains("the token is not the one of the cluster"));
     });
 }

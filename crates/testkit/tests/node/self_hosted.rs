@@ -1,5 +1,8 @@
 //! The control plane in containers of a static pod, and the way there and back.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -30,10 +33,23 @@ fn running(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
     running
 }
 
-fn all_run(kubectl: &Kubectl) -> Vec<(String, String, u64)> {
-    eventually("four components", SOON, || {
-        Some(running(kubectl)).filter(|all| all.len() == 4)
+fn all_run(kubectl: &Kubectl, count: usize) -> Vec<(String, String, u64)> {
+    eventually("all components", SOON, || {
+        Some(running(kubectl)).filter(|all| all.len() == count)
     })
+}
+
+/// A backup of the running cluster, which is checked.
+fn save(builder: &ServerBuilder, folder: &Path, name: &str) -> PathBuf {
+    let file = folder.join(name);
+    let path = file.to_str().expect("paths of tests are texts");
+    builder.pintle(&["backup", "save", path]);
+    let verified = Command::new(testkit::binary())
+        .args(["backup", "verify", path])
+        .output();
+    let verified = verified.expect("the binary is built");
+    assert!(verified.status.success(), "{verified:?}");
+    file
 }
 
 /// Ends a component by surprise. The machine has process numbers of its own.
@@ -64,7 +80,7 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
         let server = builder.start();
         let kubectl = server.kubectl();
         wait_ready(&kubectl, "a");
-        let components = all_run(&kubectl);
+        let components = all_run(&kubectl, 4);
         for component in [
             "etcd",
             "kube-apiserver",
@@ -96,12 +112,13 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
                 .map(|(name, id, _)| (name, id))
                 .collect::<Vec<_>>()
         };
-        let before = kept(all_run(&kubectl));
+        let before = kept(all_run(&kubectl, 4));
         assert_eq!(before.len(), components.len());
         assert!(server.stop().success());
         assert_eq!(kubectl.run(&["get", "--raw", "/readyz"]), "ok");
         let server = builder.start();
-        assert_eq!(kept(all_run(&server.kubectl())), before);
+        assert_eq!(kept(all_run(&server.kubectl(), 4)), before);
+        save(&builder, machine.folder(), "embedded");
 
         // Back: the same data in one process, and no pod any more.
         assert!(server.stop().success());
@@ -116,5 +133,44 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
         });
         kubectl.run(&["scale", "deployment", "web", "--replicas=2"]);
         kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
+    });
+}
+
+#[test]
+fn its_state_may_be_in_an_etcd_of_the_users() {
+    Machine::run(|machine| {
+        let etcd = testkit::etcd_on(&[machine.lan().node("a")]).tls().start();
+        let flags = etcd.pintle_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let plain = ServerBuilder::node(machine, "a")
+            .with(&flags)
+            .with(&["--token=secret"]);
+        let builder = plain.clone().with(&["--self-hosted"]);
+        let server = builder.start();
+        let kubectl = server.kubectl();
+        wait_ready(&kubectl, "a");
+        let components: Vec<String> = all_run(&kubectl, 3).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(
+            components,
+            ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+        );
+        assert!(
+            !builder.data_dir().join("store").exists(),
+            "the state is elsewhere"
+        );
+        kubectl.run(&["create", "configmap", "kept"]);
+        let held = etcd.ctl(&["get", "/registry/configmaps/default/kept", "--keys-only"]);
+        assert!(held.contains("kept"), "{held}");
+        let file = save(&builder, machine.folder(), "in-etcd");
+
+        // Back to one process over the same etcd, and to one with a store of its own.
+        assert!(server.stop().success());
+        let server = plain.start();
+        server.kubectl().run(&["get", "configmap", "kept"]);
+        assert!(server.stop().success());
+        let elsewhere = ServerBuilder::node(machine, "a").with(&["--disable-agent"]);
+        elsewhere.pintle(&["restore", file.to_str().expect("paths of tests are texts")]);
+        let server = elsewhere.start();
+        server.kubectl().run(&["get", "configmap", "kept"]);
     });
 }

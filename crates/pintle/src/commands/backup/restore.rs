@@ -62,7 +62,7 @@ impl RestoreCommand {
         let cluster = source.about().cluster.clone();
         // Whoever runs on it would go on with what is moved away.
         let _held = match check_folder(&self.data_dir, &cluster, self.force)? {
-            true => Some(DataDir::open(&self.data_dir)?),
+            true => Some(DataDir::hold(&self.data_dir)?),
             false => None,
         };
         let (restored, aside) = if self.datastore.endpoints.is_empty() {
@@ -91,7 +91,10 @@ impl RestoreCommand {
     }
 
     fn fill_folder(&self, source: Source) -> Result<(Restored, Option<PathBuf>), CommandError> {
-        let revision = source.about().revision + self.revision_gap.unwrap_or(REVISION_GAP);
+        let revision = source
+            .about()
+            .revision
+            .saturating_add(self.revision_gap.unwrap_or(REVISION_GAP));
         let mut restore = FolderRestore::begin(&self.data_dir, true)?;
         push_all(source, &mut restore, "restoring")?;
         Ok(restore.finish(revision)?)
@@ -111,7 +114,10 @@ impl RestoreCommand {
         // Reads all of it, so that what is damaged is known before etcd is written to.
         push_all(source, &mut restore, "checking")?;
         let source = again()?;
-        let revision = source.about().revision + self.revision_gap.unwrap_or(0);
+        let revision = source
+            .about()
+            .revision
+            .saturating_add(self.revision_gap.unwrap_or(0));
         let mut progress = Progress::new("restoring", None);
         let mut done = 0;
         let filled = fill_store(&store, revision, source.into_records(), || {
@@ -157,4 +163,12 @@ fn size(record: &Record) -> u64 {
         Record::Entry(entry) => entry.key_value.value.len(),
     };
     size as u64
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_half_restored_is_known_by_the_same_name() {
+        assert_eq!(backup::restore::UNFINISHED, cluster::data_dir::UNFINISHED_RESTORE);
+    }
 }

@@ -1,5 +1,6 @@
 //! Backups of the running cluster: on demand over the API's own port, and on a schedule.
 
+mod last;
 mod schedule;
 mod stream;
 mod target;

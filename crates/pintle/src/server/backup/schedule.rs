@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backup::s3::Bucket;
 use backup::{BackupError, Passphrase};
+use client::Client;
 use client::controller::Chain;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,10 +15,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::BackupSource;
+use super::last::Last;
 use super::target::{self, Target};
 use crate::server::StartError;
+use crate::server::leadership::Leadership;
 use crate::server::options::ServerOptions;
-use crate::settings::BackupOptions;
+use crate::settings::{BackupOptions, ElectionSettings};
+
+/// By this Lease the masters that have a schedule agree which of them keeps it.
+const LEASE: &str = "pintle-backups";
 
 /// The clock may be set, and machines sleep: how often at least the time is looked at.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(3600);
@@ -32,6 +38,8 @@ pub(in crate::server) struct Plan {
 struct Scheduled {
     plan: Plan,
     source: BackupSource,
+    /// What other masters are told of it, if there are any.
+    last: Option<Last>,
 }
 
 impl Plan {
@@ -47,15 +55,27 @@ impl Plan {
         }))
     }
 
-    /// Begins to make backups, until the token fires.
+    /// Keeps the schedule until the token fires: of several masters that have one, whichever leads.
     pub(in crate::server) fn start(
         self,
         source: BackupSource,
+        leadership: Leadership,
+        (machine, client): (String, Client),
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) {
-        let scheduled = Arc::new(Scheduled { plan: self, source });
-        tasks.spawn(run(scheduled, shutdown.clone()));
+        let last = (leadership == Leadership::Elected).then(|| Last(source.store.clone()));
+        let scheduled = Arc::new(Scheduled {
+            plan: self,
+            source,
+            last,
+        });
+        let election = ElectionSettings::of(LEASE);
+        tasks.spawn(
+            leadership.run(election, machine, client, shutdown.clone(), move |leading| {
+                run(scheduled.clone(), leading)
+            }),
+        );
     }
 }
 
@@ -83,42 +103,61 @@ fn passphrase(options: &BackupOptions) -> Result<Option<Passphrase>, StartError>
     options.passphrase_file.as_ref().map(read).transpose()
 }
 
-async fn run(scheduled: Arc<Scheduled>, shutdown: CancellationToken) {
-    let mut after = Timestamp::now();
+async fn run(scheduled: Arc<Scheduled>, leading: CancellationToken) {
+    let mut after = scheduled.begin().await;
     while let Some(due) = scheduled.plan.schedule.next(after, &TimeZone::UTC) {
-        if !wait_until(due, &shutdown).await {
+        if !wait_until(due, &leading).await {
             return;
         }
-        // What came due while a backup was made, or while the machine slept, is one backup and not many.
+        // What came due while a backup was made, while the machine slept, or while nobody led, is one backup and not many.
         after = Timestamp::now().max(due);
         let begun = Timestamp::now();
-        match shutdown.run_until_cancelled(scheduled.once()).await {
+        match leading.run_until_cancelled(scheduled.once()).await {
             Some(Ok(name)) => {
                 let took_ms = Timestamp::now().duration_since(begun).as_millis();
                 tracing::info!(name, took_ms, "a scheduled backup was made");
+                scheduled.reached(after).await;
             }
             Some(Err(error)) => tracing::error!(error = %Chain(&error), "a scheduled backup failed"),
             None => return,
         }
     }
     tracing::warn!("the schedule of backups never comes due");
+    leading.cancelled().await;
 }
 
-/// False if the server ends before.
-async fn wait_until(due: Timestamp, shutdown: &CancellationToken) -> bool {
+/// False if the lead, or the server, ends before.
+async fn wait_until(due: Timestamp, leading: &CancellationToken) -> bool {
     loop {
         let left = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
         if left.is_zero() {
             return true;
         }
         let wait = tokio::time::sleep(left.min(LOOK_AT_LEAST));
-        if shutdown.run_until_cancelled(wait).await.is_none() {
+        if leading.run_until_cancelled(wait).await.is_none() {
             return false;
         }
     }
 }
 
 impl Scheduled {
+    /// The time from which on backups come due.
+    async fn begin(&self) -> Timestamp {
+        let now = Timestamp::now();
+        let Some(last) = &self.last else { return now };
+        last.ensure(now).await.unwrap_or_else(|error| {
+            tracing::warn!(error = %Chain(&error), "what came due before is not known");
+            now
+        })
+    }
+
+    async fn reached(&self, at: Timestamp) {
+        let Some(last) = &self.last else { return };
+        if let Err(error) = last.reached(at).await {
+            tracing::warn!(error = %Chain(&error), "other masters are not told of the backup");
+        }
+    }
+
     /// Makes a backup; gives its name.
     async fn once(self: &Arc<Self>) -> Result<String, BackupError> {
         let begun = self.source.begin().await?;

@@ -8,6 +8,7 @@ mod grammar;
 mod lexer;
 mod literal;
 mod macros;
+mod primary;
 mod recovery;
 pub mod tree;
 

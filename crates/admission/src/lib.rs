@@ -24,3 +24,4 @@ pub use cluster::{Cluster, Served};
 pub use plugin::Plugin;
 pub use plugins::default_plugins;
 pub use rounds::Rounds;
+pub use webhook::Endpoint;

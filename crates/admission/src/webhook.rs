@@ -15,5 +15,6 @@ mod words;
 #[cfg(test)]
 mod testing;
 
+pub use endpoint::Endpoint;
 pub(crate) use mutating::MutatingWebhooks;
 pub(crate) use validating::ValidatingWebhooks;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use meta::GroupResource;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// A definition.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Definition {
     pub spec: Spec,
     /// What has become of that.
     pub status: DefinitionStatus,
+    /// What tells the specification from others.
+    #[serde(skip)]
+    pub(crate) spec_digest: [u8; 32],
 }
 
 /// Metadata of a definition.
@@ -168,7 +172,17 @@ impl Definition {
     /// # Errors
     /// If a field has not the type the API gives it.
     pub fn read(object: &Value) -> Result<Self, serde_json::Error> {
-        Self::deserialize(object)
+        let mut definition = Self::deserialize(object)?;
+        definition.spec_digest = Sha256::digest(object["spec"].to_string()).into();
+        Ok(definition)
+    }
+
+    /// The definition without the schemas of its versions, by far the largest part of it.
+    pub(crate) fn without_schemas(mut self) -> Self {
+        for version in &mut self.spec.versions {
+            version.schema.open_api_v3_schema = Arc::default();
+        }
+        self
     }
 
     /// Whether a condition is true.

@@ -3,17 +3,18 @@
 //! Every server does so by itself, and all of them write the same into the definitions: who comes second finds it done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use admission::Cluster;
 use meta::Status;
-use meta::object::name;
-use registry::{ListOptions, Registry, WatchEvent, WatchOptions, Watcher, WeakRegistry};
-use serde_json::{Value, json};
+use registry::{ListOptions, Object, Registry, WatchEvent, WatchOptions, Watcher, WeakRegistry};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_services;
 use crate::conditions;
-use crate::definition::Definition;
+use crate::definition::{Definition, Names};
 use crate::deletion;
 use crate::plan::{self, Ending, Verdict};
 use crate::serving::Serving;
@@ -26,9 +27,14 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// If the definitions cannot be read.
-pub async fn follow(registry: &Registry, shutdown: &CancellationToken) -> Result<(), Status> {
+pub async fn follow(
+    registry: &Registry,
+    cluster: &Arc<dyn Cluster>,
+    shutdown: &CancellationToken,
+) -> Result<(), Status> {
     let mut follower = Follower {
         registry: registry.downgrade(),
+        cluster: Arc::clone(cluster),
         shutdown: shutdown.clone(),
         known: BTreeMap::new(),
         due: BTreeSet::new(),
@@ -42,7 +48,9 @@ pub async fn follow(registry: &Registry, shutdown: &CancellationToken) -> Result
 
 /// A definition and what has become of it here.
 struct Known {
-    object: Value,
+    /// As it is in the cache.
+    object: Arc<Object>,
+    /// Without schemas.
     definition: Definition,
     serving: Option<Serving>,
     /// Whether its objects are being deleted.
@@ -51,6 +59,8 @@ struct Known {
 
 struct Follower {
     registry: WeakRegistry,
+    /// Where the Services of webhooks are.
+    cluster: Arc<dyn Cluster>,
     shutdown: CancellationToken,
     known: BTreeMap<String, Known>,
     /// Names of definitions to look at.
@@ -75,7 +85,7 @@ impl Follower {
             self.forget(registry, &name);
         }
         for object in &page.items {
-            self.note(object.tree());
+            self.note(Arc::clone(object));
         }
         let options = WatchOptions {
             resource_version: page.revision.to_string(),
@@ -89,7 +99,7 @@ impl Follower {
         for known in self.known.values_mut() {
             if known.definition.is("Established") {
                 let names = known.definition.status.accepted_names.clone();
-                match Serving::begin(registry, &known.definition, &known.object, &names).await {
+                match known.begin(registry, &self.cluster, &names).await {
                     Ok(serving) => known.serving = Some(serving),
                     Err(status) => not_served(&known.definition, &status),
                 }
@@ -114,7 +124,7 @@ impl Follower {
                 }
             };
             match event {
-                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => self.note(object.tree()),
+                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => self.note(object),
                 Some(WatchEvent::Deleted(object)) => {
                     let Ok(registry) = self.registry.upgrade() else {
                         return;
@@ -146,10 +156,10 @@ impl Follower {
     }
 
     /// Takes in a definition as it is now.
-    fn note(&mut self, object: Value) {
-        let name = name(&object).to_owned();
-        let definition = match Definition::read(&object) {
-            Ok(definition) => definition,
+    fn note(&mut self, object: Arc<Object>) {
+        let name = object.name().to_owned();
+        let definition = match Definition::read(&object.tree()) {
+            Ok(definition) => definition.without_schemas(),
             Err(error) => {
                 tracing::error!(%error, definition = name, "a definition cannot be read");
                 return;
@@ -212,7 +222,7 @@ impl Follower {
         let Some(known) = self.known.get_mut(name) else {
             return Ok(());
         };
-        if let Err(refusal) = known.serve(registry, &verdict).await {
+        if let Err(refusal) = known.serve(registry, &self.cluster, &verdict).await {
             if !matches!(refusal.code, 409 | 422) {
                 return Err(refusal);
             }
@@ -286,10 +296,25 @@ impl Follower {
 }
 
 impl Known {
+    async fn begin(
+        &self,
+        registry: &Registry,
+        cluster: &Arc<dyn Cluster>,
+        names: &Names,
+    ) -> Result<Serving, Status> {
+        let whole = Definition::read(&self.object.tree()).map_err(Status::internal)?;
+        Serving::begin(registry, cluster, &whole, names).await
+    }
+
     /// Serves the definition's objects as it has them now, if it is entitled to that.
-    async fn serve(&mut self, registry: &Registry, verdict: &Verdict) -> Result<(), Status> {
+    async fn serve(
+        &mut self,
+        registry: &Registry,
+        cluster: &Arc<dyn Cluster>,
+        verdict: &Verdict,
+    ) -> Result<(), Status> {
         if let Some(serving) = &self.serving {
-            if serving.is_of(&self.definition, &self.object, &verdict.names) {
+            if serving.is_of(&self.definition, &verdict.names) {
                 serving.set_going(self.definition.is_terminating());
                 return Ok(());
             }
@@ -299,7 +324,7 @@ impl Known {
             }
         }
         if verdict.is_served {
-            let begun = Serving::begin(registry, &self.definition, &self.object, &verdict.names).await;
+            let begun = self.begin(registry, cluster, &verdict.names).await;
             self.serving = Some(begun?);
         }
         Ok(())
@@ -307,7 +332,7 @@ impl Known {
 
     /// Writes into the definition what has become of it.
     async fn tell(&self, registry: &Registry, verdict: &Verdict) -> Result<(), Status> {
-        let mut object = self.object.clone();
+        let mut object = self.object.tree();
         let changes = conditions::put(&mut object, &verdict.conditions, &now());
         if !changes && verdict.names == self.definition.status.accepted_names {
             return Ok(());

@@ -17,8 +17,8 @@ use crate::shape::Shape;
 pub struct CustomKind {
     pub(crate) descriptor: Descriptor,
     pub(crate) shape: Shape,
-    /// The schema as it was given.
-    pub(crate) open_api: Arc<Value>,
+    /// The schema as it was given, in JSON: it is asked for rarely.
+    pub(crate) open_api: Box<str>,
     pub(crate) columns: Columns,
     pub(crate) selectable: Selectable,
     /// The version objects are stored in.
@@ -55,8 +55,8 @@ impl Kind for CustomKind {
         self.shape.position()
     }
 
-    fn open_api(&self) -> Option<&Value> {
-        Some(&*self.open_api)
+    fn open_api(&self) -> Option<Value> {
+        serde_json::from_str(&self.open_api).ok()
     }
 
     fn is_custom(&self) -> bool {

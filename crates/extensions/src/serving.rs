@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use admission::Cluster;
 use meta::{GroupResource, Reason, Status};
 use registry::Registry;
-use serde_json::Value;
 
+use crate::conversion;
 use crate::definition::{Definition, Names};
 use crate::version::{self, Unservable};
 
 /// What is served of a definition.
 pub(crate) struct Serving {
     uid: String,
-    /// The specification that is in effect.
-    spec: Value,
+    /// What tells the specification that is in effect from others: the whole of it may be large.
+    spec: [u8; 32],
     names: Names,
     resource: GroupResource,
     is_going: Arc<AtomicBool>,
@@ -24,16 +25,17 @@ impl Serving {
     /// Serves a definition's objects under the names that were accepted.
     pub(crate) async fn begin(
         registry: &Registry,
+        cluster: &Arc<dyn Cluster>,
         definition: &Definition,
-        object: &Value,
         names: &Names,
     ) -> Result<Self, Status> {
         let is_going = Arc::new(AtomicBool::new(definition.is_terminating()));
         let kinds = version::kinds(definition, names, &is_going).map_err(refusal)?;
-        registry.serve(&kinds, None).await?;
+        let converter = conversion::converter(definition, cluster);
+        registry.serve(&kinds, converter).await?;
         Ok(Self {
             uid: definition.metadata.uid.clone(),
-            spec: object["spec"].clone(),
+            spec: definition.spec_digest,
             names: names.clone(),
             resource: GroupResource {
                 group: definition.spec.group.clone().into(),
@@ -44,8 +46,8 @@ impl Serving {
     }
 
     /// Whether this is what is to be served.
-    pub(crate) fn is_of(&self, definition: &Definition, object: &Value, names: &Names) -> bool {
-        self.uid == definition.metadata.uid && self.spec == object["spec"] && self.names == *names
+    pub(crate) fn is_of(&self, definition: &Definition, names: &Names) -> bool {
+        self.uid == definition.metadata.uid && self.spec == definition.spec_digest && self.names == *names
     }
 
     /// Group and plural name.
@@ -61,7 +63,6 @@ impl Serving {
 
 fn refusal(unservable: Unservable) -> Status {
     let why = match unservable {
-        Unservable::Webhook => "conversion by webhook is not served",
         Unservable::NoStorage => "no version is the one to store",
         Unservable::TooManySelectableFields => {
             "there are more names of selectable fields than this server keeps"

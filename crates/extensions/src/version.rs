@@ -35,8 +35,6 @@ const SCALE: GroupVersionKind = GroupVersionKind::new("autoscaling", "v1", "Scal
 pub(crate) enum Unservable {
     /// No version is the one to store.
     NoStorage,
-    /// Its versions are converted by a webhook.
-    Webhook,
     /// The process keeps no more names of selectable fields.
     TooManySelectableFields,
 }
@@ -48,9 +46,6 @@ pub(crate) fn kinds(
     is_going: &Arc<AtomicBool>,
 ) -> Result<Vec<Arc<dyn Kind>>, Unservable> {
     let stored = definition.storage_version().ok_or(Unservable::NoStorage)?;
-    if definition.spec.conversion["strategy"] == "Webhook" && definition.spec.versions.len() > 1 {
-        return Err(Unservable::Webhook);
-    }
     let stored = group_version(definition, &stored.name);
     let versions = definition.spec.versions.iter();
     versions
@@ -61,7 +56,7 @@ pub(crate) fn kinds(
             let kind = CustomKind {
                 shape: Shape::new(&descriptor.kind, version, keeps_all),
                 descriptor,
-                open_api: Arc::clone(&version.schema.open_api_v3_schema),
+                open_api: version.schema.open_api_v3_schema.to_string().into(),
                 columns: Columns::new(&version.additional_printer_columns),
                 selectable: selectable.ok_or(Unservable::TooManySelectableFields)?,
                 stored: stored.clone(),

@@ -114,12 +114,23 @@ impl Served {
                     let converted = converter.convert(vec![tree], &api_version).await?;
                     let converted = converted.into_iter().next();
                     tree = converted.ok_or_else(|| fault::plain(500, "nothing was converted"))?;
-                    stored.kind.prune(&mut tree);
+                    complete(&*stored.kind, &mut tree);
                 }
             }
             None if self.is_stored() => {}
-            None => self.kind.convert_to_stored(&mut tree),
+            None => {
+                self.kind.convert_to_stored(&mut tree);
+                complete(&*stored.kind, &mut tree);
+            }
         }
         Ok(Draft::of_kind(&*stored.kind, &stored.form, tree))
+    }
+}
+
+/// What was converted may lack what the other version has for a default.
+fn complete(kind: &dyn Kind, tree: &mut Value) {
+    if kind.is_custom() {
+        kind.prune(tree);
+        kind.default(tree);
     }
 }

@@ -21,7 +21,7 @@ pub trait Kind: Strategy {
     }
 
     /// The OpenAPI schema by which a custom resource was defined.
-    fn open_api(&self) -> Option<&Value> {
+    fn open_api(&self) -> Option<Value> {
         None
     }
 

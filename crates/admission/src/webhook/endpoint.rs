@@ -34,7 +34,7 @@ const AGENT: &str = "kube-apiserver-admission";
 const JSON: &str = "application/json";
 
 /// The other end of webhooks.
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     url: String,
     /// Else what is wrong with the configuration.
     client: Result<Client<Connector, Full<Bytes>>, String>,
@@ -43,7 +43,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Reads a `clientConfig`. Nothing is connected before it is needed.
-    pub(super) fn new(config: &Value, cluster: &Arc<dyn Cluster>) -> Self {
+    pub fn new(config: &Value, cluster: &Arc<dyn Cluster>) -> Self {
         let (url, client) = match Address::read(config) {
             Ok((address, url)) => (url, client(address, text(config, "/caBundle"), cluster)),
             Err(why) => (String::new(), Err(why)),
@@ -56,7 +56,7 @@ impl Endpoint {
     }
 
     /// Sends a review, and gives what comes back within `within`; else what went wrong, in upstream's words.
-    pub(super) async fn post(&self, review: Vec<u8>, within: Duration) -> Result<Value, String> {
+    pub async fn post(&self, review: Vec<u8>, within: Duration) -> Result<Value, String> {
         let client = self.client.as_ref().map_err(String::clone)?;
         let url = format!("{}?timeout={}s", self.url, within.as_secs_f64().ceil());
         let failed = |why: &str| format!("Post {}: {why}", meta::quote(&url));

@@ -91,7 +91,7 @@ pub(super) async fn assemble(
             .map_err(bootstrap)?,
         actions: actions::all(options, trust, &authenticator, &authorizer),
     });
-    extensions::follow(&registry, &shutdown)
+    extensions::follow(&registry, &seen_by_plugins, &shutdown)
         .await
         .map_err(bootstrap)?;
     let flows = Arc::new(FlowIndex::default());

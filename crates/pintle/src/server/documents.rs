@@ -60,10 +60,22 @@ fn is_built_in(path: &str) -> bool {
     openapi::v3_documents().iter().any(|document| document == path)
 }
 
+/// A custom resource with the schema by which it was defined.
+struct Defined(Arc<Resource>, Value);
+
+impl Defined {
+    fn all(resources: Vec<Arc<Resource>>) -> Vec<Self> {
+        let defined = resources.into_iter().map(|resource| {
+            let schema = resource.kind().open_api().unwrap_or_default();
+            Self(resource, schema)
+        });
+        defined.collect()
+    }
+}
+
 /// A custom resource as documents want it.
-fn described(resource: &Arc<Resource>) -> Custom<'_> {
-    let kind = resource.kind();
-    let descriptor = kind.descriptor();
+fn described(Defined(resource, schema): &Defined) -> Custom<'_> {
+    let descriptor = resource.kind().descriptor();
     Custom {
         group: &descriptor.kind.group,
         version: &descriptor.kind.version,
@@ -73,7 +85,7 @@ fn described(resource: &Arc<Resource>) -> Custom<'_> {
         namespaced: descriptor.is_namespaced(),
         status: descriptor.subresource("status").is_some(),
         scale: descriptor.subresource("scale").is_some(),
-        schema: kind.open_api().unwrap_or(&Value::Null),
+        schema,
     }
 }
 
@@ -102,6 +114,7 @@ impl OpenApiSource for OpenApi {
         let mut document = Vec::new();
         let custom = self.custom_of_path(path);
         if !custom.is_empty() {
+            let custom = Defined::all(custom);
             let custom: Vec<_> = custom.iter().map(described).collect();
             // Writing into memory cannot fail.
             let _ = self.with_info(|info| openapi::write_v3_custom(&custom, info, &mut document));
@@ -117,14 +130,14 @@ impl OpenApiSource for OpenApi {
     fn v2(&self) -> Vec<u8> {
         let mut document = Vec::new();
         // Writing into memory cannot fail.
-        let custom = self.custom(None);
+        let custom = Defined::all(self.custom(None));
         let custom: Vec<_> = custom.iter().map(described).collect();
         let _ = self.with_info(|info| openapi::write_v2(info, &custom, &mut document));
         document
     }
 
     fn v2_protobuf(&self) -> Option<Vec<u8>> {
-        let custom = self.custom(None);
+        let custom = Defined::all(self.custom(None));
         let custom: Vec<_> = custom.iter().map(described).collect();
         self.with_info(|info| openapi::v2_protobuf(info, &custom))
     }
@@ -134,6 +147,7 @@ impl OpenApiSource for OpenApi {
         if custom.is_empty() {
             return self.with_info(|info| openapi::v3_protobuf(path, info));
         }
+        let custom = Defined::all(custom);
         let custom: Vec<_> = custom.iter().map(described).collect();
         self.with_info(|info| openapi::v3_custom_protobuf(&custom, info))
     }

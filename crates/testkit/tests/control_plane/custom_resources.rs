@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Kubectl, ServerBuilder};
 
+use crate::webhooks::Webhook;
+
 const DEFINITION: &str = r#"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -179,4 +181,119 @@ fn owners_and_namespaces_take_custom_objects_along() {
     kubectl.run_with(&["create", "-n", "team", "-f", "-"], &widget("inside", json!({})));
     kubectl.run(&["delete", "namespace", "team", "--timeout=60s"]);
     assert_eq!(kubectl.run(&["get", "widgets", "-A", "-o", "name"]), "");
+}
+
+/// What a webhook answers that knows the size of version 1 as the length of version 2.
+pub(crate) fn converted(review: &Value) -> Value {
+    let request = &review["request"];
+    let (from, to) = match request["desiredAPIVersion"].as_str() {
+        Some("example.com/v2") => ("size", "length"),
+        _ => ("length", "size"),
+    };
+    let objects = request["objects"].as_array().into_iter().flatten().map(|object| {
+        let mut object = object.clone();
+        object["apiVersion"] = request["desiredAPIVersion"].clone();
+        if let Some(spec) = object["spec"].as_object_mut()
+            && let Some(value) = spec.remove(from)
+        {
+            spec.insert(to.to_owned(), value);
+        }
+        object
+    });
+    json!({
+        "apiVersion": review["apiVersion"], "kind": review["kind"],
+        "response": {
+            "uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects.collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn converting(webhook: &Webhook) -> String {
+    let version = |name: &str, field: &str, storage: bool| {
+        json!({
+            "name": name, "served": true, "storage": storage,
+            "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                "spec": {"type": "object", "properties": {field: {"type": "integer"}}},
+            }}},
+        })
+    };
+    let client =
+        json!({"url": format!("https://{}/convert", webhook.address), "caBundle": webhook.authority});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ropes.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced", "names": {"plural": "ropes", "kind": "Rope"},
+            "versions": [version("v1", "size", true), version("v2", "length", false)],
+            "conversion": {"strategy": "Webhook", "webhook": {
+                "clientConfig": client, "conversionReviewVersions": ["v1"],
+            }},
+        },
+    })
+    .to_string()
+}
+
+fn rope(version: &str, name: &str, field: &str, value: i64) -> String {
+    json!({
+        "apiVersion": format!("example.com/{version}"), "kind": "Rope", "metadata": {"name": name},
+        "spec": {field: value},
+    })
+    .to_string()
+}
+
+#[test]
+fn a_webhook_converts_between_versions() {
+    let webhook = Webhook::start();
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    kubectl.run_with(&["apply", "-f", "-"], &converting(&webhook));
+    kubectl.run(&[
+        "wait",
+        "--for=condition=Established",
+        "crd/ropes.example.com",
+        "--timeout=30s",
+    ]);
+    kubectl.run_with(&["create", "-f", "-"], &rope("v1", "old", "size", 5));
+    kubectl.run_with(&["create", "-f", "-"], &rope("v2", "new", "length", 7));
+    let seen = |resource: &str, name: &str| kubectl.json(&["get", resource, name])["spec"].clone();
+    assert_eq!(seen("ropes.v2.example.com", "old"), json!({"length": 5}));
+    assert_eq!(seen("ropes.v1.example.com", "new"), json!({"size": 7}));
+    kubectl.run(&[
+        "patch",
+        "ropes.v2.example.com",
+        "old",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"length":6}}"#,
+    ]);
+    assert_eq!(seen("ropes.v1.example.com", "old"), json!({"size": 6}));
+    let list = kubectl.json(&["get", "ropes.v2.example.com"]);
+    let lengths: Vec<&Value> = list["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|rope| &rope["spec"]["length"])
+        .collect();
+    assert_eq!(lengths, [&json!(7), &json!(6)]);
+    drop(webhook);
+    // What was seen in a version is remembered; what is new cannot be.
+    kubectl.run_with(&["create", "-f", "-"], &rope("v1", "late", "size", 1));
+    let refused = kubectl.refused(&["get", "ropes.v2.example.com", "late"]);
+    assert!(
+        refused.contains("conversion webhook for example.com/v1, Kind=Rope failed"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn what_was_defined_is_served_after_a_restart() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    define(&kubectl);
+    kubectl.run_with(&["create", "-f", "-"], &widget("one", json!({"color": "red"})));
+    let builder = server.builder();
+    assert!(server.stop().success());
+    let server = builder.start();
+    let one = server.kubectl().json(&["get", "wd", "one"]);
+    assert_eq!(one["spec"], json!({"color": "red", "size": 3}));
 }

@@ -26,14 +26,14 @@ use tokio_rustls::TlsAcceptor;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A webhook; it ends when dropped.
-struct Webhook {
-    address: SocketAddr,
-    authority: String,
+pub(crate) struct Webhook {
+    pub(crate) address: SocketAddr,
+    pub(crate) authority: String,
     _runtime: Runtime,
 }
 
 impl Webhook {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let authority = Authority::create("webhooks", Timestamp::now()).expect("an authority");
         let mut names = AlternativeNames::default();
         names.add("127.0.0.1");
@@ -97,9 +97,14 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor) {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let changes = request.uri().path() == "/change";
+    let path = request.uri().path().to_owned();
+    let changes = path == "/change";
     let body = request.into_body().collect().await.map(|body| body.to_bytes());
     let review: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+    if path == "/convert" {
+        let answer = crate::custom_resources::converted(&review);
+        return Ok(Response::new(Full::new(Bytes::from(answer.to_string()))));
+    }
     let asked = &review["request"];
     let mut response = if changes { change(asked) } else { judge(asked) };
     response["uid"] = asked["uid"].clone();

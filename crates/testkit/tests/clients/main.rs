@@ -4,6 +4,7 @@ mod go;
 mod javascript;
 mod kube_rs;
 mod python;
+mod views;
 
 use std::path::{Path, PathBuf};
 

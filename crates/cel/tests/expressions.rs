@@ -189,6 +189,22 @@ fn syntax_errors_name_the_token_and_what_is_expected() {
             "1 + + 2",
             &format!("ERROR: <input>:1:5: Syntax error: extraneous input '+' expecting {operand}"),
         ),
+        (
+            "1 -= 2",
+            "ERROR: <input>:1:4: Syntax error: token recognition error at: '= '",
+        ),
+        (
+            "!--x",
+            "ERROR: <input>:1:3: Syntax error: no viable alternative at input '--'",
+        ),
+        (
+            ".true",
+            "ERROR: <input>:1:2: Syntax error: mismatched input 'true' expecting IDENTIFIER",
+        ),
+        (
+            ".b()",
+            "ERROR: <input>:1:3: undeclared reference to '.b' (in container '')",
+        ),
         ("as", "ERROR: <input>:1:1: reserved identifier: as"),
         ("has(a)", "ERROR: <input>:1:5: invalid argument to has() macro"),
         ("99999999999999999999", "ERROR: <input>:1:1: invalid int literal"),

@@ -34,7 +34,7 @@ impl Checker<'_> {
         }
         let name = function.strip_prefix('.').unwrap_or(&function);
         let Some(overloads) = self.environment.overloads(name) else {
-            return self.undeclared(at, name);
+            return self.undeclared(at, &function);
         };
         match name {
             "_&&_" | "_||_" => self.logical(name, at, arguments, &given),

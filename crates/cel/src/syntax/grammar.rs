@@ -99,7 +99,7 @@ const PRODUCTS: Set = Set::of(&[T::Star, T::Slash, T::Percent]);
 pub(super) const MEMBERS: Set = Set::of(&[T::Dot, T::LeftBracket]);
 pub(super) const IDENTS: Set = Set::of(&[T::Ident, T::EscapedIdent]);
 pub(super) const OPTIONAL_FIRST: Set = FIRST.with(Set::of(&[T::Question]));
-const NUMBERS: Set = Set::of(&[T::Int, T::Float]);
+pub(super) const NUMBERS: Set = Set::of(&[T::Int, T::Float]);
 
 /// Words that no name may be.
 pub(super) const RESERVED: [&str; 19] = [

@@ -1,6 +1,8 @@
 //! The strongest rules of the grammar: selections, names, calls, lists, maps, objects and literals.
 
-use super::grammar::{FIRST, IDENTS, MEMBERS, OPTIONAL_FIRST, PRIMARY, Parse, Parser, RESERVED, within};
+use super::grammar::{
+    FIRST, IDENTS, MEMBERS, NUMBERS, OPTIONAL_FIRST, PRIMARY, Parse, Parser, RESERVED, within,
+};
 use super::lexer::{Kind as T, Set, Token};
 use super::literal;
 use super::macros::expand;
@@ -34,7 +36,8 @@ impl Parser<'_> {
                 .reader
                 .take(T::Ident, Set::of(&[T::LeftParenthesis]), false)?;
             let (open, arguments) = self.arguments()?;
-            return Ok(self.called(open, Some(operand), name, arguments));
+            let function = self.reader.text(name);
+            return Ok(self.called(open, Some(operand), function, arguments));
         }
         let question = self.optional_mark();
         let field = self.reader.take_one_of(IDENTS, MEMBERS, true)?;
@@ -106,12 +109,7 @@ impl Parser<'_> {
     }
 
     /// A call, or what the macro of that name stands for.
-    fn called(&mut self, open: Token, target: Option<Expr>, name: Token, arguments: Vec<Expr>) -> Expr {
-        let function = self.reader.text(name);
-        if target.is_none() && RESERVED.contains(&function.as_str()) {
-            self.reader
-                .report(name.from, format!("reserved identifier: {function}"));
-        }
+    fn called(&mut self, open: Token, target: Option<Expr>, function: String, arguments: Vec<Expr>) -> Expr {
         match expand(self, self.macros, open.from, &function, target, arguments) {
             Ok(expanded) => expanded,
             Err((target, arguments)) => self.node(
@@ -132,6 +130,7 @@ impl Parser<'_> {
             T::LeftBracket => self.list(),
             T::LeftBrace => self.map(),
             T::Dot | T::Ident => self.named(),
+            T::Minus if !NUMBERS.has(self.reader.ahead(1).kind) => Err(self.reader.no_alternative(1)),
             _ => self.literal(),
         }
     }
@@ -146,6 +145,10 @@ impl Parser<'_> {
     /// A name, a call of a function by name, or an object of a named type. Which one it is shows only further on.
     fn named(&mut self) -> Parse<Expr> {
         let leading = usize::from(self.reader.kind() == T::Dot);
+        let keywords = [T::True, T::False, T::Null];
+        if leading == 1 && keywords.contains(&self.reader.ahead(1).kind) {
+            return self.object(true, 1, false);
+        }
         if self.reader.ahead(leading).kind != T::Ident {
             return Err(self.reader.no_alternative(leading));
         }
@@ -155,22 +158,22 @@ impl Parser<'_> {
         }
         let after = (self.reader.ahead(end).kind, self.reader.ahead(end + 1).kind);
         // These words read like names; that they are none is told by the rule of names.
-        let dangling = after.0 == T::Dot && [T::True, T::False, T::Null].contains(&after.1);
+        let dangling = after.0 == T::Dot && keywords.contains(&after.1);
         if after.0 == T::LeftBrace || dangling {
             return self.object(leading == 1, (end - leading) / 2 + 1, dangling);
         }
         let dot = (leading == 1).then(|| self.reader.advance());
         let name = self.reader.take(T::Ident, MEMBERS, true)?;
-        if self.reader.kind() == T::LeftParenthesis {
-            let (open, arguments) = self.arguments()?;
-            return Ok(self.called(open, None, name, arguments));
-        }
         let text = self.reader.text(name);
         if RESERVED.contains(&text.as_str()) {
-            self.reader
-                .report(name.from, format!("reserved identifier: {text}"));
+            let at = dot.map_or(name.from, |dot| dot.from);
+            self.reader.report(at, format!("reserved identifier: {text}"));
         }
         let text = if dot.is_some() { format!(".{text}") } else { text };
+        if self.reader.kind() == T::LeftParenthesis {
+            let (open, arguments) = self.arguments()?;
+            return Ok(self.called(open, None, text, arguments));
+        }
         Ok(self.node(name.from, Kind::Ident(text)))
     }
 

@@ -41,6 +41,8 @@ pub struct Reader<'s> {
     gave_up_at: Option<usize>,
     /// Reading has ended for good.
     pub stopped: bool,
+    /// What is no token: from where to where.
+    unreadable: Vec<(u32, u32)>,
 }
 
 impl<'s> Reader<'s> {
@@ -56,9 +58,12 @@ impl<'s> Reader<'s> {
             recoveries: 0,
             gave_up_at: None,
             stopped: false,
+            unreadable: Vec::new(),
         };
         for piece in unreadable {
             let text = escaped(&piece.text);
+            let end = piece.at + piece.text.chars().count() as u32;
+            reader.unreadable.push((piece.at, end));
             reader.syntax_error(piece.at, format!("token recognition error at: '{text}'"));
         }
         reader
@@ -211,21 +216,33 @@ impl<'s> Reader<'s> {
     /// No alternative fits the tokens up to the one `places` ahead.
     pub fn no_alternative(&mut self, places: usize) -> GaveUp {
         let (first, last) = (self.ahead(0), self.ahead(places));
+        let end = if last.kind == Kind::Eof {
+            last.from
+        } else {
+            last.to
+        };
         let text = match first.kind {
             Kind::Eof => "<EOF>".to_owned(),
-            _ => escaped(&self.source.slice(
-                first.from,
-                if last.kind == Kind::Eof {
-                    last.from
-                } else {
-                    last.to
-                },
-            )),
+            _ => escaped(&self.readable(first.from, end)),
         };
         self.give_up(
             places,
             format!("no viable alternative at input '{}'", text.trim_end()),
         )
+    }
+
+    /// The text between two places without what is no token.
+    fn readable(&self, from: u32, to: u32) -> String {
+        let mut text = String::new();
+        let mut at = from;
+        for (begin, end) in &self.unreadable {
+            if (from..to).contains(begin) {
+                text.push_str(&self.source.slice(at, *begin));
+                at = *end;
+            }
+        }
+        text.push_str(&self.source.slice(at, to.max(at)));
+        text
     }
 
     fn give_up(&mut self, places: usize, message: String) -> GaveUp {

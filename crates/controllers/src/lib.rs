@@ -33,6 +33,7 @@ pub mod namespaces;
 pub mod nodes;
 pub mod persistent_volume_binder;
 pub mod pod_garbage_collector;
+pub mod policy_status;
 pub mod replicaset;
 pub mod replication_controller;
 pub mod resource_quota;
@@ -189,6 +190,7 @@ async fn run_each(context: Context, settings: Settings) {
             "ttl-after-finished-controller",
             ttl_after_finished::run(context.clone())
         ),
+        when(chosen, policy_status::NAME, policy_status::run(context.clone())),
         when(
             chosen,
             "persistentvolumeclaim-protection-controller",

@@ -38,6 +38,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("token-cleaner-controller", "tokencleaner"),
     ("ttl-after-finished-controller", "ttl-after-finished"),
     ("ttl-controller", "ttl"),
+    ("validatingadmissionpolicy-status-controller", ""),
 ];
 
 /// Those of upstream that are not here: leaving them out is no error, asking for one is.
@@ -69,7 +70,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "storageversion-garbage-collector-controller",
         "storage-version-gc",
     ),
-    ("validatingadmissionpolicy-status-controller", ""),
     ("volumeattributesclass-protection-controller", "vac-protection"),
 ];
 

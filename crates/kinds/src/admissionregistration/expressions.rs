@@ -1,11 +1,15 @@
 //! Expressions of admission: what they may use, and what they must give.
 
+mod declared;
+mod type_check;
 mod types;
 
 use std::sync::{Arc, LazyLock};
 
 use cel::functions::opaque::types::{AUTHORIZER, RESOURCE_CHECK};
 use cel::{Declaration, Environment, Fields, ObjectType, Program, Type};
+
+pub use type_check::{Warning, type_check};
 
 /// The most that the conditions of one webhook or policy may cost together.
 pub const CONDITIONS_BUDGET: u64 = cel::OBJECT_BUDGET / 4;

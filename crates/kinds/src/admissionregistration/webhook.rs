@@ -221,9 +221,16 @@ pub(crate) fn service(service: &Field) {
     if !path.text().starts_with('/') {
         return path.invalid("must start with a '/'");
     }
-    let mut steps = path.text()[1..].trim_end_matches('/').split('/');
-    if steps.any(str::is_empty) {
-        path.invalid("segment[0] may not be empty");
+    let below = &path.text()[1..];
+    let steps = below.strip_suffix('/').unwrap_or(below).split('/');
+    for (place, step) in steps.enumerate() {
+        if step.is_empty() {
+            path.invalid(&format!("segment[{place}] may not be empty"));
+        } else {
+            for problem in meta::name::dns1123_subdomain(step) {
+                path.invalid(&format!("segment[{place}]: {problem}"));
+            }
+        }
     }
 }
 
@@ -283,6 +290,16 @@ mod tests {
             "clientConfig",
             json!({}),
             &["webhooks[0].clientConfig: Required value: exactly one of url or service is required"],
+        );
+        let service =
+            |path: &str| json!({"service": {"namespace": "n", "name": "s", "port": 443, "path": path}});
+        check("clientConfig", service("/a/b-c/"), &[]);
+        check(
+            "clientConfig",
+            service("/a//b"),
+            &[
+                r#"webhooks[0].clientConfig.service.path: Invalid value: "/a//b": segment[1] may not be empty"#,
+            ],
         );
         check(
             "admissionReviewVersions",

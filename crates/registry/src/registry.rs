@@ -190,6 +190,8 @@ impl Registry {
             None => stored,
         };
         let cache = shared.caches.add(stored).await?;
+        // What came before the exchange is told by the watches that end with it.
+        shared.caches.catch_up().await?;
         let resource = |place: usize| {
             let (cache, converter) = (Some(Arc::clone(&cache)), converter.clone());
             Arc::new(Resource::new(kinds, place, cache, converter, Arc::clone(shared)))

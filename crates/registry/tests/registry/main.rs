@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod gadgets;
 mod list;
+mod passing;
 mod patch;
 mod starts;
 mod storage;

@@ -85,14 +85,15 @@ fn servers_of_one_cluster_have_one_token_and_one_authority() {
             .run(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
         assert!(tokens.contains("bootstrap-token-abcdef"), "{tokens}");
         assert_eq!(tokens.matches("bootstrap-token-").count(), 1, "{tokens}");
+        // Both command lines still have the old one.
+        let of_joined = joined.builder();
         joined.stop();
-        let said = refused(&second(&[]));
+        let said = refused(&of_joined);
         assert!(said.contains("the token is not the one of the cluster"), "{said}");
         let joined = second(&["--token", token.trim()]).start();
         joined.kubectl().run(&["get", "configmap", "after"]);
         let builder = server.builder();
         server.stop();
-        // The command line of the first still has the old one.
         assert!(refused(&builder).contains("the token is not the one of the cluster"));
     });
 }

@@ -169,7 +169,9 @@ fn its_state_may_be_in_an_etcd_of_the_users() {
         server.kubectl().run(&["get", "configmap", "kept"]);
         assert!(server.stop().success());
         let elsewhere = ServerBuilder::node(machine, "a").with(&["--disable-agent"]);
-        elsewhere.pintle(&["restore", file.to_str().expect("paths of tests are texts")]);
+        let path = file.to_str().expect("paths of tests are texts");
+        // Its images are there already, and are of no use here.
+        elsewhere.pintle(&["restore", path, "--force"]);
         let server = elsewhere.start();
         server.kubectl().run(&["get", "configmap", "kept"]);
     });

@@ -53,6 +53,7 @@ pub(crate) fn stream<K: Send + 'static>(body: Body, decode: Decode<K>) -> WatchS
         body,
         decode,
         buffer: BytesMut::new(),
+        searched: 0,
         ready: VecDeque::new(),
         ended: false,
     };
@@ -66,6 +67,8 @@ struct State<K> {
     body: Body,
     decode: Decode<K>,
     buffer: BytesMut,
+    /// So much of the buffer has no line end.
+    searched: usize,
     ready: VecDeque<WatchEvent<K>>,
     ended: bool,
 }
@@ -96,13 +99,15 @@ impl<K> State<K> {
                 }
             }
         }
-        while let Some(end) = self.buffer.iter().position(|&b| b == b'\n') {
-            let line = self.buffer.split_to(end);
+        while let Some(more) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
+            let line = self.buffer.split_to(self.searched + more);
             self.buffer.advance(1);
+            self.searched = 0;
             if !line.is_empty() {
                 self.ready.push_back(parse(&line, self.decode)?);
             }
         }
+        self.searched = self.buffer.len();
         if self.buffer.len() > MAX_EVENT_BYTES {
             return Err(Error::Transport(TransportError::new(
                 "a watch event is too large",

@@ -1,7 +1,5 @@
 //! What is asked of an object's metadata, in whichever form it was decoded.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
@@ -16,8 +14,8 @@ pub trait ObjectMetadata: Clone + Send + Sync + 'static {
     fn uid(&self) -> &str;
     /// The version it is in.
     fn resource_version(&self) -> &str;
-    /// Its labels.
-    fn labels(&self) -> Option<&BTreeMap<String, String>>;
+    /// The value of one of its labels.
+    fn label(&self, name: &str) -> Option<&str>;
     /// Its owners.
     fn owner_references(&self) -> &[OwnerReference];
     /// When it is (or was) to be gone, if it is on its way out.
@@ -44,8 +42,8 @@ impl ObjectMetadata for ObjectMeta {
         self.resource_version.as_deref().unwrap_or("")
     }
 
-    fn labels(&self) -> Option<&BTreeMap<String, String>> {
-        self.labels.as_ref()
+    fn label(&self, name: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(name).map(String::as_str)
     }
 
     fn owner_references(&self) -> &[OwnerReference] {

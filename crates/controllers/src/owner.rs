@@ -78,23 +78,21 @@ pub(crate) fn selects(selector: &LabelSelector, object: &impl ObjectMetadata) ->
 
 /// Whether labels match; an empty selector matches everything.
 pub(crate) fn matches(selector: &LabelSelector, object: &impl ObjectMetadata) -> bool {
-    let empty = std::collections::BTreeMap::new();
-    let labels = object.labels().unwrap_or(&empty);
     let wanted = selector.match_labels.as_ref();
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
     let labels_match = wanted
         .into_iter()
         .flatten()
-        .all(|(key, value)| labels.get(key) == Some(value));
+        .all(|(key, value)| object.label(key) == Some(value.as_str()));
     labels_match
         && expressions.iter().all(|requirement| {
-            let value = labels.get(&requirement.key);
+            let value = object.label(&requirement.key);
             let listed = || {
                 value.is_some_and(|v| {
                     requirement
                         .values
                         .as_ref()
-                        .is_some_and(|values| values.contains(v))
+                        .is_some_and(|values| values.iter().any(|listed| listed == v))
                 })
             };
             match requirement.operator.as_str() {

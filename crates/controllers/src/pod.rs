@@ -75,7 +75,7 @@ pub(crate) fn created(pod: &Pod) -> Option<Timestamp> {
 }
 
 pub(crate) fn label<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
-    pod.metadata.labels.as_ref()?.get(key).map(String::as_str)
+    pod.metadata.labels.as_ref()?.get(key)
 }
 
 #[cfg(test)]

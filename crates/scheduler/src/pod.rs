@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use client::k8s_openapi::api::core::v1::{Affinity, ContainerPort, Toleration, TopologySpreadConstraint};
-use client::lean::{Pod, PodSpec};
+use client::lean::{Labels, Pod, PodSpec};
 
 use crate::plugins::inter_pod_affinity::Terms;
 use crate::resources::{self, Resources};
-use crate::selector::Labels;
 
 /// A pod with what the plugins read of it.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub(crate) struct HostPort {
     pub(crate) port: i32,
 }
 
-static NO_LABELS: Labels = Labels::new();
+static NO_LABELS: std::sync::LazyLock<Labels> = std::sync::LazyLock::new(Labels::default);
 static NO_SPEC: std::sync::LazyLock<PodSpec> = std::sync::LazyLock::new(PodSpec::default);
 
 impl PodInfo {
@@ -71,7 +70,7 @@ impl PodInfo {
     }
 
     pub(crate) fn affinity_spec(&self) -> Option<&Affinity> {
-        self.spec().affinity.as_deref()
+        self.spec().affinity.as_ref()
     }
 
     pub(crate) fn tolerations(&self) -> &[Toleration] {

@@ -339,7 +339,9 @@ mod tests {
         let (mut queue, now) = (Queue::default(), Instant::now());
         let mut gated = pod("a", "0");
         gated.spec.get_or_insert_default().scheduling_gates =
-            Some(vec![client::k8s_openapi::api::core::v1::PodSchedulingGate { name: "g".into() }].into());
+            Some(vec![client::k8s_openapi::api::core::v1::PodSchedulingGate {
+                name: "g".into(),
+            }]);
         queue.put(Arc::new(gated), now);
         assert_eq!(take(&mut queue, now), None);
         put(&mut queue, "a", 0, now);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use client::lean::{Container, PodSpec};
+use client::lean::{Container, PodTemplate};
 
 /// CPU that a container without a request is scored with, thousandths of a core.
 const DEFAULT_MILLI_CPU: i64 = 100;
@@ -91,14 +91,14 @@ impl Resources {
 /// What a pod asks for: the larger of what its containers need together and what its init containers need one after the
 /// other (those that keep running counted from their start on, KEP-753), unless the pod says it itself (KEP-2837), and its
 /// overhead.
-pub(crate) fn requests(pod: &PodSpec) -> Resources {
+pub(crate) fn requests(pod: &PodTemplate) -> Resources {
     total(pod, |container| {
         Resources::of(container.resources.as_ref().and_then(|r| r.requests.as_ref()))
     })
 }
 
 /// The same for scoring: containers that ask for no CPU or memory count with a default.
-pub(crate) fn scored_requests(pod: &PodSpec) -> Resources {
+pub(crate) fn scored_requests(pod: &PodTemplate) -> Resources {
     total(pod, |container| {
         let requests = container.resources.as_ref().and_then(|r| r.requests.as_ref());
         let mut resources = Resources::of(requests);
@@ -112,7 +112,7 @@ pub(crate) fn scored_requests(pod: &PodSpec) -> Resources {
     })
 }
 
-fn total(pod: &PodSpec, of: impl Fn(&Container) -> Resources) -> Resources {
+fn total(pod: &PodTemplate, of: impl Fn(&Container) -> Resources) -> Resources {
     let mut running = Resources::default();
     for container in &pod.containers {
         running.add(&of(container));
@@ -132,7 +132,7 @@ fn total(pod: &PodSpec, of: impl Fn(&Container) -> Resources) -> Resources {
     }
     running.max(&at_start);
     running.override_by(pod.resources.as_ref().and_then(|r| r.requests.as_ref()));
-    running.add(&Resources::of(pod.overhead.as_deref()));
+    running.add(&Resources::of(pod.overhead.as_ref()));
     running
 }
 
@@ -155,14 +155,14 @@ mod tests {
     }
 
     fn check(containers: &[&str], init: &[(&str, bool)], milli_cpu: i64) {
-        let pod = PodSpec {
+        let pod = PodTemplate {
             containers: containers.iter().map(|cpu| container(cpu, false)).collect(),
             init_containers: Some(
                 init.iter()
                     .map(|(cpu, sidecar)| container(cpu, *sidecar))
                     .collect(),
             ),
-            ..PodSpec::default()
+            ..PodTemplate::default()
         };
         assert_eq!(requests(&pod).milli_cpu, milli_cpu, "{containers:?} {init:?}");
     }

@@ -7,24 +7,41 @@ use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Labe
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
+/// Labels in whichever form they are held.
+pub(crate) trait LabelSet {
+    fn value(&self, key: &str) -> Option<&str>;
+}
+
+impl LabelSet for Labels {
+    fn value(&self, key: &str) -> Option<&str> {
+        self.get(key).map(String::as_str)
+    }
+}
+
+impl LabelSet for client::lean::Labels {
+    fn value(&self, key: &str) -> Option<&str> {
+        self.get(key)
+    }
+}
+
 /// What labels must be for a selector to match. None matches nothing, an empty one everything.
-pub(crate) fn labels_match(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
+pub(crate) fn labels_match(selector: Option<&LabelSelector>, labels: &impl LabelSet) -> bool {
     let Some(selector) = selector else { return false };
     let wanted = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
     wanted
         .into_iter()
-        .all(|(key, value)| labels.get(key) == Some(value))
+        .all(|(key, value)| labels.value(key) == Some(value.as_str()))
         && expressions
             .into_iter()
             .all(|expression| expression_matches(expression, labels))
 }
 
-fn expression_matches(expression: &LabelSelectorRequirement, labels: &Labels) -> bool {
+fn expression_matches(expression: &LabelSelectorRequirement, labels: &impl LabelSet) -> bool {
     operator_matches(
         &expression.operator,
         expression.values.as_deref().unwrap_or_default(),
-        labels.get(&expression.key).map(String::as_str),
+        labels.value(&expression.key),
     )
 }
 

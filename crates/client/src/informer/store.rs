@@ -1,6 +1,8 @@
 //! The objects an informer holds, by namespace and name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -9,8 +11,36 @@ use super::Change;
 use crate::api::Kind;
 use crate::metadata::ObjectMetadata;
 
-/// Objects by name within their namespace.
-type ByName<K> = BTreeMap<String, Arc<K>>;
+/// Objects by name within their namespace. There may be very many, so each stands for its own name.
+type ByName<K> = BTreeSet<Named<K>>;
+
+struct Named<K>(Arc<K>);
+
+impl<K: Kind> Borrow<str> for Named<K> {
+    fn borrow(&self) -> &str {
+        self.0.metadata().name()
+    }
+}
+
+impl<K: Kind> PartialEq for Named<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<K: Kind> Eq for Named<K> {}
+
+impl<K: Kind> PartialOrd for Named<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Kind> Ord for Named<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.metadata().name().cmp(other.0.metadata().name())
+    }
+}
 
 /// The objects an informer holds. Reads see each change as a whole and never wait long.
 pub struct Store<K> {
@@ -29,10 +59,12 @@ fn key(metadata: &impl ObjectMetadata) -> (&str, &str) {
     (metadata.namespace(), metadata.name())
 }
 
-impl<K> Store<K> {
+impl<K: Kind> Store<K> {
     /// The object of that name; the namespace is empty for cluster-scoped ones.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        self.namespaces.read().get(namespace)?.get(name).cloned()
+        let namespaces = self.namespaces.read();
+        let Named(object) = namespaces.get(namespace)?.get(name)?;
+        Some(object.clone())
     }
 
     /// All objects of a namespace, in order of name.
@@ -40,7 +72,7 @@ impl<K> Store<K> {
         self.namespaces
             .read()
             .get(namespace)
-            .map(|names| names.values().cloned().collect())
+            .map(|names| names.iter().map(|Named(object)| object.clone()).collect())
             .unwrap_or_default()
     }
 
@@ -49,13 +81,13 @@ impl<K> Store<K> {
         self.namespaces
             .read()
             .values()
-            .flat_map(|names| names.values().cloned())
+            .flat_map(|names| names.iter().map(|Named(object)| object.clone()))
             .collect()
     }
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.namespaces.read().values().map(BTreeMap::len).sum()
+        self.namespaces.read().values().map(BTreeSet::len).sum()
     }
 
     /// Whether there are none.
@@ -67,21 +99,20 @@ impl<K> Store<K> {
 impl<K: Kind> Store<K> {
     /// Puts an object in; gives what was there before.
     pub(super) fn insert(&self, object: Arc<K>) -> Option<Arc<K>> {
-        let (namespace, name) = key(object.metadata());
+        let namespace = object.metadata().namespace();
         let mut namespaces = self.namespaces.write();
         let names = match namespaces.get_mut(namespace) {
             Some(names) => names,
             None => namespaces.entry(namespace.to_owned()).or_default(),
         };
-        let name = name.to_owned();
-        names.insert(name, object)
+        names.replace(Named(object)).map(|Named(old)| old)
     }
 
     pub(super) fn remove(&self, metadata: &impl ObjectMetadata) -> Option<Arc<K>> {
         let (namespace, name) = key(metadata);
         let mut namespaces = self.namespaces.write();
         let names = namespaces.get_mut(namespace)?;
-        let old = names.remove(name);
+        let old = names.take(name).map(|Named(old)| old);
         if names.is_empty() {
             namespaces.remove(namespace);
         }
@@ -94,7 +125,8 @@ impl<K: Kind> Store<K> {
         let mut changes = Vec::new();
         for new in objects {
             let (namespace, name) = key(new.metadata());
-            let old = gone.get_mut(namespace).and_then(|names| names.remove(name));
+            let old = gone.get_mut(namespace).and_then(|names| names.take(name));
+            let old = old.map(|Named(old)| old);
             self.insert(new.clone());
             let version = new.metadata().resource_version();
             let same = |old: &Arc<K>| old.metadata().resource_version() == version;
@@ -102,8 +134,8 @@ impl<K: Kind> Store<K> {
                 changes.push(Change { old, new: Some(new) });
             }
         }
-        let gone = gone.into_values().flat_map(BTreeMap::into_values);
-        changes.extend(gone.map(|old| Change {
+        let gone = gone.into_values().flatten();
+        changes.extend(gone.map(|Named(old)| Change {
             old: Some(old),
             new: None,
         }));

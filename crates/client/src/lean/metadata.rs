@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Shared;
+use super::{Labels, Shared};
 use crate::metadata::ObjectMetadata;
 
 /// The annotations that are kept. Others' can be long, and different for each object; whoever comes to read one names it here.
@@ -27,9 +27,9 @@ pub struct Metadata {
     pub resource_version: Option<String>,
     pub creation_timestamp: Option<Time>,
     pub deletion_timestamp: Option<Time>,
-    pub labels: Option<Shared<BTreeMap<String, String>>>,
+    pub labels: Option<Shared<Labels>>,
     #[serde(default, deserialize_with = "annotations")]
-    pub annotations: Option<Shared<BTreeMap<String, String>>>,
+    pub annotations: Option<Shared<Labels>>,
     pub finalizers: Option<Shared<[String]>>,
     pub owner_references: Option<Shared<[OwnerReference]>>,
 }
@@ -51,8 +51,8 @@ impl ObjectMetadata for Metadata {
         self.resource_version.as_deref().unwrap_or("")
     }
 
-    fn labels(&self) -> Option<&BTreeMap<String, String>> {
-        self.labels.as_deref()
+    fn label(&self, name: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(name)
     }
 
     fn owner_references(&self) -> &[OwnerReference] {
@@ -64,12 +64,12 @@ impl ObjectMetadata for Metadata {
     }
 }
 
-fn annotations<'de, D>(deserializer: D) -> Result<Option<Shared<BTreeMap<String, String>>>, D::Error>
+fn annotations<'de, D>(deserializer: D) -> Result<Option<Shared<Labels>>, D::Error>
 where
     D: Deserializer<'de>,
 {
     let annotations = Option::<BTreeMap<String, String>>::deserialize(deserializer)?;
     let mut annotations = annotations.unwrap_or_default();
     annotations.retain(|name, _| ANNOTATIONS.contains(&name.as_str()));
-    Ok((!annotations.is_empty()).then(|| annotations.into()))
+    Ok((!annotations.is_empty()).then(|| Labels::from(annotations).into()))
 }

@@ -6,13 +6,15 @@
 //!
 //! Such an object cannot be written back: whoever changes one sends a patch.
 
+mod labels;
 mod metadata;
 mod pod;
 mod shared;
 
+pub use labels::Labels;
 pub use metadata::Metadata;
 pub use pod::{
     Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodSpec,
-    PodStatus, Volume,
+    PodStatus, PodTemplate, Volume,
 };
 pub use shared::Shared;

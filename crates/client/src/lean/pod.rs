@@ -1,6 +1,7 @@
 //! A pod with what controllers and the scheduler read of it. Fields have the names and meanings of `core/v1`.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 use k8s_openapi::api::core::v1::{
     self as core, AWSElasticBlockStoreVolumeSource, Affinity, ContainerPort, EphemeralVolumeSource,
@@ -9,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Metadata, Shared};
 
@@ -23,32 +24,134 @@ pub struct Pod {
     pub status: Option<PodStatus>,
 }
 
-/// What a pod is to be.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What a pod is to be: what pods of one template have in common, and what each has of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct PodSpec {
-    pub active_deadline_seconds: Option<i64>,
-    pub affinity: Option<Shared<Affinity>>,
-    #[serde(default)]
-    pub containers: Shared<[Container]>,
     pub hostname: Option<Shared<str>>,
-    pub init_containers: Option<Shared<[Container]>>,
     pub node_name: Option<Shared<str>>,
-    pub node_selector: Option<Shared<BTreeMap<String, String>>>,
-    pub overhead: Option<Shared<BTreeMap<String, Quantity>>>,
-    pub preemption_policy: Option<Shared<str>>,
+    pub template: Shared<PodTemplate>,
+}
+
+/// What pods of one template have in common.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct PodTemplate {
+    pub active_deadline_seconds: Option<i64>,
+    pub affinity: Option<Affinity>,
+    pub containers: Shared<[Container]>,
+    pub init_containers: Option<Shared<[Container]>>,
+    pub node_selector: Option<BTreeMap<String, String>>,
+    pub overhead: Option<BTreeMap<String, Quantity>>,
+    pub preemption_policy: Option<String>,
     pub priority: Option<i32>,
-    pub priority_class_name: Option<Shared<str>>,
-    pub resources: Option<Shared<ResourceRequirements>>,
-    pub scheduler_name: Option<Shared<str>>,
-    pub scheduling_gates: Option<Shared<[PodSchedulingGate]>>,
-    pub subdomain: Option<Shared<str>>,
+    pub priority_class_name: Option<String>,
+    pub resources: Option<ResourceRequirements>,
+    pub scheduler_name: Option<String>,
+    pub scheduling_gates: Option<Vec<PodSchedulingGate>>,
+    pub subdomain: Option<String>,
     pub tolerations: Option<Shared<[Toleration]>>,
-    pub topology_spread_constraints: Option<Shared<[TopologySpreadConstraint]>>,
+    pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     /// Only those that are claims, or disks that not everybody may have at once.
+    pub volumes: Option<Vec<Volume>>,
+}
+
+impl From<PodTemplate> for PodSpec {
+    fn from(template: PodTemplate) -> Self {
+        Self {
+            template: template.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Deref for PodSpec {
+    type Target = PodTemplate;
+
+    fn deref(&self) -> &PodTemplate {
+        &self.template
+    }
+}
+
+impl DerefMut for PodSpec {
+    fn deref_mut(&mut self) -> &mut PodTemplate {
+        self.template.make_mut()
+    }
+}
+
+/// A pod's specification as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSpec {
+    active_deadline_seconds: Option<i64>,
+    affinity: Option<Affinity>,
+    #[serde(default)]
+    containers: Shared<[Container]>,
+    hostname: Option<Shared<str>>,
+    init_containers: Option<Shared<[Container]>>,
+    node_name: Option<Shared<str>>,
+    node_selector: Option<BTreeMap<String, String>>,
+    overhead: Option<BTreeMap<String, Quantity>>,
+    preemption_policy: Option<String>,
+    priority: Option<i32>,
+    priority_class_name: Option<String>,
+    resources: Option<ResourceRequirements>,
+    scheduler_name: Option<String>,
+    scheduling_gates: Option<Vec<PodSchedulingGate>>,
+    subdomain: Option<String>,
+    tolerations: Option<Shared<[Toleration]>>,
+    topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     #[serde(default, deserialize_with = "volumes")]
-    pub volumes: Option<Shared<[Volume]>>,
+    volumes: Option<Vec<Volume>>,
+}
+
+impl<'de> Deserialize<'de> for PodSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = WireSpec::deserialize(deserializer)?;
+        let template = PodTemplate {
+            active_deadline_seconds: wire.active_deadline_seconds,
+            affinity: wire.affinity,
+            containers: wire.containers,
+            init_containers: wire.init_containers,
+            node_selector: wire.node_selector,
+            overhead: wire.overhead,
+            preemption_policy: wire.preemption_policy,
+            priority: wire.priority,
+            priority_class_name: wire.priority_class_name,
+            resources: wire.resources,
+            scheduler_name: wire.scheduler_name,
+            scheduling_gates: wire.scheduling_gates,
+            subdomain: wire.subdomain,
+            tolerations: wire.tolerations,
+            topology_spread_constraints: wire.topology_spread_constraints,
+            volumes: wire.volumes,
+        };
+        Ok(Self {
+            hostname: wire.hostname,
+            node_name: wire.node_name,
+            template: template.into(),
+        })
+    }
+}
+
+impl Serialize for PodSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Whole<'a> {
+            hostname: Option<&'a str>,
+            node_name: Option<&'a str>,
+            #[serde(flatten)]
+            template: &'a PodTemplate,
+        }
+        let whole = Whole {
+            hostname: self.hostname.as_deref(),
+            node_name: self.node_name.as_deref(),
+            template: &self.template,
+        };
+        whole.serialize(serializer)
+    }
 }
 
 /// A container, init containers included.
@@ -169,7 +272,7 @@ impl From<&core::Pod> for Pod {
     }
 }
 
-fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Shared<[Volume]>>, D::Error> {
+fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Volume>>, D::Error> {
     let mut volumes = Option::<Vec<Volume>>::deserialize(deserializer)?.unwrap_or_default();
     volumes.retain(|volume| {
         volume.persistent_volume_claim.is_some()
@@ -179,7 +282,7 @@ fn volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Shared<[
             || volume.iscsi.is_some()
             || volume.rbd.is_some()
     });
-    Ok((!volumes.is_empty()).then(|| volumes.into()))
+    Ok((!volumes.is_empty()).then_some(volumes))
 }
 
 #[cfg(test)]
@@ -229,14 +332,14 @@ mod tests {
             .unwrap()
         };
         let (a, b) = (pod("a"), pod("b"));
-        let containers = |pod: &Pod| pod.spec.as_ref().unwrap().containers.as_ptr();
-        assert_eq!(containers(&a), containers(&b));
+        let template = |pod: &Pod| std::ptr::from_ref(&**pod.spec.as_ref().unwrap());
+        assert_eq!(template(&a), template(&b));
         assert_eq!(a.metadata.labels, b.metadata.labels);
     }
 
     #[test]
     fn a_pod_is_small() {
-        assert!(size_of::<Pod>() <= 800, "{} bytes", size_of::<Pod>());
+        assert!(size_of::<Pod>() <= 500, "{} bytes", size_of::<Pod>());
     }
 
     #[test]

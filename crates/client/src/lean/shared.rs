@@ -12,6 +12,8 @@ use std::sync::{Arc, LazyLock, Weak};
 use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Labels;
+
 /// A value that equal ones share their memory with, for as long as one of them is held.
 pub struct Shared<T: ?Sized>(Arc<T>);
 
@@ -126,9 +128,15 @@ impl From<&str> for Shared<str> {
     }
 }
 
-impl<const N: usize> From<[(String, String); N]> for Shared<BTreeMap<String, String>> {
-    fn from(pairs: [(String, String); N]) -> Self {
-        share(BTreeMap::from(pairs))
+impl From<BTreeMap<String, String>> for Shared<Labels> {
+    fn from(labels: BTreeMap<String, String>) -> Self {
+        share(Labels::from(labels))
+    }
+}
+
+impl<const N: usize> From<[(String, String); N]> for Shared<Labels> {
+    fn from(labels: [(String, String); N]) -> Self {
+        share(Labels::from_iter(labels))
     }
 }
 
@@ -171,6 +179,13 @@ impl Default for Shared<str> {
 impl<T: ?Sized> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// The value, for changes that others who share it do not see.
+    pub fn make_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn has_finalizer(pod: &Pod) -> bool {
 }
 
 fn annotation<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
-    pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+    pod.metadata.annotations.as_ref()?.get(key)
 }
 
 /// The index a pod is for.

@@ -49,7 +49,7 @@ pub(super) fn bears(pod: &Pod, taints: &[Taint]) -> Bears {
 #[cfg(test)]
 mod tests {
     use client::k8s_openapi::api::core::v1::Toleration;
-    use client::lean::PodSpec;
+    use client::lean::PodTemplate;
 
     use super::*;
 
@@ -68,12 +68,12 @@ mod tests {
             toleration_seconds: seconds,
             ..Toleration::default()
         };
-        let spec = PodSpec {
+        let spec = PodTemplate {
             tolerations: Some(tolerations.iter().map(toleration).collect()),
-            ..PodSpec::default()
+            ..PodTemplate::default()
         };
         let pod = Pod {
-            spec: Some(spec),
+            spec: Some(spec.into()),
             ..Pod::default()
         };
         let taints: Vec<_> = taints.iter().map(|key| taint(key)).collect();

@@ -33,10 +33,9 @@ pub(super) fn status(
         .and_then(|metadata| metadata.labels.clone())
         .unwrap_or_default();
     let carries_template_labels = |pod: &&Arc<Pod>| {
-        let labels = pod.metadata.labels.as_ref();
         template_labels
             .iter()
-            .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+            .all(|(key, value)| crate::pod::label(pod, key) == Some(value.as_str()))
     };
     let wait = min_ready(set);
     ReplicaSetStatus {

@@ -54,10 +54,9 @@ pub(super) fn status(
         .and_then(|metadata| metadata.labels.clone())
         .unwrap_or_default();
     let has_all_labels = |pod: &Pod| {
-        let labels = pod.metadata.labels.as_ref();
         wanted
             .iter()
-            .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+            .all(|(key, value)| pod::label(pod, key) == Some(value.as_str()))
     };
     let count = |is: &dyn Fn(&Pod) -> bool| {
         let count = pods

@@ -150,7 +150,7 @@ fn named_port(pod: &Pod, name: &str, protocol: &str) -> Option<i32> {
 pub(super) mod testing {
     use client::k8s_openapi::api::core::v1::{ContainerPort, ServiceSpec};
     use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-    use client::lean::{Container, Metadata, PodCondition, PodSpec, PodStatus};
+    use client::lean::{Container, Metadata, PodCondition, PodStatus, PodTemplate};
 
     use super::*;
 
@@ -201,10 +201,13 @@ pub(super) mod testing {
                 labels: Some([("app".to_owned(), "web".to_owned())].into()),
                 ..Metadata::default()
             },
-            spec: Some(PodSpec {
-                containers: vec![container].into(),
-                ..PodSpec::default()
-            }),
+            spec: Some(
+                PodTemplate {
+                    containers: vec![container].into(),
+                    ..PodTemplate::default()
+                }
+                .into(),
+            ),
             status: Some(PodStatus {
                 pod_ip: Some(address.into()),
                 conditions: Some(vec![condition]),

@@ -32,10 +32,9 @@ pub(super) fn selects(service: &Service, pod: &Pod) -> bool {
     let Some(selector) = selector(service) else {
         return false;
     };
-    let labels = pod.metadata.labels.as_ref();
     selector
         .iter()
-        .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+        .all(|(key, value)| crate::pod::label(pod, key) == Some(value.as_str()))
 }
 
 /// The selector of a Service that has one.

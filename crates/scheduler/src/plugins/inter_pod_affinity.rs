@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use client::ObjectMetadata;
 use client::k8s_openapi::api::core::v1::{PodAffinityTerm, WeightedPodAffinityTerm};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
-use client::lean::Pod;
+use client::lean::{Metadata, Pod};
 
 use crate::framework::{ClusterChange, Cycle, Filter, MAX_SCORE, NodeFilter, Rejection, Score};
 use crate::node::NodeInfo;
@@ -38,7 +38,7 @@ struct Term {
 
 impl Terms {
     pub(crate) fn of(pod: &Pod) -> Self {
-        let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_deref());
+        let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref());
         let near = affinity.and_then(|affinity| affinity.pod_affinity.as_ref());
         let away = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
         let required = |terms: Option<&Vec<PodAffinityTerm>>| -> Vec<Term> {
@@ -87,7 +87,7 @@ impl Term {
         Self {
             namespaces,
             namespace_selector: term.namespace_selector.clone(),
-            selector: with_own_labels(term, pod.metadata.labels()),
+            selector: with_own_labels(term, &pod.metadata),
             topology_key: term.topology_key.clone(),
         }
     }
@@ -113,18 +113,18 @@ impl Term {
 }
 
 /// The term's selector, narrowed by the pod's own values of `matchLabelKeys` and widened by `mismatchLabelKeys`.
-fn with_own_labels(term: &PodAffinityTerm, own: Option<&Labels>) -> Option<LabelSelector> {
+fn with_own_labels(term: &PodAffinityTerm, own: &Metadata) -> Option<LabelSelector> {
     let mut selector = term.label_selector.clone()?;
     let mut require = |keys: &Option<Vec<String>>, operator: &str| {
         for key in keys.iter().flatten() {
-            if let Some(value) = own.and_then(|labels| labels.get(key)) {
+            if let Some(value) = own.label(key) {
                 selector
                     .match_expressions
                     .get_or_insert_default()
                     .push(LabelSelectorRequirement {
                         key: key.clone(),
                         operator: operator.to_owned(),
-                        values: Some(vec![value.clone()]),
+                        values: Some(vec![value.to_owned()]),
                     });
             }
         }
@@ -337,20 +337,17 @@ mod tests {
 
     fn wanting(mut pod: Pod, near: &[&str], away: &[&str]) -> Pod {
         let terms = |apps: &[&str]| Some(apps.iter().map(|app| term(app)).collect());
-        pod.spec.get_or_insert_default().affinity = Some(
-            Affinity {
-                pod_affinity: Some(PodAffinity {
-                    required_during_scheduling_ignored_during_execution: terms(near),
-                    ..PodAffinity::default()
-                }),
-                pod_anti_affinity: Some(PodAntiAffinity {
-                    required_during_scheduling_ignored_during_execution: terms(away),
-                    ..PodAntiAffinity::default()
-                }),
-                ..Affinity::default()
-            }
-            .into(),
-        );
+        pod.spec.get_or_insert_default().affinity = Some(Affinity {
+            pod_affinity: Some(PodAffinity {
+                required_during_scheduling_ignored_during_execution: terms(near),
+                ..PodAffinity::default()
+            }),
+            pod_anti_affinity: Some(PodAntiAffinity {
+                required_during_scheduling_ignored_during_execution: terms(away),
+                ..PodAntiAffinity::default()
+            }),
+            ..Affinity::default()
+        });
         pod
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use client::k8s_openapi::api::core::v1::{Node, NodeStatus, ResourceRequirements};
 use client::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use client::lean::{Container, Metadata, Pod, PodSpec};
+use client::lean::{Container, Metadata, Pod, PodTemplate};
 
 use crate::framework::{Cycle, Filter};
 use crate::nodes::Nodes;
@@ -29,10 +29,13 @@ pub(crate) fn pod(name: &str, cpu: &str) -> Pod {
             uid: Some(name.into()),
             ..Metadata::default()
         },
-        spec: Some(PodSpec {
-            containers: vec![container].into(),
-            ..PodSpec::default()
-        }),
+        spec: Some(
+            PodTemplate {
+                containers: vec![container].into(),
+                ..PodTemplate::default()
+            }
+            .into(),
+        ),
         status: None,
     }
 }

@@ -94,7 +94,7 @@ fn selector(constraint: &TopologySpreadConstraint, pod: &PodInfo) -> LabelSelect
             selector
                 .match_labels
                 .get_or_insert_default()
-                .insert(key.clone(), value.clone());
+                .insert(key.clone(), value.to_owned());
         }
     }
     selector
@@ -201,16 +201,13 @@ mod tests {
             match_labels: Some([("app".to_owned(), "web".to_owned())].into()),
             ..LabelSelector::default()
         };
-        pod.spec.get_or_insert_default().topology_spread_constraints = Some(
-            vec![TopologySpreadConstraint {
-                max_skew: skew,
-                topology_key: "zone".into(),
-                when_unsatisfiable: "DoNotSchedule".into(),
-                label_selector: Some(selector),
-                ..TopologySpreadConstraint::default()
-            }]
-            .into(),
-        );
+        pod.spec.get_or_insert_default().topology_spread_constraints = Some(vec![TopologySpreadConstraint {
+            max_skew: skew,
+            topology_key: "zone".into(),
+            when_unsatisfiable: "DoNotSchedule".into(),
+            label_selector: Some(selector),
+            ..TopologySpreadConstraint::default()
+        }]);
         pod
     }
 

@@ -144,7 +144,7 @@ mod tests {
 
     fn with(name: &str, volume: Volume) -> Pod {
         let mut pod = pod(name, "1m");
-        pod.spec.get_or_insert_default().volumes = Some(vec![volume].into());
+        pod.spec.get_or_insert_default().volumes = Some(vec![volume]);
         pod
     }
 

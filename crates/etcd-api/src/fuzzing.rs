@@ -288,15 +288,7 @@ mod tests {
         for seed in seeds() {
             requests(&seed);
             for _ in 0..20 {
-                let mut changed = seed.clone();
-                for _ in 0..1 + dice.below(4) {
-                    let place = dice.below(changed.len() as u64 + 1) as usize;
-                    match changed.get_mut(place) {
-                        Some(byte) => *byte ^= 1 << dice.below(8),
-                        None => changed.push(dice.number() as u8),
-                    }
-                }
-                requests(&changed);
+                requests(&dice.tampered(&seed));
             }
         }
     }

@@ -65,6 +65,18 @@ pub fn write_v3(name: &str, info: Info<'_>, out: &mut impl io::Write) -> io::Res
     let items = document.paths();
     let mut components = Components::of_group_version(document.group_version());
     components.add(&items);
+    v3(&items, &components, (&[], &[]), info, out)?;
+    Ok(true)
+}
+
+/// A version 3 document; custom resources have schemas beside the components.
+fn v3(
+    items: &[PathItem<'_>],
+    components: &Components,
+    (custom, named): (&[Custom<'_>], &[custom::Names]),
+    info: Info<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     ObjectWriter::write(out, |fields| {
         fields.value("openapi", &json!("3.0.0"))?;
         fields.value("info", &info_value(info))?;
@@ -76,13 +88,15 @@ pub fn write_v3(name: &str, info: Info<'_>, out: &mut impl io::Write) -> io::Res
         fields.object("components", |parts| {
             if !components.is_empty() {
                 parts.object("schemas", |schemas| {
+                    custom.iter().zip(named).try_for_each(|(custom, names)| {
+                        custom.write(names, Dialect::V3, info.descriptions, schemas)
+                    })?;
                     components.write(Dialect::V3, info.descriptions, schemas)
                 })?;
             }
             parts.value("securitySchemes", &security_schemes())
         })
-    })?;
-    Ok(true)
+    })
 }
 
 /// Writes the version 2 document, in which custom resources stand too.

@@ -31,4 +31,17 @@ impl Dice {
     pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
+
+    /// The same bytes with up to four bits changed, or bytes added at the end.
+    pub fn tampered(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut changed = bytes.to_vec();
+        for _ in 0..1 + self.below(4) {
+            let place = self.below(changed.len() as u64 + 1) as usize;
+            match changed.get_mut(place) {
+                Some(byte) => *byte ^= 1 << self.below(8),
+                None => changed.push(self.number() as u8),
+            }
+        }
+        changed
+    }
 }

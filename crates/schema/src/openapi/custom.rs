@@ -11,7 +11,7 @@ use super::operation::{Method, Operation, media};
 use super::parameter::{self, Parameter};
 use super::path_item::PathItem;
 use super::writer::ObjectWriter;
-use super::{Dialect, Info, gnostic, info_value, names, security_schemes};
+use super::{Dialect, Info, gnostic, names};
 use crate::generated::meta_v1::{DELETE_OPTIONS, LIST_META, OBJECT_META, STATUS};
 use crate::kinds::find;
 use crate::structural::publish;
@@ -61,24 +61,7 @@ pub fn write_v3_custom(resources: &[Custom<'_>], info: Info<'_>, out: &mut impl 
     components.add(&items);
     let of_all = [Component::Type(&OBJECT_META), Component::Type(&LIST_META)];
     components.add_components(of_all.into_iter());
-    ObjectWriter::write(out, |fields| {
-        fields.value("openapi", &json!("3.0.0"))?;
-        fields.value("info", &info_value(info))?;
-        fields.object("paths", |paths| {
-            items
-                .iter()
-                .try_for_each(|item| paths.value(&item.path, &item.render(Dialect::V3)))
-        })?;
-        fields.object("components", |parts| {
-            parts.object("schemas", |schemas| {
-                resources.iter().zip(&named).try_for_each(|(custom, names)| {
-                    custom.write(names, Dialect::V3, info.descriptions, schemas)
-                })?;
-                components.write(Dialect::V3, info.descriptions, schemas)
-            })?;
-            parts.value("securitySchemes", &security_schemes())
-        })
-    })
+    super::v3(&items, &components, (resources, &named), info, out)
 }
 
 /// The same in gnostic's protobuf.

@@ -21,15 +21,7 @@ fn seeds_and_their_neighbours_do_no_harm() {
             .expect("an entrance");
         enter(&seed);
         for _ in 0..10 {
-            let mut changed = seed.clone();
-            for _ in 0..1 + dice.below(4) {
-                let place = dice.below(changed.len() as u64 + 1) as usize;
-                match changed.get_mut(place) {
-                    Some(byte) => *byte ^= 1 << dice.below(8),
-                    None => changed.push(dice.number() as u8),
-                }
-            }
-            enter(&changed);
+            enter(&dice.tampered(&seed));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use testkit::{ServerBuilder, binary};
+use testkit::{Kubectl, ServerBuilder, binary};
 
 fn store(builder: &ServerBuilder, action: &str) -> Output {
     let mut command = Command::new(binary());
@@ -12,6 +12,13 @@ fn store(builder: &ServerBuilder, action: &str) -> Output {
         .args(["store", action, "--data-dir"])
         .arg(builder.data_dir());
     command.output().expect("the binary is built")
+}
+
+/// Makes a ConfigMap whose value is to be damaged, and one whose is not.
+fn make_values(kubectl: &Kubectl) {
+    let value = "--from-literal=a=what is to be damaged";
+    kubectl.run(&["create", "configmap", "damaged", value]);
+    kubectl.run(&["create", "configmap", "sound", "--from-literal=a=1"]);
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -66,13 +73,7 @@ fn has_checkpoint(folder: &Path) -> bool {
 fn a_damaged_value_is_never_served_and_harms_no_other() {
     let server = ServerBuilder::control_plane().start();
     let (builder, kubectl) = (server.builder(), server.kubectl());
-    kubectl.run(&[
-        "create",
-        "configmap",
-        "damaged",
-        "--from-literal=a=what is to be damaged",
-    ]);
-    kubectl.run(&["create", "configmap", "sound", "--from-literal=a=1"]);
+    make_values(&kubectl);
     kubectl.run_with(&["create", "-f", "-"], &bulk());
     let folder = builder.data_dir().join("store");
     let within = std::time::Duration::from_secs(60);
@@ -108,13 +109,7 @@ fn a_damaged_value_is_never_served_and_harms_no_other() {
 fn damage_in_the_newest_log_keeps_a_store_closed() {
     let server = ServerBuilder::control_plane().start();
     let (builder, kubectl) = (server.builder(), server.kubectl());
-    kubectl.run(&[
-        "create",
-        "configmap",
-        "damaged",
-        "--from-literal=a=what is to be damaged",
-    ]);
-    kubectl.run(&["create", "configmap", "sound", "--from-literal=a=1"]);
+    make_values(&kubectl);
     kubectl.run(&["create", "secret", "generic", "elsewhere", "--from-literal=a=1"]);
     let in_use = store(&builder, "verify");
     assert_eq!(in_use.status.code(), Some(1));

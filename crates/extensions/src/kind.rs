@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use meta::{ErrorList, GroupVersion};
-use resource::{Column, Descriptor, Kind, Row, Strategy};
+use resource::{Column, Descriptor, Kind, MetadataChecks, Row, Strategy};
 use schema::SchemaRef;
 use schema::structural::resource::finalizer_warnings;
 use serde_json::{Map, Value};
@@ -136,8 +136,8 @@ impl Strategy for CustomKind {
         self.deprecation.as_deref()
     }
 
-    fn rechecks_metadata_on_update(&self) -> bool {
-        false
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
     }
 
     fn allows_any_finalizer(&self) -> bool {

@@ -56,7 +56,7 @@ pub(crate) fn update(
     if kind.begins_generation(new, old) {
         metadata::count_generation(new);
     }
-    let mut errors = metadata_update_errors(kind, new, old);
+    let mut errors = metadata_update_errors(kind, part.unwrap_or(""), new, old);
     errors.extend(match part {
         None => kind.validate_update(new, old),
         Some(part) => kind.validate_part_update(part, new, old),
@@ -121,9 +121,10 @@ fn metadata_errors(kind: &dyn Kind, new: &Value) -> ErrorList {
     validation::object_meta(&metadata_path(), metadata_of(new), &rules(kind, &name))
 }
 
-/// What is wrong with a change of metadata. Upstream checks it for all kinds and then once more for each kind, and so
+/// What is wrong with a change of metadata. Upstream checks it for all kinds and then once more for most kinds, and so
 /// names some things twice.
-fn metadata_update_errors(kind: &dyn Kind, new: &Value, old: &Value) -> ErrorList {
+fn metadata_update_errors(kind: &dyn Kind, part: &str, new: &Value, old: &Value) -> ErrorList {
+    let checks = kind.metadata_checks(part);
     let (new, old) = (metadata_of(new), metadata_of(old));
     let path = metadata_path();
     let of_kind = rules(kind, &path_segment);
@@ -133,8 +134,10 @@ fn metadata_update_errors(kind: &dyn Kind, new: &Value, old: &Value) -> ErrorLis
     };
     let mut errors = validation::object_meta(&path, new, &of_all);
     errors.extend(validation::object_meta_update(&path, new, old, &of_all));
-    errors.extend(validation::object_meta_update(&path, new, old, &of_kind));
-    if kind.rechecks_metadata_on_update() {
+    for _ in 0..checks.as_change {
+        errors.extend(validation::object_meta_update(&path, new, old, &of_kind));
+    }
+    for _ in 0..checks.as_new {
         let name = |name: &str, prefix: bool| kind.validate_name(name, prefix);
         errors.extend(validation::object_meta(&path, new, &rules(kind, &name)));
     }

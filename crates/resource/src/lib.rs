@@ -9,6 +9,6 @@ pub mod subresource;
 pub mod table;
 
 pub use descriptor::{Descriptor, Scope, StoredForm, Verb};
-pub use strategy::{DefaultPropagation, Deletion, Kind, Strategy};
+pub use strategy::{DefaultPropagation, Deletion, Kind, MetadataChecks, Strategy};
 pub use subresource::{ConnectRequest, ConnectTarget, Projection, ProxyName, Subresource, SubresourceKind};
 pub use table::{Column, Row};

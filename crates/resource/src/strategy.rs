@@ -55,6 +55,39 @@ pub enum DefaultPropagation {
     Unsupported,
 }
 
+/// How often a kind checks the metadata of a change itself, after the server has checked them as it does for every kind. It
+/// shows in how often a problem of metadata is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataChecks {
+    /// Times it compares them with the old ones.
+    pub as_change: u8,
+    /// Times it checks them as those of a new object.
+    pub as_new: u8,
+}
+
+impl MetadataChecks {
+    /// What the server checks is enough.
+    pub const NONE: Self = Self {
+        as_change: 0,
+        as_new: 0,
+    };
+    /// As a change only.
+    pub const AS_CHANGE: Self = Self {
+        as_change: 1,
+        as_new: 0,
+    };
+    /// As a change, and as a new object.
+    pub const BOTH: Self = Self {
+        as_change: 1,
+        as_new: 1,
+    };
+    /// As a new object, twice.
+    pub const AS_NEW_TWICE: Self = Self {
+        as_change: 0,
+        as_new: 2,
+    };
+}
+
 /// Behaviour of a kind. Objects are JSON trees already checked against the type table; a method may rely on every value
 /// having the type the table gives it, and on nothing else.
 pub trait Strategy: Send + Sync {
@@ -142,10 +175,13 @@ pub trait Strategy: Send + Sync {
         }
     }
 
-    /// Whether a change is checked as a new object is, metadata included, besides being checked as a change. It shows in how
-    /// often a problem of metadata is named.
-    fn rechecks_metadata_on_update(&self) -> bool {
-        true
+    /// How often the kind itself checks the metadata of a change of the object (`subresource` empty) or of a part of it.
+    fn metadata_checks(&self, subresource: &str) -> MetadataChecks {
+        if subresource.is_empty() {
+            MetadataChecks::BOTH
+        } else {
+            MetadataChecks::AS_CHANGE
+        }
     }
 
     /// Whether a finalizer without a domain may be any word, as for custom resources and the kinds that describe the API.

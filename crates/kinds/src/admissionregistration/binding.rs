@@ -1,7 +1,7 @@
 //! Bindings of admission policies.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::rules;
@@ -25,6 +25,14 @@ const ACTIONS: &[&str] = &["Audit", "Deny", "Warn"];
 macro_rules! binding {
     ($room:ident, $acts:expr) => {
         impl Strategy for $room {
+            fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+                MetadataChecks::AS_CHANGE
+            }
+
+            fn allows_any_finalizer(&self) -> bool {
+                true
+            }
+
             fn default(&self, object: &mut Value) {
                 let spec = object_at(object, &["spec"]);
                 if let Some(matches) = spec.and_then(|spec| object_in(spec, "matchResources")) {

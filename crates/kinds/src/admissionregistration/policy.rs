@@ -1,7 +1,7 @@
 //! Admission policies.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::expressions::{Expressions, Gives, Uses, Variables};
@@ -26,6 +26,14 @@ const AT_LEAST_ONE: &str =
     "validations or auditAnnotations must be non-empty; at least one of them must be present";
 
 impl Strategy for ValidatingAdmissionPolicy {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn default(&self, object: &mut Value) {
         defaults(object);
     }
@@ -63,6 +71,14 @@ impl Strategy for ValidatingAdmissionPolicy {
 }
 
 impl Strategy for MutatingAdmissionPolicy {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn default(&self, object: &mut Value) {
         defaults(object);
     }

@@ -1,7 +1,7 @@
 //! Webhook configurations.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::expressions::Uses;
@@ -26,6 +26,14 @@ const REVIEWS: &str = "v1, v1beta1";
 macro_rules! webhooks {
     ($room:ident, $mutates:expr) => {
         impl Strategy for $room {
+            fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+                MetadataChecks::AS_CHANGE
+            }
+
+            fn allows_any_finalizer(&self) -> bool {
+                true
+            }
+
             fn default(&self, object: &mut Value) {
                 defaults(object, $mutates);
             }

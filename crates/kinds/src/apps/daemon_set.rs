@@ -1,7 +1,7 @@
 //! Daemon sets.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::workload::{
@@ -24,6 +24,10 @@ room! {
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 impl Strategy for DaemonSet {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

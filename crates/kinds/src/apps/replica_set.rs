@@ -1,7 +1,7 @@
 //! Replica sets.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::workload::{
@@ -19,6 +19,10 @@ room! {
 }
 
 impl Strategy for ReplicaSet {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
             when_missing(spec, "replicas", 1);

@@ -1,7 +1,7 @@
 //! Horizontal pod autoscalers, in the version that is stored and in the older one.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::{conversion, table, validation};
@@ -20,6 +20,10 @@ room! {
 }
 
 impl Strategy for HorizontalPodAutoscaler {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;
@@ -81,6 +85,10 @@ fn behavior_defaults(behavior: &mut Object) {
 }
 
 impl Strategy for HorizontalPodAutoscalerV1 {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn converts(&self) -> bool {
         true
     }

@@ -1,7 +1,7 @@
 //! Cron jobs.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::{job, schedule};
@@ -24,6 +24,14 @@ room! {
 const MAX_NAME: usize = 52;
 
 impl Strategy for CronJob {
+    fn metadata_checks(&self, subresource: &str) -> MetadataChecks {
+        if subresource.is_empty() {
+            MetadataChecks::AS_CHANGE
+        } else {
+            MetadataChecks::NONE
+        }
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

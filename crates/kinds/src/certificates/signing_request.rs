@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use meta::ErrorList;
 use meta::age::human_duration;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::pem::certificates_complaint;
@@ -49,6 +49,10 @@ const TEN_MINUTES: i64 = 600;
 const MAX_SIGNER_PATH: usize = 317;
 
 impl Strategy for CertificateSigningRequest {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::BOTH
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |request| rules(request, true))
     }

@@ -1,7 +1,7 @@
 //! Leases.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
@@ -15,6 +15,14 @@ room! {
 }
 
 impl Strategy for Lease {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn prepare_for_create(&self, object: &mut Value) {
         without_coordinated_election(object);
     }

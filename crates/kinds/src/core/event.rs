@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meta::ErrorList;
-use resource::{Column, DefaultPropagation, Row, Strategy};
+use resource::{Column, DefaultPropagation, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
@@ -34,6 +34,14 @@ const SELECTABLE: &[&str] = &[
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(3600);
 
 impl Strategy for Event {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::NONE
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |event| rules(event, &AS_CORE))
     }

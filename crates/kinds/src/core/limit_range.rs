@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use meta::ErrorList;
-use resource::Strategy;
+use resource::{MetadataChecks, Strategy};
 use serde_json::{Map, Value};
 
 use super::resources;
@@ -22,6 +22,10 @@ const POD: &str = "Pod";
 const CLAIM: &str = "PersistentVolumeClaim";
 
 impl Strategy for LimitRange {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

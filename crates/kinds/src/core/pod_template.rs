@@ -1,7 +1,7 @@
 //! Pod templates.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::pod::{defaults, template, warnings};
@@ -16,6 +16,10 @@ room! {
 }
 
 impl Strategy for PodTemplate {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(object) = object.as_object_mut() {
             defaults::template(object);

@@ -1,7 +1,7 @@
 //! Replication controllers.
 
 use meta::ErrorList;
-use resource::{Column, DefaultPropagation, Row, Strategy};
+use resource::{Column, DefaultPropagation, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::pod::{defaults, template, warnings};
@@ -19,6 +19,10 @@ room! {
 }
 
 impl Strategy for ReplicationController {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let labels = object.pointer("/spec/template/metadata/labels").cloned();
         if let Some(labels) = labels.filter(|labels| labels.as_object().is_some_and(|l| !l.is_empty())) {

@@ -1,7 +1,7 @@
 //! Endpoint slices.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::core::pod::validation::ports::PROTOCOLS;
@@ -24,6 +24,10 @@ const MAX_HINTS: usize = 8;
 const SHOWN: usize = 3;
 
 impl Strategy for EndpointSlice {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(slice) = object.as_object_mut() else {
             return;

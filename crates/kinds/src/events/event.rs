@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meta::{ErrorList, GroupVersionKind};
-use resource::{Column, DefaultPropagation, Row, Strategy};
+use resource::{Column, DefaultPropagation, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::core::event as core_event;
@@ -60,6 +60,10 @@ const SELECTABLE: &[&str] = &[
 ];
 
 impl Strategy for Event {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn converts(&self) -> bool {
         true
     }

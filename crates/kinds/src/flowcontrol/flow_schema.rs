@@ -1,7 +1,7 @@
 //! Flow schemas.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::{room, status_apart};
@@ -17,6 +17,10 @@ room! {
 const MAX_PRECEDENCE: i64 = 10_000;
 
 impl Strategy for FlowSchema {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
             when_empty(spec, "matchingPrecedence", 1000);

@@ -1,7 +1,7 @@
 //! Priority levels.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::room::{room, status_apart};
@@ -18,6 +18,10 @@ room! {
 const MAX_QUEUES: i64 = 10_000_000;
 
 impl Strategy for PriorityLevelConfiguration {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

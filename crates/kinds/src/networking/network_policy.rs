@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::room::room;
@@ -18,6 +18,10 @@ room! {
 }
 
 impl Strategy for NetworkPolicy {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::{room, status_apart};
@@ -16,6 +16,10 @@ room! {
 }
 
 impl Strategy for ServiceCIDR {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

@@ -1,7 +1,7 @@
 //! Pod disruption budgets.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::apps::workload::{at_most_all, number_or_percent};
@@ -16,6 +16,14 @@ room! {
 }
 
 impl Strategy for PodDisruptionBudget {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::NONE
+    }
+
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

@@ -1,7 +1,7 @@
 //! Resource slices.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
@@ -16,6 +16,10 @@ room! {
 const MAX_DEVICES: usize = 128;
 
 impl Strategy for ResourceSlice {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

@@ -1,7 +1,7 @@
 //! Priority classes.
 
 use meta::{ErrorList, Status};
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
@@ -24,6 +24,10 @@ const KNOWN: [(&str, i64); 2] = [
 ];
 
 impl Strategy for PriorityClass {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(class) = object.as_object_mut() {
             when_missing(class, "preemptionPolicy", "PreemptLowerPriority");

@@ -1,7 +1,7 @@
 //! Volumes attached to nodes.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::core::persistent_volume::inline as inline_rules;
@@ -16,6 +16,10 @@ room! {
 }
 
 impl Strategy for VolumeAttachment {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |attachment| {
             rules(attachment);

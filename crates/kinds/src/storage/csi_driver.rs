@@ -1,7 +1,7 @@
 //! Storage drivers.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::core::pod::validation::volumes::csi_driver_name;
@@ -18,6 +18,10 @@ room! {
 const TEN_MINUTES: i64 = 600;
 
 impl Strategy for CSIDriver {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;

@@ -1,7 +1,7 @@
 //! Storage drivers of a node.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::core::pod::validation::volumes::csi_driver_name;
@@ -18,6 +18,10 @@ room! {
 const MAX_NODE_ID: usize = 256;
 
 impl Strategy for CSINode {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn prepare_for_create(&self, object: &mut Value) {
         null_if_empty(&mut object["spec"], "drivers");
     }

@@ -3,7 +3,7 @@
 pub mod sources;
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::claim::{VOLUME_MODES, access_modes, not_negative, positive};
@@ -22,6 +22,14 @@ room! {
 const MOUNT_OPTIONS: &str = "volume.beta.kubernetes.io/mount-options";
 
 impl Strategy for PersistentVolume {
+    fn metadata_checks(&self, subresource: &str) -> MetadataChecks {
+        if subresource.is_empty() {
+            MetadataChecks::AS_NEW_TWICE
+        } else {
+            MetadataChecks::AS_CHANGE
+        }
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
             when_empty(spec, "persistentVolumeReclaimPolicy", "Retain");

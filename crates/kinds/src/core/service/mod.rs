@@ -6,7 +6,7 @@ pub mod update;
 pub mod validation;
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::room::{room, status_apart};
@@ -25,6 +25,10 @@ room! {
 const STICKY_SECONDS: i64 = 10_800;
 
 impl Strategy for Service {
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
             defaults(spec);

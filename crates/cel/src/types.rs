@@ -70,6 +70,11 @@ impl Type {
         Self::Type(Arc::new(inner))
     }
 
+    /// The type as declarations write it: `list(google.protobuf.Duration)`.
+    pub fn declared(&self) -> impl fmt::Display + '_ {
+        Written(self)
+    }
+
     /// What values call their type: parameters left out.
     pub fn runtime_name(&self) -> &str {
         match self {
@@ -91,6 +96,21 @@ impl Type {
             Self::Opaque(name) | Self::Parameter(name) => name,
             Self::Object(object) => &object.name,
             Self::Variable(_) => "dyn",
+        }
+    }
+}
+
+/// A type as declarations write it, where the messages of the checker have shorter names.
+struct Written<'t>(&'t Type);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Type::List(element) => write!(f, "list({})", Written(element)),
+            Type::Map(pair) => write!(f, "map({}, {})", Written(&pair.0), Written(&pair.1)),
+            Type::Optional(inner) => write!(f, "optional_type({})", Written(inner)),
+            Type::Type(inner) => write!(f, "type({})", Written(inner)),
+            named => f.write_str(named.runtime_name()),
         }
     }
 }

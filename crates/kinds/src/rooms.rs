@@ -152,4 +152,35 @@ mod tests {
             );
         }
     }
+    /// Kinds of which a client must know the version it changes.
+    #[test]
+    fn some_are_changed_with_a_version_only() {
+        let mut strict: Vec<String> = crate::all()
+            .iter()
+            .filter(|kind| !kind.allows_unconditional_update())
+            .map(|kind| kind.descriptor().plural.clone())
+            .collect();
+        strict.sort_unstable();
+        strict.dedup();
+        assert_eq!(
+            strict,
+            [
+                "apiservices",
+                "csidrivers",
+                "csinodes",
+                "csistoragecapacities",
+                "customresourcedefinitions",
+                "leases",
+                "mutatingadmissionpolicies",
+                "mutatingadmissionpolicybindings",
+                "mutatingwebhookconfigurations",
+                "poddisruptionbudgets",
+                "runtimeclasses",
+                "validatingadmissionpolicies",
+                "validatingadmissionpolicybindings",
+                "validatingwebhookconfigurations",
+                "volumeattachments",
+            ]
+        );
+    }
 }

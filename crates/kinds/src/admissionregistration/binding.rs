@@ -46,12 +46,18 @@ macro_rules! binding {
                     common(&spec);
                     if $acts {
                         actions(&spec.child("validationActions"));
+                    } else {
+                        rules::no_deletion(&spec.child("matchResources"));
                     }
                 })
             }
 
             fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
                 Some(rules::image(object))
+            }
+
+            fn allows_unconditional_update(&self) -> bool {
+                false
             }
 
             fn columns(&self) -> Vec<Column> {
@@ -132,8 +138,8 @@ fn param_ref(reference: &Field) {
         reference.required("one of name or selector must be specified");
     }
     let action = reference.child("parameterNotFoundAction");
-    if action.is_set() {
-        action.any_of(&["Allow", "Deny"]);
+    if !action.is_empty() {
+        action.any_of(&["Deny", "Allow"]);
     } else {
         action.required("");
     }

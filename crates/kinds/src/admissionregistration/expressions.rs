@@ -107,11 +107,11 @@ impl Expressions {
         if wanted.is_empty() || wanted.contains(program.output_type()) {
             return Ok(program);
         }
-        let names: Vec<&str> = wanted.iter().map(Type::runtime_name).collect();
-        Err(match (gives, names.as_slice()) {
-            (Gives::Patches, _) => format!("must evaluate to list({MADE_PATCH})"),
-            (_, [only]) => format!("must evaluate to {only}"),
-            (_, several) => format!("must evaluate to one of [{}]", several.join(" ")),
+        let names: Vec<String> = wanted.iter().map(|of| of.declared().to_string()).collect();
+        let found = program.output_type().declared();
+        Err(match names.as_slice() {
+            [only] => format!("must evaluate to {only} but got {found}"),
+            several => format!("must evaluate to one of [{}] but got {found}", several.join(" ")),
         })
     }
 }
@@ -159,20 +159,41 @@ impl Variables {
         }
     }
 
-    /// Reads the next one. One that is wrong is not known to those after it.
+    /// Reads the next one. Of one that is wrong those after it know nothing but that it is there.
     ///
     /// # Errors
     /// As [`Expressions::compile`].
     pub fn add(&mut self, name: &str, expression: &str) -> Result<Program, String> {
-        let program = self.expressions.compile(expression, Gives::Anything)?;
-        self.known.push((name.to_owned(), program.output_type().clone()));
+        let program = self.expressions.compile(expression, Gives::Anything);
+        let of = program
+            .as_ref()
+            .map_or(Type::Dyn, |program| seen_as(program.output_type()));
+        self.known.push((name.to_owned(), of));
         self.expressions = self.with(&self.base);
-        Ok(program)
+        program
     }
 
     /// The same variables where other things may be used.
     pub fn with(&self, base: &Expressions) -> Expressions {
         base.with_variables(self.known.iter().map(|(name, of)| (name.as_str(), of.clone())))
+    }
+}
+
+/// The type that a variable of a type has for expressions that use it: that of plain values, and of lists and maps of them.
+fn seen_as(of: &Type) -> Type {
+    match of {
+        Type::List(element) => Type::list(seen_as(element)),
+        Type::Map(pair) => Type::map(seen_as(&pair.0), seen_as(&pair.1)),
+        Type::Bool
+        | Type::Bytes
+        | Type::Double
+        | Type::Duration
+        | Type::Int
+        | Type::Null
+        | Type::String
+        | Type::Timestamp
+        | Type::Uint => of.clone(),
+        _ => Type::Dyn,
     }
 }
 
@@ -210,16 +231,36 @@ mod tests {
     #[test]
     fn what_they_give_is_checked() {
         let plain = Uses::default();
-        check("1", Gives::Truth, plain, Some("must evaluate to bool"));
-        check("true", Gives::Text, plain, Some("must evaluate to string"));
+        check(
+            "1",
+            Gives::Truth,
+            plain,
+            Some("must evaluate to bool but got int"),
+        );
+        check(
+            "true",
+            Gives::Text,
+            plain,
+            Some("must evaluate to string but got bool"),
+        );
         check(
             "1",
             Gives::TextOrNull,
             plain,
-            Some("must evaluate to one of [string null_type]"),
+            Some("must evaluate to one of [string null_type] but got int"),
         );
-        check("1", Gives::Object, ALL, Some("must evaluate to Object"));
-        check("1", Gives::Patches, ALL, Some("must evaluate to list(JSONPatch)"));
+        check(
+            "1",
+            Gives::Object,
+            ALL,
+            Some("must evaluate to Object but got int"),
+        );
+        check(
+            "[duration('1s')]",
+            Gives::Patches,
+            ALL,
+            Some("must evaluate to list(JSONPatch) but got list(google.protobuf.Duration)"),
+        );
         check("Object{spec: Object.spec{replicas: 1}}", Gives::Object, ALL, None);
         let patch =
             "[JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('a/b'), value: 'c'}]";
@@ -237,6 +278,19 @@ mod tests {
                 .compile("variables.big", Gives::Truth)
                 .is_ok()
         );
+        variables.add("bad", "nothing").expect_err("no variable");
+        variables.add("whole", "object").expect("a variable");
+        for (expression, found) in [
+            ("variables.bad", "dyn"),
+            ("variables.whole", "dyn"),
+            ("[variables.n]", "list(int)"),
+        ] {
+            let problem = variables.expressions.compile(expression, Gives::Truth);
+            assert_eq!(
+                problem.expect_err("an error"),
+                format!("must evaluate to bool but got {found}")
+            );
+        }
         let unknown = variables.expressions.compile("variables.small", Gives::Truth);
         assert!(unknown.expect_err("an error").contains("undefined field 'small'"));
     }

@@ -1,15 +1,19 @@
 //! Admission policies.
 
+mod common;
+mod mutations;
+mod status;
+mod validations;
+
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
-use super::expressions::{Expressions, Gives, Uses, Variables};
 use super::rules;
 use crate::room::{room, status_apart};
+use crate::toolkit::Report;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name, text};
 use crate::toolkit::defaults::{object_at, object_in, when_missing};
-use crate::toolkit::{Field, Report, Seen};
 
 room! {
     /// When a request is good, in expressions.
@@ -21,9 +25,40 @@ room! {
     MutatingAdmissionPolicy
 }
 
-const MAX_MESSAGE: usize = 5 * 1024;
-const AT_LEAST_ONE: &str =
-    "validations or auditAnnotations must be non-empty; at least one of them must be present";
+/// What a change leaves as it was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    keeps_conditions: bool,
+}
+
+impl Change {
+    fn of(new: &Value, old: &Value) -> Self {
+        Self {
+            keeps_conditions: common::keeps_conditions(new, old),
+        }
+    }
+}
+
+impl ValidatingAdmissionPolicy {
+    fn problems(&self, object: &Value, change: Change) -> ErrorList {
+        Report::of(self.0.schema, object, |policy| {
+            let spec = policy.child("spec");
+            let variables = common::rules(&spec, change, false);
+            let metadata = policy.child("metadata");
+            validations::rules(metadata.text_of("name"), &spec, &variables);
+        })
+    }
+}
+
+impl MutatingAdmissionPolicy {
+    fn problems(&self, object: &Value, change: Change) -> ErrorList {
+        Report::of(self.0.schema, object, |policy| {
+            let spec = policy.child("spec");
+            let variables = common::rules(&spec, change, true);
+            mutations::rules(&spec, &variables);
+        })
+    }
+}
 
 impl Strategy for ValidatingAdmissionPolicy {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
@@ -43,10 +78,16 @@ impl Strategy for ValidatingAdmissionPolicy {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |policy| {
-            let spec = policy.child("spec");
-            let variables = common(&spec);
-            validations(&spec, &variables);
+        self.problems(object, Change::default())
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        self.problems(new, Change::of(new, old))
+    }
+
+    fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |policy| {
+            status::rules(&policy.child("status"))
         })
     }
 
@@ -56,6 +97,10 @@ impl Strategy for ValidatingAdmissionPolicy {
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
         status_apart(subresource)
+    }
+
+    fn allows_unconditional_update(&self) -> bool {
+        false
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -84,15 +129,19 @@ impl Strategy for MutatingAdmissionPolicy {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |policy| {
-            let spec = policy.child("spec");
-            let variables = common(&spec);
-            mutations(&spec, &variables);
-        })
+        self.problems(object, Change::default())
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        self.problems(new, Change::of(new, old))
     }
 
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
         Some(rules::image(object))
+    }
+
+    fn allows_unconditional_update(&self) -> bool {
+        false
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -149,163 +198,9 @@ fn row(object: &Value, what: &str, now: i64) -> Row {
     }
 }
 
-/// What expressions of a policy may use.
-fn uses(spec: &Field) -> Uses {
-    Uses {
-        parameters: spec.child("paramKind").is_set(),
-        authorizer: true,
-        changes: false,
-    }
-}
-
-/// Checks what policies of either kind have; gives the variables that the expressions of the rest may use.
-fn common(spec: &Field) -> Variables {
-    spec.child("failurePolicy").any_of_if_set(&["Fail", "Ignore"]);
-    let kind = spec.child("paramKind");
-    if kind.is_set() {
-        for field in ["apiVersion", "kind"] {
-            kind.child(field).needed();
-        }
-    }
-    let matches = spec.child("matchConstraints");
-    if matches.is_set() {
-        rules::match_resources(&matches);
-        let resources = matches.child("resourceRules");
-        if resources.is_empty() {
-            resources.required("");
-        }
-    } else {
-        matches.required("");
-    }
-    rules::match_conditions(&spec.child("matchConditions"), uses(spec));
-    let mut variables = Variables::of(&Expressions::new(uses(spec)));
-    let mut names = Seen::new();
-    for variable in spec.child("variables").items() {
-        let (name, expression) = (variable.child("name"), variable.child("expression"));
-        if name.is_empty() {
-            name.required("name is not specified");
-        } else {
-            name.complain(meta::name::c_identifier(name.text()));
-            if names.again(name.text()) {
-                name.duplicate();
-            }
-        }
-        if expression.text().trim().is_empty() {
-            expression.required("expression is not specified");
-        } else if let Err(why) = variables.add(name.text(), expression.text()) {
-            expression.invalid(&why);
-        }
-    }
-    variables
-}
-
-fn validations(spec: &Field, variables: &Variables) {
-    let messages = Uses {
-        authorizer: false,
-        ..uses(spec)
-    };
-    let messages = variables.with(&Expressions::new(messages));
-    let (validations, annotations) = (spec.child("validations"), spec.child("auditAnnotations"));
-    if validations.is_empty() && annotations.is_empty() {
-        validations.required(AT_LEAST_ONE);
-        annotations.required(AT_LEAST_ONE);
-    }
-    for validation in validations.items() {
-        let (expression, message) = (validation.child("expression"), validation.child("message"));
-        if expression.text().trim().is_empty() {
-            expression.required("expression is not specified");
-        } else {
-            rules::compiles(&expression, &variables.expressions, Gives::Truth);
-        }
-        let told = validation.child("messageExpression");
-        if !told.is_empty() {
-            rules::compiles(&told, &messages, Gives::Text);
-        }
-        if !message.is_empty() && message.text().trim().is_empty() {
-            message.invalid("message must be non-empty if specified");
-        } else if message.text().trim().contains('\n') {
-            message.invalid("message must not contain line breaks");
-        } else if message.text().len() > MAX_MESSAGE {
-            message.too_long(MAX_MESSAGE);
-        } else if expression.text().trim().contains('\n') && message.is_empty() {
-            message.required("message must be specified if expression contains line breaks");
-        }
-        validation
-            .child("reason")
-            .any_of_if_set(&["Forbidden", "Invalid", "RequestEntityTooLarge"]);
-    }
-    let mut keys = Seen::new();
-    for annotation in annotations.items() {
-        let (key, expression) = (annotation.child("key"), annotation.child("valueExpression"));
-        if key.is_empty() {
-            key.required("");
-        } else {
-            key.qualified_name();
-            if keys.again(key.text()) {
-                key.duplicate();
-            }
-        }
-        if expression.text().trim().is_empty() {
-            expression.required("valueExpression is not specified");
-        } else {
-            rules::compiles(&expression, &variables.expressions, Gives::TextOrNull);
-        }
-    }
-}
-
-fn mutations(spec: &Field, variables: &Variables) {
-    let changes = Uses {
-        changes: true,
-        ..uses(spec)
-    };
-    let changes = variables.with(&Expressions::new(changes));
-    let mutations = spec.child("mutations");
-    if mutations.is_empty() {
-        mutations.required("mutations must contain at least one item");
-    }
-    spec.child("reinvocationPolicy").one_of(&["IfNeeded", "Never"]);
-    for mutation in mutations.items() {
-        let kind = mutation.child("patchType");
-        let (apply, patch) = (mutation.child("applyConfiguration"), mutation.child("jsonPatch"));
-        match kind.text() {
-            "ApplyConfiguration" => {
-                if apply.is_set() {
-                    change(&apply, &changes, Gives::Object);
-                } else {
-                    apply.required("must be specified when patchType is ApplyConfiguration");
-                }
-                if patch.is_set() {
-                    patch.forbidden("must not specify jsonPatch when patchType is ApplyConfiguration");
-                }
-            }
-            "JSONPatch" => {
-                if patch.is_set() {
-                    change(&patch, &changes, Gives::Patches);
-                } else {
-                    patch.required("must be specified when patchType is JSONPatch");
-                }
-                if apply.is_set() {
-                    apply.forbidden("must not specify applyConfiguration when patchType is JSONPatch");
-                }
-            }
-            "" => kind.required(""),
-            _ => kind.not_supported(&["ApplyConfiguration", "JSONPatch"]),
-        }
-    }
-}
-
-fn change(holder: &Field, expressions: &Expressions, gives: Gives) {
-    let expression = holder.child("expression");
-    if expression.text().trim().is_empty() {
-        expression.required("expression is not specified");
-    } else {
-        rules::compiles(&expression, expressions, gives);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::testing::create_errors;
+    use crate::testing::{create_errors, update_errors};
     use serde_json::{Value, json};
 
     fn check(spec: Value, expected: &[&str]) {
@@ -333,11 +228,15 @@ mod tests {
         );
         check(
             json!({"validations": [{"expression": "object.a == 1", "messageExpression": "1"}]}),
-            &[r#"spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string"#],
+            &[
+                r#"spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string but got int"#,
+            ],
         );
         check(
             json!({"variables": [{"name": "a", "expression": "1"}], "validations": [{"expression": "variables.a"}]}),
-            &[r#"spec.validations[0].expression: Invalid value: "variables.a": must evaluate to bool"#],
+            &[
+                r#"spec.validations[0].expression: Invalid value: "variables.a": must evaluate to bool but got int"#,
+            ],
         );
         check(
             json!({"matchConditions": [{"name": "a", "expression": "params.x == 1"}], "validations": [{"expression": "true"}]}),
@@ -352,5 +251,63 @@ mod tests {
                 "spec.validations[0].expression: Required value: expression is not specified",
             ],
         );
+    }
+    #[test]
+    fn parameters_are_of_a_kind() {
+        let rules = |kind: Value| json!({"paramKind": kind, "validations": [{"expression": "true"}]});
+        check(rules(json!({"apiVersion": "a/v1", "kind": "Limits"})), &[]);
+        check(
+            rules(json!({"apiVersion": "a/b/c"})),
+            &[
+                r#"spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c"#,
+                "spec.paramKind.kind: Required value",
+            ],
+        );
+        check(
+            rules(json!({"apiVersion": "a/", "kind": "Limits"})),
+            &[r#"spec.paramKind.apiVersion: Invalid value: "a/": version must be specified"#],
+        );
+    }
+
+    #[test]
+    fn variables_are_there_if_some_are_named() {
+        check(
+            json!({"validations": [{"expression": "variables.a"}]}),
+            &[
+                "spec.validations[0].expression: Invalid value: \"variables.a\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'variables' (in container '')\n | variables.a\n | ^",
+            ],
+        );
+        check(
+            json!({"variables": [{"name": "in", "expression": "object"}], "validations": [{"expression": "true"}]}),
+            &[r#"spec.variables[0].name: Invalid value: "in": must be a valid CEL identifier"#],
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_looked_at_again() {
+        let policy = |expression: &str, kind: Value| {
+            json!({"spec": {
+                "matchConstraints": {"resourceRules": [{
+                    "operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
+                }]},
+                "paramKind": kind,
+                "matchConditions": [{"name": "a", "expression": expression}],
+                "validations": [{"expression": "true"}],
+            }})
+        };
+        let kind = json!({"apiVersion": "v1", "kind": "ConfigMap"});
+        let errors = |old: &Value| {
+            let new = policy("1", kind.clone());
+            update_errors(
+                "admissionregistration.k8s.io",
+                "validatingadmissionpolicies",
+                &new,
+                old,
+            )
+            .len()
+        };
+        assert_eq!(errors(&policy("1", kind.clone())), 0);
+        assert_eq!(errors(&policy("true", kind.clone())), 1);
+        assert_eq!(errors(&policy("1", Value::Null)), 1);
     }
 }

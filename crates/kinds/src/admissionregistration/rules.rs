@@ -30,7 +30,31 @@ pub fn match_resources(matches: &Field) {
     matches.child("objectSelector").label_selector();
     for list in ["resourceRules", "excludeResourceRules"] {
         for rule in matches.child(list).items() {
+            resource_names(&rule.child("resourceNames"));
             self::rule(&rule);
+        }
+    }
+}
+
+/// What is deleted is not changed.
+pub fn no_deletion(matches: &Field) {
+    let rules = matches.child("resourceRules");
+    for rule in rules.items() {
+        for operation in rule.child("operations").items() {
+            // Upstream names the list of rules, not the rule.
+            rules
+                .standing_for("operations", operation.value())
+                .any_of(&["*", "CONNECT", "CREATE", "UPDATE"]);
+        }
+    }
+}
+
+fn resource_names(names: &Field) {
+    let mut seen = Seen::new();
+    for name in names.items() {
+        name.complain(meta::name::path_segment(name.text()));
+        if seen.again(name.text()) {
+            name.duplicate();
         }
     }
 }
@@ -65,9 +89,7 @@ fn resources(resources: &Field) {
         return resources.required("");
     }
     let all: Vec<&str> = resources.texts().collect();
-    if all.len() > 1 && all.contains(&"*/*") {
-        resources.invalid("if '*/*' is present, must not specify other resources");
-    }
+    let (mut kinds, mut parts) = (Seen::new(), Seen::new());
     for resource in resources.items() {
         let text = resource.text();
         if text.is_empty() {
@@ -77,13 +99,27 @@ fn resources(resources: &Field) {
         let Some((kind, part)) = text.split_once('/') else {
             continue;
         };
-        let covered_by = |wide: &str| text != wide && all.contains(&wide);
-        if covered_by(&format!("{kind}/*")) {
+        // What covers more counts for what comes after it.
+        if kinds.contains(kind) {
             resource.invalid(&format!("if '{kind}/*' is present, must not specify {text}"));
         }
-        if covered_by(&format!("*/{part}")) {
+        if parts.contains(part) {
             resource.invalid(&format!("if '*/{part}' is present, must not specify {text}"));
         }
+        if part == "*" {
+            kinds.again(kind);
+        }
+        if kind == "*" {
+            parts.again(part);
+        }
+    }
+    if all.len() > 1 && all.contains(&"*/*") {
+        resources.invalid("if '*/*' is present, must not specify other resources");
+    }
+    // Upstream remembers the last of the whole resources only.
+    let last = all.iter().rfind(|each| !each.is_empty() && !each.contains('/'));
+    if all.contains(&"*") && last.is_some_and(|last| *last != "*") {
+        resources.invalid("if '*' is present, must not specify other resources without subresources");
     }
 }
 
@@ -95,10 +131,11 @@ pub fn match_conditions(conditions: &Field, uses: Uses) {
     let mut names = Seen::new();
     for condition in conditions.items() {
         let (name, expression) = (condition.child("name"), condition.child("expression"));
-        if expression.text().trim().is_empty() {
+        let trimmed = expression.text().trim();
+        if trimmed.is_empty() {
             expression.required("");
-        } else {
-            compiles(&expression, &Expressions::new(uses), Gives::Truth);
+        } else if let Err(why) = Expressions::new(uses).compile(trimmed, Gives::Truth) {
+            expression.invalid_as(trimmed, &why);
         }
         if name.is_empty() {
             name.required("");
@@ -108,13 +145,6 @@ pub fn match_conditions(conditions: &Field, uses: Uses) {
                 name.duplicate();
             }
         }
-    }
-}
-
-/// An expression must be one, and give what is needed of it.
-pub fn compiles(expression: &Field, expressions: &Expressions, gives: Gives) {
-    if let Err(why) = expressions.compile(expression.text(), gives) {
-        expression.invalid(&why);
     }
 }
 

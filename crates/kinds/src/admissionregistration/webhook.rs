@@ -1,15 +1,22 @@
 //! Webhook configurations.
 
+mod rules;
+mod service;
+mod url;
+
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
-use super::expressions::Uses;
-use super::rules;
+use self::rules::Leniency;
+use super::rules::{image, match_defaults};
 use crate::room::room;
+use crate::toolkit::Report;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
 use crate::toolkit::defaults::{object_in, objects, when_missing};
-use crate::toolkit::{Field, Report, Seen};
+
+pub(crate) use service::rules as service;
+pub(crate) use url::rules as url;
 
 room! {
     /// Who is asked whether a request is good.
@@ -20,8 +27,6 @@ room! {
     /// Who may change what a request brings.
     MutatingWebhookConfiguration
 }
-
-const REVIEWS: &str = "v1, v1beta1";
 
 macro_rules! webhooks {
     ($room:ident, $mutates:expr) => {
@@ -40,12 +45,22 @@ macro_rules! webhooks {
 
             fn validate(&self, object: &Value) -> ErrorList {
                 Report::of(self.0.schema, object, |configuration| {
-                    webhooks(configuration, $mutates)
+                    rules::configuration(configuration, $mutates, &Leniency::default())
+                })
+            }
+
+            fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+                Report::of(self.0.schema, new, |configuration| {
+                    rules::configuration(configuration, $mutates, &Leniency::of(new, old))
                 })
             }
 
             fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
-                Some(rules::image(object))
+                Some(image(object))
+            }
+
+            fn allows_unconditional_update(&self) -> bool {
+                false
             }
 
             fn columns(&self) -> Vec<Column> {
@@ -86,7 +101,7 @@ fn defaults(object: &mut Value, mutates: bool) {
         if mutates {
             when_missing(webhook, "reinvocationPolicy", "Never");
         }
-        rules::match_defaults(webhook);
+        match_defaults(webhook);
         let client = object_in(webhook, "clientConfig");
         if let Some(service) = client.and_then(|client| object_in(client, "service")) {
             when_missing(service, "port", 443);
@@ -94,157 +109,9 @@ fn defaults(object: &mut Value, mutates: bool) {
     }
 }
 
-fn webhooks(configuration: &Field, mutates: bool) {
-    let mut names = Seen::new();
-    for webhook in configuration.child("webhooks").items() {
-        let name = webhook.child("name");
-        if name.is_empty() {
-            name.required("");
-        } else {
-            name.complain(meta::name::fully_qualified_domain_name(name.text()));
-            if name.text().split('.').count() < 3 {
-                name.invalid("should be a domain with at least three segments separated by dots");
-            }
-            if names.again(name.text()) {
-                name.duplicate();
-            }
-        }
-        self::webhook(&webhook, mutates);
-    }
-}
-
-fn webhook(webhook: &Field, mutates: bool) {
-    review_versions(&webhook.child("admissionReviewVersions"));
-    for rule in webhook.child("rules").items() {
-        rules::rule(&rule);
-    }
-    webhook.child("failurePolicy").any_of_if_set(&["Fail", "Ignore"]);
-    webhook
-        .child("matchPolicy")
-        .any_of_if_set(&["Equivalent", "Exact"]);
-    let effects = webhook.child("sideEffects");
-    if effects.is_set() {
-        effects.any_of(&["None", "NoneOnDryRun"]);
-    } else {
-        effects.required("must specify one of None, NoneOnDryRun");
-    }
-    let timeout = webhook.child("timeoutSeconds");
-    if timeout.is_set() && !(1..=30).contains(&timeout.number()) {
-        timeout.invalid("the timeout value must be between 1 and 30 seconds");
-    }
-    webhook.child("namespaceSelector").label_selector();
-    webhook.child("objectSelector").label_selector();
-    if mutates {
-        webhook
-            .child("reinvocationPolicy")
-            .any_of_if_set(&["IfNeeded", "Never"]);
-    }
-    let client = webhook.child("clientConfig");
-    let (url, service) = (client.child("url"), client.child("service"));
-    match (url.is_set(), service.is_set()) {
-        (true, false) => self::url(&url),
-        (false, true) => self::service(&service),
-        _ => client.required("exactly one of url or service is required"),
-    }
-    let uses = Uses {
-        authorizer: true,
-        ..Uses::default()
-    };
-    rules::match_conditions(&webhook.child("matchConditions"), uses);
-}
-
-fn review_versions(versions: &Field) {
-    if versions.is_empty() {
-        return versions.required(&format!("must specify one of {REVIEWS}"));
-    }
-    let mut seen = Seen::new();
-    for version in versions.items() {
-        if seen.again(version.text()) {
-            version.invalid("duplicate version");
-        }
-        version.complain(meta::name::dns1035_label(version.text()));
-    }
-    if !versions
-        .texts()
-        .any(|version| matches!(version, "v1" | "v1beta1"))
-    {
-        versions.invalid(&format!("must include at least one of {REVIEWS}"));
-    }
-}
-
-pub(crate) fn url(url: &Field) {
-    const FORM: &str = "desired format: https://host[/path]";
-    let text = url.text();
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return url.invalid_as("", &format!("'https' is the only allowed URL scheme; {FORM}"));
-    };
-    if scheme != "https" {
-        url.invalid_as(scheme, &format!("'https' is the only allowed URL scheme; {FORM}"));
-    }
-    let host = rest.split(['/', '?', '#']).next().unwrap_or("");
-    if host.is_empty() {
-        url.invalid_as(host, &format!("host must be specified; {FORM}"));
-    }
-    if let Some((user, _)) = host.rsplit_once('@') {
-        url.invalid_as(
-            user,
-            &format!("user information is not permitted in the URL; {FORM}"),
-        );
-    }
-    if let Some((_, fragment)) = rest.split_once('#') {
-        url.invalid_as(
-            fragment,
-            &format!("fragments are not permitted in the URL; {FORM}"),
-        );
-    }
-    if let Some((_, query)) = rest.split_once('?') {
-        url.invalid_as(
-            query,
-            &format!("query parameters are not permitted in the URL; {FORM}"),
-        );
-    }
-}
-
-pub(crate) fn service(service: &Field) {
-    for (field, what) in [
-        ("name", "service name is required"),
-        ("namespace", "service namespace is required"),
-    ] {
-        let field = service.child(field);
-        if field.is_empty() {
-            field.required(what);
-        }
-    }
-    let port = service.child("port");
-    if !(1..=65535).contains(&port.number()) {
-        port.invalid_as(
-            port.number(),
-            "port is not valid: must be between 1 and 65535, inclusive",
-        );
-    }
-    let path = service.child("path");
-    if !path.is_set() || path.text() == "/" {
-        return;
-    }
-    if !path.text().starts_with('/') {
-        return path.invalid("must start with a '/'");
-    }
-    let below = &path.text()[1..];
-    let steps = below.strip_suffix('/').unwrap_or(below).split('/');
-    for (place, step) in steps.enumerate() {
-        if step.is_empty() {
-            path.invalid(&format!("segment[{place}] may not be empty"));
-        } else {
-            for problem in meta::name::dns1123_subdomain(step) {
-                path.invalid(&format!("segment[{place}]: {problem}"));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::testing::{create_errors, defaulted};
+    use crate::testing::{create_errors, defaulted, update_errors};
     use serde_json::{Value, json};
 
     const GROUP: &str = "admissionregistration.k8s.io";
@@ -310,9 +177,54 @@ mod tests {
             ],
         );
         check(
+            "clientConfig",
+            json!({"service": {"name": "s", "port": 443}}),
+            &["webhooks[0].clientConfig.service.name: Required value"],
+        );
+        check(
+            "matchConditions",
+            json!([{"name": "a", "expression": " 1 "}]),
+            &[
+                r#"webhooks[0].matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int"#,
+            ],
+        );
+        check(
+            "name",
+            json!("a.b"),
+            &[
+                r#"webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by dots"#,
+            ],
+        );
+        check(
             "admissionReviewVersions",
             json!([]),
             &["webhooks[0].admissionReviewVersions: Required value: must specify one of v1, v1beta1"],
         );
+    }
+    #[test]
+    fn what_was_there_before_may_stay() {
+        let configuration = |field: &str, value: Value| {
+            let mut webhook = json!({
+                "name": "a.b.c", "clientConfig": {"url": "https://x/y"}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            });
+            webhook[field] = value;
+            json!({"webhooks": [webhook]})
+        };
+        for (field, odd) in [
+            ("sideEffects", json!("Some")),
+            ("admissionReviewVersions", json!(["v2"])),
+            ("matchConditions", json!([{"name": "a", "expression": "1"}])),
+            (
+                "objectSelector",
+                json!({"matchExpressions": [{"key": "a", "operator": "In", "values": ["/"]}]}),
+            ),
+        ] {
+            let odd = configuration(field, odd);
+            let plain = configuration("timeoutSeconds", json!(7));
+            let errors = |old: &Value| update_errors(GROUP, "validatingwebhookconfigurations", &odd, old);
+            assert_eq!(errors(&odd), Vec::<String>::new(), "{field}");
+            assert_eq!(errors(&plain).len(), 1, "{field}");
+        }
     }
 }

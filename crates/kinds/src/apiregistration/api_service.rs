@@ -62,6 +62,10 @@ impl Strategy for APIService {
         status_apart(subresource)
     }
 
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

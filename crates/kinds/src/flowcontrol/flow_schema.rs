@@ -2,12 +2,12 @@
 
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, number, or_none, text};
 use crate::toolkit::defaults::{object_at, when_empty};
-use crate::toolkit::{Field, Report};
+use crate::toolkit::{Field, Report, same};
 
 room! {
     /// Which requests belong to which priority level.
@@ -111,6 +111,36 @@ fn rules(schema: &Field) {
     for rule in spec.child("rules").items() {
         self::rule(&rule);
     }
+    mandatory(&spec, metadata.text_of("name"));
+}
+
+/// Two schemas are always there, as they are.
+fn mandatory(spec: &Field, name: &str) {
+    let group = |name: &str| json!({"kind": "Group", "group": {"name": name}});
+    let everything = |subjects: &[Value]| {
+        let resources = json!({
+            "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": true, "namespaces": ["*"],
+        });
+        let others = json!({"verbs": ["*"], "nonResourceURLs": ["*"]});
+        json!([{"subjects": subjects, "resourceRules": [resources], "nonResourceRules": [others]}])
+    };
+    let fixed = match name {
+        "exempt" => json!({
+            "priorityLevelConfiguration": {"name": name},
+            "matchingPrecedence": 1,
+            "rules": everything(&[group("system:masters")]),
+        }),
+        "catch-all" => json!({
+            "priorityLevelConfiguration": {"name": name},
+            "matchingPrecedence": MAX_PRECEDENCE,
+            "distinguisherMethod": {"type": "ByUser"},
+            "rules": everything(&[group("system:unauthenticated"), group("system:authenticated")]),
+        }),
+        _ => return,
+    };
+    if !same(spec.value(), Some(&fixed)) {
+        spec.invalid(&format!("spec of '{name}' must equal the fixed value"));
+    }
 }
 
 fn rule(rule: &Field) {
@@ -133,52 +163,72 @@ fn rule(rule: &Field) {
     }
 }
 
+/// Kinds of subjects, and the fields that say more of them.
+const KINDS: [(&str, &str); 3] = [
+    ("ServiceAccount", "serviceAccount"),
+    ("User", "user"),
+    ("Group", "group"),
+];
+
 fn subject(subject: &Field) {
-    const KINDS: [(&str, &str); 3] = [
-        ("ServiceAccount", "serviceAccount"),
-        ("User", "user"),
-        ("Group", "group"),
-    ];
     let kind = subject.child("kind");
-    let Some((_, field)) = KINDS.iter().find(|(known, _)| *known == kind.text()) else {
+    let Some((of, field)) = KINDS.iter().find(|(known, _)| *known == kind.text()) else {
         return kind.not_supported(&["Group", "ServiceAccount", "User"]);
     };
-    for (of, name) in KINDS {
-        let one = subject.child(name);
-        if name != *field && one.is_set() {
-            one.forbidden(&format!("{name} is forbidden when subject kind is not '{of}'"));
-        }
-    }
     let one = subject.child(field);
-    if !one.is_set() {
-        return one.required(&format!(
-            "{field} is required when subject kind is '{}'",
-            kind.text()
-        ));
+    if one.is_set() {
+        named(&one, *of == "ServiceAccount");
+    } else {
+        one.required(&format!("{field} is required when subject kind is '{of}'"));
     }
-    let name = one.child("name");
-    if name.is_empty() {
-        name.required("");
-    }
-    if kind.text() == "ServiceAccount" {
-        if !name.is_empty() && name.text() != "*" {
-            name.dns_subdomain();
-        }
-        let namespace = one.child("namespace");
-        if namespace.is_empty() {
-            namespace.required("must specify namespace for service account");
-        } else {
-            namespace.dns_label();
+    for (of, name) in KINDS {
+        let other = subject.child(name);
+        if name != *field && other.is_set() {
+            other.forbidden(&format!("{name} is forbidden when subject kind is not '{of}'"));
         }
     }
 }
+
+fn named(one: &Field, is_account: bool) {
+    let name = one.child("name");
+    name.needed();
+    if !is_account {
+        return;
+    }
+    if !name.is_empty() && name.text() != "*" {
+        name.dns_subdomain();
+    }
+    let namespace = one.child("namespace");
+    if namespace.is_empty() {
+        namespace.required("must specify namespace for service account");
+    } else {
+        namespace.dns_label();
+    }
+}
+
+/// What may be done, as far as flow control tells it apart.
+const VERBS: [&str; 9] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "proxy",
+    "update",
+    "watch",
+];
 
 fn verbs(rule: &Field) {
     let verbs = rule.child("verbs");
     if verbs.is_empty() {
         verbs.required("verbs must contain at least one value");
-    } else if verbs.len() > 1 && verbs.texts().any(|verb| verb == "*") {
-        verbs.invalid("if '*' is present, must not specify other verbs");
+    } else if verbs.texts().any(|verb| verb == "*") {
+        if verbs.len() > 1 {
+            verbs.invalid("if '*' is present, must not specify other verbs");
+        }
+    } else if verbs.items().any(|verb| !VERBS.contains(&verb.text())) {
+        verbs.not_supported_printed(&verbs.printed(), &VERBS);
     }
 }
 
@@ -205,12 +255,16 @@ fn resource_rule(rule: &Field) {
     let namespaces = rule.child("namespaces");
     if namespaces.is_empty() && !rule.child("clusterScope").is_true() {
         namespaces.required("resource rules that are not cluster scoped must supply at least one namespace");
-    } else if namespaces.len() > 1 && namespaces.texts().any(|each| each == "*") {
-        namespaces.invalid("if '*' is present, must not specify other namespaces");
-    }
-    for namespace in namespaces.items() {
-        if namespace.text() != "*" {
-            namespace.dns_label();
+    } else if namespaces.texts().any(|each| each == "*") {
+        if namespaces.len() > 1 {
+            namespaces.invalid("if '*' is present, must not specify other namespaces");
+        }
+    } else {
+        for namespace in namespaces.items() {
+            for problem in meta::name::dns1123_label(namespace.text()) {
+                let problem = format!("each member of this list must be '*' or a DNS-1123 label; {problem}");
+                namespace.invalid_as(namespace.text(), &problem);
+            }
         }
     }
 }
@@ -229,7 +283,7 @@ fn non_resource_rule(rule: &Field) {
     for url in urls.items() {
         let text = url.text();
         if text.is_empty() {
-            url.invalid("must not be empty");
+            url.invalid_as("", "must not be empty");
         } else if !text.starts_with('/') {
             url.invalid("must start with slash");
         } else if text.contains(' ') {
@@ -277,6 +331,29 @@ mod tests {
             &[
                 r#"spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: "x": must start with slash"#,
             ],
+        );
+        check(
+            json!({"subjects": [user], "nonResourceRules": [{"verbs": ["get", "jump"], "nonResourceURLs": ["/"]}]}),
+            &[
+                r#"spec.rules[0].nonResourceRules[0].verbs: Unsupported value: ["get","jump"]: supported values: "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch""#,
+            ],
+        );
+    }
+    #[test]
+    fn two_schemas_are_fixed() {
+        let check = |name: &str, spec: Value| {
+            let schema = json!({"metadata": {"name": name}, "spec": spec});
+            create_errors("flowcontrol.apiserver.k8s.io", "flowschemas", schema)
+        };
+        let errors = check(
+            "exempt",
+            json!({"priorityLevelConfiguration": {"name": "exempt"}, "matchingPrecedence": 7}),
+        );
+        assert_eq!(
+            errors,
+            [
+                r#"spec: Invalid value: {"PriorityLevelConfiguration":{"Name":"exempt"},"MatchingPrecedence":7,"DistinguisherMethod":null,"Rules":null}: spec of 'exempt' must equal the fixed value"#,
+            ]
         );
     }
 }

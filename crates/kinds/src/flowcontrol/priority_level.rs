@@ -17,6 +17,9 @@ room! {
 /// How many queues there may be.
 const MAX_QUEUES: i64 = 10_000_000;
 
+/// How many bits of a flow's hash choose its queues.
+const HASH_BITS: f64 = 60.0;
+
 impl Strategy for PriorityLevelConfiguration {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
         MetadataChecks::AS_CHANGE
@@ -109,34 +112,39 @@ pub fn conditions(conditions: &Field) {
     let mut kinds = Seen::new();
     for condition in conditions.items() {
         let kind = condition.child("type");
-        if kind.is_empty() {
-            kind.required("");
-        } else if kinds.again(kind.text()) {
-            kind.duplicate();
+        if kinds.again(kind.text()) {
+            kind.duplicate_as(kind.text());
         }
+        kind.needed();
     }
 }
 
+/// What an older version of the API wrote.
+const ANNOTATION_OF_OLD: &str = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares";
+
 fn rules(level: &Field) {
-    let spec = level.child("spec");
-    let metadata = level.child("metadata");
+    let (metadata, spec) = (level.child("metadata"), level.child("spec"));
+    let annotations = metadata.child("annotations");
+    if annotations.key(ANNOTATION_OF_OLD).is_set() {
+        annotations.forbidden(&format!("annotation '{ANNOTATION_OF_OLD}' is forbidden"));
+    }
     let name = metadata.text_of("name");
     let kind = spec.child("type");
+    if (name == "exempt") != (kind.text() == "Exempt") {
+        kind.invalid_as(kind.text(), "must be 'Exempt' if and only if `name` is 'exempt'");
+    }
     let (limited, exempt) = (spec.child("limited"), spec.child("exempt"));
-    mandatory(&spec, name);
     match kind.text() {
         "Exempt" => {
-            if name != "exempt" {
-                kind.invalid("must be 'Exempt' if and only if `name` is 'exempt'");
-            }
             if limited.is_set() {
                 limited.forbidden("must be nil if the type is not Limited");
             }
+            if exempt.is_set() {
+                shares(&exempt);
+                lendable(&exempt);
+            }
         }
         "Limited" => {
-            if name == "exempt" {
-                kind.invalid("must be 'Exempt' if and only if `name` is 'exempt'");
-            }
             if exempt.is_set() {
                 exempt.forbidden("must be nil if the type is Limited");
             }
@@ -148,10 +156,7 @@ fn rules(level: &Field) {
         }
         _ => kind.not_supported(&["Exempt", "Limited"]),
     }
-    if exempt.is_set() {
-        shares(&exempt);
-        lendable(&exempt);
-    }
+    mandatory(&spec, name);
 }
 
 /// Two levels are always there, as they are.
@@ -229,15 +234,25 @@ fn queuing(queuing: &Field) {
     for field in [&length, &queues, &hand] {
         if field.number() <= 0 {
             field.invalid_as(field.number(), "must be positive");
+        } else if field.name() == queues.name() && field.number() > MAX_QUEUES {
+            field.invalid(&format!("must not be greater than {MAX_QUEUES}"));
         }
     }
-    if queues.number() > MAX_QUEUES {
-        queues.invalid(&format!("must not be greater than {MAX_QUEUES}"));
+    if hand.number() > 0 {
+        hand_size(&hand, queues.number());
     }
-    if hand.number() > queues.number() {
+}
+
+/// How many of the queues a flow may use: as many as a hash can deal out.
+fn hand_size(hand: &Field, queues: i64) {
+    let size = hand.number();
+    if size > queues {
+        return hand.invalid(&format!("should not be greater than queues ({queues})"));
+    }
+    let (of, cards) = (f64::from(queues as i32), f64::from(size as i32));
+    if (of.log2() * cards).ceil() > HASH_BITS {
         hand.invalid(&format!(
-            "should not be greater than queues ({})",
-            queues.number()
+            "required entropy bits of deckSize {queues} and handSize {size} should not be greater than {HASH_BITS}"
         ));
     }
 }
@@ -290,6 +305,19 @@ mod tests {
             "exempt",
             json!({"type": "Exempt", "exempt": {"lendablePercent": 5}}),
             &[],
+        );
+        let queuing = |queues: i64, hand: i64| {
+            json!({"type": "Limited", "limited": {
+                "limitResponse": {"type": "Queue", "queuing": {"queues": queues, "handSize": hand}},
+            }})
+        };
+        check("l", queuing(128, 6), &[]);
+        check(
+            "l",
+            queuing(512, 20),
+            &[
+                "spec.limited.limitResponse.queuing.handSize: Invalid value: 20: required entropy bits of deckSize 512 and handSize 20 should not be greater than 60",
+            ],
         );
     }
 }

@@ -30,6 +30,10 @@ impl Strategy for RuntimeClass {
         })
     }
 
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![NAME, Column::string("Handler", ""), AGE]
     }

@@ -40,6 +40,10 @@ impl Strategy for CSIStorageCapacity {
         errors
     }
 
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -60,6 +60,10 @@ impl Strategy for CSIDriver {
         ))
     }
 
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -50,6 +50,10 @@ impl Strategy for CSINode {
         })
     }
 
+    fn allows_unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -37,9 +37,22 @@ impl Field<'_, '_> {
 
     /// A label selector, if there is one.
     pub fn label_selector(&self) {
+        self.selector(true);
+    }
+
+    /// The same where the values in its expressions may be anything, as in objects from before those were looked at.
+    pub fn loose_label_selector(&self) {
+        self.selector(false);
+    }
+
+    fn selector(&self, values: bool) {
         self.child("matchLabels").labels();
         for requirement in self.child("matchExpressions").items() {
             label_requirement(&requirement);
+            if values {
+                let values = requirement.child("values");
+                values.items().for_each(|value| value.label_value());
+            }
         }
     }
 }
@@ -58,9 +71,6 @@ fn label_requirement(requirement: &Field) {
     }
     let key = requirement.child("key");
     key.complain(names::qualified_name(key.text()));
-    for value in values.items() {
-        value.label_value();
-    }
 }
 
 /// A label selector as text, as tables and scales show it; empty if it selects everything or is missing.

@@ -115,16 +115,20 @@ pub fn amount(place: &Field, resource: &str) {
     if is_counted(resource) && !quantity::is_whole(quantity) {
         place.invalid_as(quantity.to_string(), NOT_WHOLE);
     }
-    if let Some(page) = resource.strip_prefix(HUGE_PAGES)
-        && let Ok(page) = Quantity::parse(page)
-    {
-        let pages = quantity.value().checked_rem(page.value());
-        if quantity.sign() < 0 || pages != Some(0) {
-            place.invalid_as(
-                quantity.to_string(),
-                &format!("{quantity} is not positive integer multiple of {resource}"),
-            );
-        }
+}
+
+/// The rule for an amount of huge pages: a whole number of pages.
+pub fn whole_pages(place: &Field, resource: &str) {
+    let (Some(page), Some(amount)) = (resource.strip_prefix(HUGE_PAGES), quantity::read(place.value()))
+    else {
+        return;
+    };
+    let is_whole = Quantity::parse(page).is_ok_and(|page| {
+        page.sign() > 0 && quantity::is_whole(page) && amount.value().checked_rem(page.value()) == Some(0)
+    });
+    if !is_whole {
+        let complaint = format!("{amount} is not positive integer multiple of {resource}");
+        place.invalid_as(amount.to_string(), &complaint);
     }
 }
 
@@ -133,22 +137,32 @@ fn list<'a>(container: &'a Value, kind: &str) -> impl Iterator<Item = (&'a Strin
     resources.filter_map(|(name, value)| Some((name, quantity::read(Some(value))?)))
 }
 
-/// What a pod's containers need together: init containers run before the others, sidecars beside them.
+/// What a pod's containers ask for together.
 pub fn total_requests(spec: Option<&Value>) -> Amounts {
+    total(spec, "requests")
+}
+
+/// What a pod's containers may use together.
+pub fn total_limits(spec: Option<&Value>) -> Amounts {
+    total(spec, "limits")
+}
+
+/// What a pod's containers need together: init containers run before the others, sidecars beside them.
+fn total(spec: Option<&Value>, of: &str) -> Amounts {
     let containers = |kind: &str| spec.and_then(|s| s[kind].as_array()).into_iter().flatten();
     let mut running = Amounts::new();
     for container in containers("containers") {
-        add(&mut running, list(container, "requests"));
+        add(&mut running, list(container, of));
     }
     let (mut sidecars, mut starting) = (Amounts::new(), Amounts::new());
     for container in containers("initContainers") {
         if container["restartPolicy"] == "Always" {
-            add(&mut running, list(container, "requests"));
-            add(&mut sidecars, list(container, "requests"));
+            add(&mut running, list(container, of));
+            add(&mut sidecars, list(container, of));
             raise(&mut starting, &sidecars);
         } else {
             let mut step = sidecars.clone();
-            add(&mut step, list(container, "requests"));
+            add(&mut step, list(container, of));
             raise(&mut starting, &step);
         }
     }

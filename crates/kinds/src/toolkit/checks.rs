@@ -116,6 +116,11 @@ impl<T: Ord> Seen<T> {
         self.0.contains(what)
     }
 
+    /// Everything seen, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+
     /// Whether `what` was there before; it is now.
     pub fn again(&mut self, what: T) -> bool {
         !self.0.insert(what)

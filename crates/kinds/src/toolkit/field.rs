@@ -121,6 +121,11 @@ impl<'p, 'v> Field<'p, 'v> {
         self.below(Step::Index(index), self.value.and_then(|v| v.get(index)))
     }
 
+    /// An item of this list with another value, where upstream names another place than the value's own.
+    pub fn standing_item<'c>(&'c self, index: usize, value: Option<&'v Value>) -> Field<'c, 'v> {
+        self.below(Step::Index(index), value)
+    }
+
     /// An entry of this map with another value, where upstream names another place than the value's own.
     pub fn standing_key<'c>(&'c self, key: &'v str, value: Option<&'v Value>) -> Field<'c, 'v> {
         self.below(Step::Key(key), value)

@@ -102,12 +102,14 @@ pub fn metadata_and_spec(pod: &Field) {
     let spec = pod.child("spec");
     let metadata = pod.child("metadata");
     special_annotations(&metadata.child("annotations"), &spec);
-    validation::spec(&spec, metadata.text_of("name"));
+    validation::spec(&spec, Some(&metadata));
     if spec.child("serviceAccountName").is_empty() {
         no_tokens(&spec);
     }
     for list in ["containers", "initContainers"] {
-        validation::container::only_in_pods(&spec.child(list));
+        for container in spec.child(list).items() {
+            validation::container::only_in_pods(&container);
+        }
     }
 }
 
@@ -125,16 +127,20 @@ fn no_tokens(spec: &Field) {
 
 /// Annotations that mean something to pods.
 pub fn special_annotations(annotations: &Field, spec: &Field) {
+    let mirror = annotations.key(MIRROR);
+    if mirror.is_set() && spec.child("nodeName").is_empty() {
+        mirror.invalid("must set spec.nodeName if mirror pod annotation is set");
+    }
+    let cost = annotations.key(DELETION_COST);
+    if cost.is_set() {
+        deletion_cost(&cost);
+    }
+    profiles::annotations(annotations);
     for (key, annotation) in annotations.entries() {
-        if key == MIRROR && spec.child("nodeName").is_empty() {
-            annotation.invalid("must set spec.nodeName if mirror pod annotation is set");
-        } else if key == DELETION_COST {
-            deletion_cost(&annotation);
-        } else if let Some(container) = key.strip_prefix(APP_ARMOR) {
+        if let Some(container) = key.strip_prefix(APP_ARMOR) {
             app_armor(spec, &annotation, container);
         }
     }
-    profiles::annotations(annotations);
 }
 
 fn deletion_cost(annotation: &Field) {

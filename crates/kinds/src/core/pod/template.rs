@@ -19,7 +19,7 @@ pub fn rules(template: &Field) {
     annotations.annotations();
     create::special_annotations(&annotations, &template.child("spec"));
     let spec = template.child("spec");
-    validation::spec(&spec, "");
+    validation::spec(&spec, None);
     profiles::agree(&spec, &annotations);
     let ephemeral = spec.child("ephemeralContainers");
     if !ephemeral.is_empty() {

@@ -48,8 +48,8 @@ fn containers(containers: &Field, old: &Value, kind: &str) -> bool {
     } else {
         for container in containers.items() {
             container.child("image").needed();
+            validation::container::only_in_pods(&container);
         }
-        validation::container::only_in_pods(containers);
     }
     grew
 }

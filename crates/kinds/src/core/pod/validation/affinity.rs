@@ -1,7 +1,7 @@
 //! Rules for affinity to nodes and to other pods.
 
-use super::scheduling::topology_key;
-use crate::toolkit::{Field, Seen};
+use super::spread::label_keys;
+use crate::toolkit::Field;
 
 /// All of a pod's likes and dislikes.
 pub fn affinity(affinity: &Field) {
@@ -15,7 +15,8 @@ pub fn affinity(affinity: &Field) {
         .items()
     {
         weight(&preferred);
-        node_selector_term(&preferred.child("preference"));
+        // A value that can be no label's is only remarked here.
+        node_term(&preferred.child("preference"), node_label);
     }
     for pods in ["podAffinity", "podAntiAffinity"] {
         let pods = affinity.child(pods);
@@ -55,15 +56,24 @@ pub fn node_selector(selector: &Field) {
 
 /// Which nodes: all of the expressions.
 pub fn node_selector_term(term: &Field) {
+    node_term(term, |requirement| {
+        node_label(requirement);
+        for value in requirement.child("values").items() {
+            value.label_value();
+        }
+    });
+}
+
+fn node_term(term: &Field, label: impl Fn(&Field)) {
     for requirement in term.child("matchExpressions").items() {
-        node_labels(&requirement);
+        label(&requirement);
     }
     for requirement in term.child("matchFields").items() {
         node_fields(&requirement);
     }
 }
 
-fn node_labels(requirement: &Field) {
+fn node_label(requirement: &Field) {
     let (operator, values) = (requirement.child("operator"), requirement.child("values"));
     match operator.text() {
         "In" | "NotIn" if values.is_empty() => {
@@ -79,9 +89,6 @@ fn node_labels(requirement: &Field) {
         other => operator.invalid_as(other, "not a valid selector operator"),
     }
     requirement.child("key").qualified_name();
-    for value in values.items() {
-        value.label_value();
-    }
 }
 
 fn node_fields(requirement: &Field) {
@@ -118,30 +125,10 @@ fn pod_term(term: &Field) {
             place.invalid_as(namespace, &complaint);
         }
     }
-    label_keys(term, &selector);
-    topology_key(&term.child("topologyKey"));
-}
-
-/// Labels whose values are taken from the pod itself.
-fn label_keys(term: &Field, selector: &Field) {
-    let (wanted, unwanted) = (term.child("matchLabelKeys"), term.child("mismatchLabelKeys"));
-    if !selector.is_set() {
-        for keys in [&wanted, &unwanted] {
-            if !keys.is_empty() {
-                keys.forbidden("must not be specified when labelSelector is not set");
-            }
-        }
-        return;
+    label_keys(term, &term.child("mismatchLabelKeys"));
+    let key = term.child("topologyKey");
+    if key.is_empty() {
+        key.required("can not be empty");
     }
-    let mut both = Seen::new();
-    for key in wanted.items() {
-        key.qualified_name();
-        both.again(key.text());
-    }
-    for key in unwanted.items() {
-        key.qualified_name();
-        if both.again(key.text()) {
-            key.invalid("exists in both matchLabelKeys and mismatchLabelKeys");
-        }
-    }
+    key.qualified_name();
 }

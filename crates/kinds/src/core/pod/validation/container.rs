@@ -20,7 +20,7 @@ pub fn common(container: &Field, pod: &PodContext) {
         .child("terminationMessagePolicy")
         .one_of(&["File", "FallbackToLogsOnError"]);
     ports::ports(&container.child("ports"));
-    env::variables(&container.child("env"), pod);
+    env::variables(&container.child("env"));
     env::sources(&container.child("envFrom"));
     mounts::mounts(container, pod);
     mounts::devices(container, pod);
@@ -31,12 +31,20 @@ pub fn common(container: &Field, pod: &PodContext) {
 }
 
 /// What holds in pods, but for the sake of old objects not in templates.
-pub fn only_in_pods(containers: &Field) {
-    for container in containers.items() {
-        let image = container.child("image");
-        if image.text() != image.text().trim() {
-            image.invalid("must not have leading or trailing whitespace");
-        }
+pub fn only_in_pods(container: &Field) {
+    let image = container.child("image");
+    if image.text() != image.text().trim() {
+        image.invalid("must not have leading or trailing whitespace");
+    }
+}
+
+/// The same for an init container. Without a policy of its own it can have no rules.
+pub fn restart_policy_of_init(container: &Field) {
+    let policy = container.child("restartPolicy");
+    if policy.is_set() {
+        restart_policy(container);
+    } else if !container.child("restartPolicyRules").is_empty() {
+        policy.required(NEEDED_WITH_RULES);
     }
 }
 
@@ -49,19 +57,19 @@ pub fn restart_policy(container: &Field) {
         return;
     }
     if !policy.is_set() {
-        policy.required("must specify restartPolicy when restart rules are used");
+        policy.required(NEEDED_WITH_RULES);
     }
     if rules.len() > MAX_RESTART_RULES {
         rules.too_many(MAX_RESTART_RULES);
     }
     for rule in rules.items() {
-        rule.child("action").one_of(&["Restart", "RestartAllContainers"]);
+        rule.child("action").any_of(&["Restart", "RestartAllContainers"]);
         let codes = rule.child("exitCodes");
         if !codes.is_set() {
             codes.required("must be specified");
             continue;
         }
-        codes.child("operator").one_of(&["In", "NotIn"]);
+        codes.child("operator").any_of(&["In", "NotIn"]);
         let values = codes.child("values");
         if values.len() > MAX_EXIT_CODES {
             values.too_many(MAX_EXIT_CODES);
@@ -69,5 +77,6 @@ pub fn restart_policy(container: &Field) {
     }
 }
 
+const NEEDED_WITH_RULES: &str = "must specify restartPolicy when restart rules are used";
 const MAX_RESTART_RULES: usize = 20;
 const MAX_EXIT_CODES: usize = 255;

@@ -12,12 +12,11 @@ pub fn regular(containers: &Field, pod: &PodContext) {
     let mut names = Seen::new();
     for each in containers.items() {
         container::common(&each, pod);
+        if names.again(each.text_of("name")) {
+            each.child("name").duplicate_as(each.text_of("name"));
+        }
+        probes(&each, pod);
         container::restart_policy(&each);
-        probes::lifecycle(&each.child("lifecycle"), pod);
-        probes::liveness(&each.child("livenessProbe"), pod);
-        probes::readiness(&each.child("readinessProbe"), pod);
-        probes::startup(&each.child("startupProbe"), pod);
-        unique(&each, &mut names);
     }
     let mut host_ports = Seen::new();
     for each in containers.items() {
@@ -33,26 +32,39 @@ pub fn init(containers: &Field, pod: &PodContext) {
     }
     for each in containers.items() {
         container::common(&each, pod);
-        container::restart_policy(&each);
-        if each.text_of("restartPolicy") == "Always" {
-            probes::lifecycle(&each.child("lifecycle"), pod);
-            probes::liveness(&each.child("livenessProbe"), pod);
-            probes::readiness(&each.child("readinessProbe"), pod);
-            probes::startup(&each.child("startupProbe"), pod);
-        } else {
-            for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
-                let field = each.child(field);
-                if field.is_set() {
-                    field.forbidden("may not be set for init containers without restartPolicy=Always");
-                }
-            }
-            let resizing = each.child("resizePolicy");
-            if !resizing.is_empty() {
-                resizing.invalid("must not be set for init containers");
-            }
-        }
+        container::restart_policy_of_init(&each);
         unique(&each, &mut names);
-        ports::host_ports(&each.child("ports"), &mut Seen::new());
+        // They run one by one, so each has all ports; upstream names the first one's place for all of them.
+        let first = containers.standing_item(0, each.value());
+        ports::host_ports(&first.child("ports"), &mut Seen::new());
+        if each.text_of("restartPolicy") == "Always" {
+            probes(&each, pod);
+        } else {
+            no_probes(&each);
+        }
+    }
+}
+
+fn probes(container: &Field, pod: &PodContext) {
+    probes::lifecycle(&container.child("lifecycle"), pod);
+    probes::liveness(&container.child("livenessProbe"), pod);
+    probes::readiness(&container.child("readinessProbe"), pod);
+    probes::startup(&container.child("startupProbe"), pod);
+}
+
+/// A container that ends before the pod starts is not looked after while it runs.
+fn no_probes(container: &Field) {
+    for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
+        let field = container.child(field);
+        if field.is_set() {
+            field.forbidden("may not be set for init containers without restartPolicy=Always");
+        }
+    }
+    for policy in container.child("resizePolicy").items() {
+        let restart = policy.child("restartPolicy");
+        if restart.text() == "RestartContainer" {
+            restart.invalid("must not be set to 'RestartContainer' for non-sidecar initContainers");
+        }
     }
 }
 
@@ -67,12 +79,16 @@ pub fn ephemeral(containers: &Field, pod: &PodContext) {
     }
     for each in containers.items() {
         container::common(&each, pod);
-        only_allowed_fields(&each);
-        unique(&each, &mut names);
+        container::only_in_pods(&each);
+        if names.again(each.text_of("name")) {
+            each.child("name").duplicate_as(each.text_of("name"));
+        }
         let target = each.child("targetContainerName");
-        if !target.is_empty() && !pod.container_names().any(|name| name == target.text()) {
+        let mut others = pod.container_names().chain(pod.init_container_names());
+        if !target.is_empty() && !others.any(|name| name == target.text()) {
             target.not_found_as(target.text());
         }
+        only_allowed_fields(&each);
         for mount in each.child("volumeMounts").items() {
             for field in ["subPath", "subPathExpr"] {
                 let field = mount.child(field);
@@ -82,25 +98,29 @@ pub fn ephemeral(containers: &Field, pod: &PodContext) {
             }
         }
     }
-    container::only_in_pods(containers);
 }
 
 const NOT_FOR_EPHEMERAL: &str = "cannot be set for an Ephemeral Container";
 
 fn only_allowed_fields(container: &Field) {
-    for field in [
+    for name in [
         "ports",
-        "livenessProbe",
-        "readinessProbe",
-        "startupProbe",
-        "lifecycle",
         "resources",
         "resizePolicy",
         "restartPolicy",
         "restartPolicyRules",
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle",
     ] {
-        let field = container.child(field);
-        if !field.is_empty() {
+        let field = container.child(name);
+        // Whoever writes an empty list has set it; resources alone are always there.
+        let is_set = match name {
+            "resources" => field.entries().any(|(_, part)| part.is_set()),
+            _ => field.is_set(),
+        };
+        if is_set {
             field.forbidden(NOT_FOR_EPHEMERAL);
         }
     }
@@ -108,7 +128,9 @@ fn only_allowed_fields(container: &Field) {
 
 fn unique<'v>(container: &Field<'_, 'v>, names: &mut Seen<&'v str>) {
     let name = container.text_of("name");
-    if !name.is_empty() && names.again(name) {
-        container.child("name").duplicate();
+    if names.contains(name) {
+        container.child("name").duplicate_as(name);
+    } else if !name.is_empty() {
+        names.again(name);
     }
 }

@@ -8,10 +8,14 @@ const MAX_NAMESERVERS: usize = 3;
 const MAX_SEARCHES: usize = 32;
 const MAX_SEARCH_CHARACTERS: usize = 2048;
 
-/// Policy and configuration.
-pub fn dns(spec: &Field) {
-    let (policy, config) = (spec.child("dnsPolicy"), spec.child("dnsConfig"));
+/// Who answers.
+pub fn policy(policy: &Field) {
     policy.one_of(&["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
+}
+
+/// What the pod says itself.
+pub fn config(spec: &Field) {
+    let (policy, config) = (spec.child("dnsPolicy"), spec.child("dnsConfig"));
     let (servers, searches) = (config.child("nameservers"), config.child("searches"));
     if policy.text() == "None" {
         if !config.is_set() {

@@ -1,11 +1,10 @@
 //! Rules for environment variables and where their values come from.
 
-use super::references;
-use crate::core::pod::context::PodContext;
+use super::{each_container, references};
 use crate::toolkit::Field;
 
 /// Single variables.
-pub fn variables(variables: &Field, pod: &PodContext) {
+pub fn variables(variables: &Field) {
     for variable in variables.items() {
         let name = variable.child("name");
         if name.is_empty() {
@@ -15,12 +14,12 @@ pub fn variables(variables: &Field, pod: &PodContext) {
         }
         let source = variable.child("valueFrom");
         if source.is_set() {
-            value_from(&source, &variable, pod);
+            value_from(&source, &variable);
         }
     }
 }
 
-fn value_from(source: &Field, variable: &Field, pod: &PodContext) {
+fn value_from(source: &Field, variable: &Field) {
     let mut sources = 0;
     let mut each = |name, rules: &dyn Fn(&Field)| {
         let one = source.child(name);
@@ -35,7 +34,7 @@ fn value_from(source: &Field, variable: &Field, pod: &PodContext) {
     each("resourceFieldRef", &|field| references::resource(field, false));
     each("configMapKeyRef", &key_of_object);
     each("secretKeyRef", &key_of_object);
-    each("fileKeyRef", &|file| key_of_file(file, pod));
+    each("fileKeyRef", &key_of_file);
     if sources == 0 {
         source.invalid_as(
             "",
@@ -58,31 +57,51 @@ fn key_of_object(selector: &Field) {
     }
 }
 
-fn key_of_file(selector: &Field, pod: &PodContext) {
-    let volume = selector.child("volumeName");
-    if volume.is_empty() {
-        volume.required("");
-    } else {
-        match pod.volume(volume.text()) {
-            None => volume.not_found_as(volume.text()),
-            Some(found) if found.get("emptyDir").is_none() => {
-                volume.invalid("referenced volume must be of type emptyDir");
-            }
-            Some(_) => {}
-        }
-    }
-    let path = selector.child("path");
-    if path.is_empty() {
-        path.required("");
-    } else {
-        path.local_descending_path();
-    }
+fn key_of_file(selector: &Field) {
     let key = selector.child("key");
     if key.is_empty() {
         key.required("");
     } else {
         key.complain(meta::name::relaxed_environment_variable(key.text()));
     }
+    let volume = selector.child("volumeName");
+    if volume.is_empty() {
+        volume.required("");
+    } else {
+        volume.dns_label();
+    }
+    let path = selector.child("path");
+    if path.is_empty() {
+        path.required("");
+    } else {
+        path.no_backsteps();
+    }
+}
+
+/// Files with variables lie in empty directories of the pod.
+pub fn file_volumes(spec: &Field) {
+    let volumes = spec.child("volumes");
+    each_container(spec, |container| {
+        for variable in container.child("env").items() {
+            let source = variable.child("valueFrom");
+            let file = source.child("fileKeyRef");
+            if !file.is_set() {
+                continue;
+            }
+            let name = file.child("volumeName");
+            match volumes
+                .items()
+                .filter(|volume| volume.text_of("name") == name.text())
+                .last()
+            {
+                None => name.not_found_as(name.text()),
+                Some(volume) if !volume.child("emptyDir").is_set() => {
+                    name.invalid_as(name.text(), "referenced volume must be of type emptyDir");
+                }
+                Some(_) => {}
+            }
+        }
+    });
 }
 
 /// Whole objects as variables.

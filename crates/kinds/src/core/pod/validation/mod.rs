@@ -1,77 +1,94 @@
 //! What a pod's spec must be like, in pods and in templates.
 
 pub mod affinity;
+pub mod claims;
 pub mod container;
 pub mod containers;
 pub mod dns;
 pub mod env;
 pub mod mounts;
 pub mod os;
+pub mod pod_resources;
 pub mod ports;
 pub mod probes;
 pub mod references;
 pub mod requirements;
 pub mod scheduling;
 pub mod security;
+pub mod spread;
 #[cfg(test)]
 mod tests;
 pub mod volumes;
+pub mod windows;
 
 use crate::core::pod::context::PodContext;
-use crate::toolkit::checks::not_between;
-use crate::toolkit::{Field, Seen};
+use crate::toolkit::Field;
 
 /// What restarts when a container ends.
 const RESTART_POLICIES: &[&str] = &["Always", "OnFailure", "Never"];
 const MAX_HOSTNAME_OVERRIDE: usize = 64;
 
-/// Everything a pod and a template have in common. `pod_name` is empty in a template.
-pub fn spec(spec: &Field, pod_name: &str) {
+/// Everything a pod and a template have in common. `metadata` is that of a pod; a template has none that counts here.
+pub fn spec(spec: &Field, metadata: Option<&Field>) {
+    let pod_name = metadata.map_or("", |metadata| metadata.text_of("name"));
     let wrong_volumes = volumes::volumes(&spec.child("volumes"), pod_name);
     let pod = &PodContext::new(spec).without_volumes(wrong_volumes);
-    resource_claims(&spec.child("resourceClaims"), pod_name);
+    claims::claims(&spec.child("resourceClaims"), metadata);
     containers::regular(&spec.child("containers"), pod);
     containers::init(&spec.child("initContainers"), pod);
     containers::ephemeral(&spec.child("ephemeralContainers"), pod);
-    security::host_ports(spec, pod_name.is_empty());
-    requirements::of_pod(spec);
+    pod_resources::of_pod(spec, pod);
+    security::host_ports(spec, metadata.is_none());
     spec.child("restartPolicy").one_of(RESTART_POLICIES);
-    dns::dns(spec);
+    dns::policy(&spec.child("dnsPolicy"));
     spec.child("nodeSelector").labels();
     security::of_pod(spec, pod);
-    security::host_users(spec, pod);
-    security::host_process(spec);
-    os::os(spec);
-    for name in [
-        "serviceAccountName",
-        "nodeName",
-        "priorityClassName",
-        "runtimeClassName",
-    ] {
-        let name = spec.child(name);
-        if !name.is_empty() {
-            name.dns_subdomain();
-        }
-    }
     affinity::affinity(&spec.child("affinity"));
+    dns::config(spec);
     scheduling::readiness_gates(&spec.child("readinessGates"));
     scheduling::gates(&spec.child("schedulingGates"));
-    scheduling::topology_spread(&spec.child("topologySpreadConstraints"));
-    scheduling::tolerations(&spec.child("tolerations"));
-    dns::host_aliases(&spec.child("hostAliases"));
+    spread::topology_spread(&spec.child("topologySpreadConstraints"));
+    windows::host_process(spec);
+    security::host_users(spec, pod);
+    names(spec);
+    requirements::overhead(&spec.child("overhead"));
+    os::os(spec);
+    env::file_volumes(spec);
+}
+
+/// Names and small things.
+fn names(spec: &Field) {
+    hostname_override(spec);
+    for name in ["serviceAccountName", "nodeName"] {
+        name_of_object(&spec.child(name));
+    }
     let deadline = spec.child("activeDeadlineSeconds");
-    if let Some(seconds) = deadline.int() {
-        let (least, most) = (1, i64::from(i32::MAX));
-        if !(least..=most).contains(&seconds) {
-            deadline.invalid(&not_between(least, most));
+    if deadline.is_set() {
+        deadline.between(1, i64::from(i32::MAX));
+    }
+    for name in ["hostname", "subdomain"] {
+        let name = spec.child(name);
+        if !name.is_empty() {
+            name.dns_label();
         }
     }
-    names(spec);
+    scheduling::tolerations(&spec.child("tolerations"));
+    dns::host_aliases(&spec.child("hostAliases"));
+    name_of_object(&spec.child("priorityClassName"));
+    let runtime_class = spec.child("runtimeClassName");
+    if runtime_class.is_set() {
+        runtime_class.dns_subdomain();
+    }
     let preemption = spec.child("preemptionPolicy");
     if preemption.is_set() {
         preemption.one_of(&["PreemptLowerPriority", "Never"]);
     }
-    requirements::overhead(&spec.child("overhead"));
+}
+
+fn name_of_object(name: &Field) {
+    if !name.is_empty() {
+        name.dns_subdomain();
+    }
 }
 
 /// The containers of all three lists.
@@ -83,68 +100,19 @@ pub fn each_container(spec: &Field, mut rules: impl FnMut(&Field)) {
     }
 }
 
-fn names(spec: &Field) {
-    for name in ["hostname", "subdomain"] {
-        let name = spec.child(name);
-        if !name.is_empty() {
-            name.dns_label();
-        }
-    }
+fn hostname_override(spec: &Field) {
     let name = spec.child("hostnameOverride");
-    if name.is_set() {
-        if spec.child("setHostnameAsFQDN").is_true() {
-            name.forbidden("may not be specified when setHostnameAsFQDN is true");
-        }
-        if spec.child("hostNetwork").is_true() {
-            name.forbidden("may not be specified when hostNetwork is true");
-        }
-        if name.text().len() > MAX_HOSTNAME_OVERRIDE {
-            name.too_long(MAX_HOSTNAME_OVERRIDE);
-        }
-        name.dns_subdomain();
+    if !name.is_set() {
+        return;
     }
-}
-
-/// A claim that is made for the pod is named after both.
-fn final_name(name: &Field, pod_name: &str) {
-    let claim = format!("{pod_name}-{}", name.text());
-    for complaint in meta::name::dns1123_subdomain(&claim) {
-        name.invalid_as(claim.as_str(), &format!("final ResourceClaim name: {complaint}"));
+    if spec.child("setHostnameAsFQDN").is_true() {
+        name.forbidden("may not be specified when setHostnameAsFQDN is true");
     }
-}
-
-/// Devices that the pod's containers may use.
-fn resource_claims(claims: &Field, pod_name: &str) {
-    let mut names = Seen::new();
-    for claim in claims.items() {
-        let name = claim.child("name");
-        if name.is_empty() {
-            name.required("");
-        } else if names.again(name.text()) {
-            name.duplicate();
-        } else {
-            let complaints = meta::name::dns1123_label(name.text());
-            if complaints.is_empty()
-                && !pod_name.is_empty()
-                && claim.child("resourceClaimTemplateName").is_set()
-            {
-                final_name(&name, pod_name);
-            }
-            name.complain(complaints);
-        }
-        let (by_name, by_template) = (
-            claim.child("resourceClaimName"),
-            claim.child("resourceClaimTemplateName"),
-        );
-        match (by_name.is_set(), by_template.is_set()) {
-            (true, true) => claim.invalid(
-                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
-            ),
-            (false, false) => {
-                claim.invalid("must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")
-            }
-            (true, false) => by_name.dns_subdomain(),
-            (false, true) => by_template.dns_subdomain(),
-        }
+    if spec.child("hostNetwork").is_true() {
+        name.forbidden("may not be specified when hostNetwork is true");
     }
+    if name.text().len() > MAX_HOSTNAME_OVERRIDE {
+        name.too_long(MAX_HOSTNAME_OVERRIDE);
+    }
+    name.dns_subdomain();
 }

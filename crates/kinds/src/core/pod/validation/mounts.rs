@@ -1,12 +1,14 @@
 //! Rules for volume mounts and block devices of a container.
 
+use std::collections::BTreeMap;
+
 use crate::core::pod::context::PodContext;
 use crate::toolkit::{Field, Seen};
 
 /// Volumes as folders.
 pub fn mounts(container: &Field, pod: &PodContext) {
     let mounts = container.child("volumeMounts");
-    let devices = container.child("volumeDevices");
+    let devices = paths_by_name(&container.child("volumeDevices"), "devicePath");
     let mut paths = Seen::new();
     for mount in mounts.items() {
         let (name, path) = (mount.child("name"), mount.child("mountPath"));
@@ -16,20 +18,25 @@ pub fn mounts(container: &Field, pod: &PodContext) {
         }
         path.needed();
         if paths.again(path.text()) {
-            path.invalid("must be unique");
+            path.invalid_as(path.text(), "must be unique");
         }
-        for device in devices.items() {
-            if device.text_of("devicePath") == path.text() {
-                path.invalid("must not already exist as a path in volumeDevices");
-            }
-            if device.text_of("name") == name.text() {
-                name.invalid("must not already exist in volumeDevices");
-            }
+        if devices.contains_key(name.text()) {
+            name.invalid_as(name.text(), "must not already exist in volumeDevices");
+        }
+        if devices.values().any(|device| *device == path.text()) {
+            path.invalid_as(path.text(), "must not already exist as a path in volumeDevices");
         }
         sub_path(&mounts, &mount);
         propagation(&mounts, &mount, container);
         read_only(&mounts, &mount);
     }
+}
+
+/// Where each volume of the list is to be seen; the last place, if there are several.
+fn paths_by_name<'v>(list: &Field<'_, 'v>, path: &str) -> BTreeMap<&'v str, &'v str> {
+    list.items()
+        .map(|each| (each.text_of("name"), each.text_of(path)))
+        .collect()
 }
 
 /// Upstream names the list here, not its item.
@@ -84,6 +91,7 @@ fn read_only<'v>(mounts: &Field<'_, 'v>, mount: &Field<'_, 'v>) {
 
 /// Volumes as block devices.
 pub fn devices(container: &Field, pod: &PodContext) {
+    let mounts = paths_by_name(&container.child("volumeMounts"), "mountPath");
     let mut paths = Seen::new();
     let mut names = Seen::new();
     for device in container.child("volumeDevices").items() {
@@ -112,13 +120,11 @@ pub fn devices(container: &Field, pod: &PodContext) {
         } else {
             paths.again(path.text());
         }
-        for mount in container.child("volumeMounts").items() {
-            if mount.text_of("mountPath") == path.text() {
-                path.invalid("must not already exist as a path in volumeMounts");
-            }
-            if mount.text_of("name") == name.text() {
-                name.invalid("must not already exist in volumeMounts");
-            }
+        if mounts.contains_key(name.text()) {
+            name.invalid_as(name.text(), "must not already exist in volumeMounts");
+        }
+        if mounts.values().any(|mount| *mount == path.text()) {
+            path.invalid_as(path.text(), "must not already exist as a path in volumeMounts");
         }
     }
 }

@@ -13,7 +13,7 @@ pub fn os(spec: &Field) {
         return;
     }
     match os.text_of("name") {
-        "" => os.child("name").required("cannot be empty"),
+        "" => os.child("name").required(""),
         "linux" => linux(spec),
         "windows" => windows(spec),
         other => os.not_supported_as(other, &["linux", "windows"]),
@@ -32,33 +32,37 @@ fn linux(spec: &Field) {
 }
 
 fn windows(spec: &Field) {
-    not_set(
-        &spec.child("securityContext"),
-        &[
-            "appArmorProfile",
-            "seLinuxOptions",
-            "seccompProfile",
-            "fsGroup",
-            "fsGroupChangePolicy",
-            "sysctls",
-            "runAsUser",
-            "runAsGroup",
-            "supplementalGroups",
-            "supplementalGroupsPolicy",
-        ],
-        NOT_ON_WINDOWS,
-    );
-    not_set(
-        spec,
-        &["hostUsers", "shareProcessNamespace", "resources"],
-        NOT_ON_WINDOWS,
-    );
+    let context = spec.child("securityContext");
+    // Some fields of the pod belong to its security context in upstream's own form, and come in the order there.
+    not_set(&context, &["appArmorProfile", "seLinuxOptions"], NOT_ON_WINDOWS);
+    not_set(spec, &["hostUsers"], NOT_ON_WINDOWS);
     for field in ["hostPID", "hostIPC"] {
         let field = spec.child(field);
         if field.is_true() {
             field.forbidden(NOT_ON_WINDOWS);
         }
     }
+    not_set(
+        &context,
+        &["seccompProfile", "fsGroup", "fsGroupChangePolicy"],
+        NOT_ON_WINDOWS,
+    );
+    let sysctls = context.child("sysctls");
+    if !sysctls.is_empty() {
+        sysctls.forbidden(NOT_ON_WINDOWS);
+    }
+    not_set(spec, &["shareProcessNamespace"], NOT_ON_WINDOWS);
+    not_set(
+        &context,
+        &[
+            "runAsUser",
+            "runAsGroup",
+            "supplementalGroups",
+            "supplementalGroupsPolicy",
+            "seLinuxChangePolicy",
+        ],
+        NOT_ON_WINDOWS,
+    );
     each_container(spec, |container| {
         not_set(
             &container.child("securityContext"),
@@ -82,10 +86,7 @@ fn windows(spec: &Field) {
 fn not_set<'v>(place: &Field<'_, 'v>, fields: &[&'v str], why: &str) {
     for field in fields {
         let field = place.child(field);
-        if field
-            .value()
-            .is_some_and(|value| value.as_array().is_none_or(|items| !items.is_empty()))
-        {
+        if field.is_set() {
             field.forbidden(why);
         }
     }

@@ -60,8 +60,9 @@ pub fn field(reference: &Field, allowed: &[&str]) {
     };
     match subscripted(converted) {
         Some(("metadata.annotations", key)) => {
-            for complaint in names::qualified_name(&key.to_lowercase()) {
-                reference.invalid_as(key, &complaint);
+            let key = key.to_lowercase();
+            for complaint in names::qualified_name(&key) {
+                reference.invalid_as(key.as_str(), &complaint);
             }
         }
         Some((_, key)) => {

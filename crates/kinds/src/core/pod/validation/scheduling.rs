@@ -1,4 +1,4 @@
-//! Rules for tolerations, topology spread, gates and readiness.
+//! Rules for tolerations, gates and readiness.
 
 use crate::toolkit::{Field, Seen};
 
@@ -39,72 +39,12 @@ pub fn tolerations(tolerations: &Field) {
                 operator.invalid_as(value, "value must be empty when `operator` is 'Exists'");
             }
             "Exists" => {}
+            "Lt" | "Gt" => operator.not_supported(&["Equal", "Exists", "Lt", "Gt"]),
             _ => operator.not_supported(&["Equal", "Exists"]),
         }
         if !effect.is_empty() {
             effect.any_of(TAINT_EFFECTS);
         }
-    }
-}
-
-/// How evenly pods are spread.
-pub fn topology_spread(constraints: &Field) {
-    let pairs: Vec<(&str, &str)> = constraints
-        .items()
-        .map(|each| (each.text_of("topologyKey"), each.text_of("whenUnsatisfiable")))
-        .collect();
-    for (index, constraint) in constraints.items().enumerate() {
-        let skew = constraint.child("maxSkew");
-        if skew.number() <= 0 {
-            skew.invalid_as(skew.number(), "must be greater than zero");
-        }
-        topology_key(&constraint.child("topologyKey"));
-        let action = constraint.child("whenUnsatisfiable");
-        action.any_of(&["DoNotSchedule", "ScheduleAnyway"]);
-        let (key, when) = pairs[index];
-        if pairs[index + 1..].contains(&(key, when)) {
-            constraint
-                .child("{topologyKey, whenUnsatisfiable}")
-                .duplicate_as(format!("{{{key}, {when}}}"));
-        }
-        let min_domains = constraint.child("minDomains");
-        if let Some(domains) = min_domains.int() {
-            if domains <= 0 {
-                min_domains.invalid("must be greater than zero");
-            }
-            if when != "DoNotSchedule" {
-                min_domains.invalid(&format!(
-                    "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {when}"
-                ));
-            }
-        }
-        for policy in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
-            constraint.child(policy).any_of_if_set(&["Honor", "Ignore"]);
-        }
-        let selector = constraint.child("labelSelector");
-        match_label_keys(&constraint.child("matchLabelKeys"), &selector);
-        selector.label_selector();
-    }
-}
-
-fn match_label_keys(keys: &Field, selector: &Field) {
-    if keys.is_empty() {
-        return;
-    }
-    if !selector.is_set() {
-        return keys.forbidden("must not be specified when labelSelector is not set");
-    }
-    for key in keys.items() {
-        key.qualified_name();
-    }
-}
-
-/// The label of a node that names its place.
-pub fn topology_key(key: &Field) {
-    if key.is_empty() {
-        key.required("can not be empty");
-    } else {
-        key.qualified_name();
     }
 }
 

@@ -1,10 +1,8 @@
 //! Rules for security contexts of containers and pods.
 
-use serde_json::Value;
-
 use super::each_container;
+use super::windows::windows_options;
 use crate::core::pod::context::PodContext;
-use crate::toolkit::columns::at;
 use crate::toolkit::{Field, Seen};
 
 const MAX_ID: i64 = i32::MAX as i64;
@@ -66,9 +64,7 @@ pub fn of_pod(spec: &Field, pod: &PodContext) {
     context
         .child("supplementalGroupsPolicy")
         .any_of_if_set(&["Merge", "Strict"]);
-    context
-        .child("seLinuxChangePolicy")
-        .any_of_if_set(&["MountOption", "Recursive"]);
+    context.child("seLinuxChangePolicy").any_of_if_set(&["Recursive"]);
 }
 
 /// In the host's network a port cannot be mapped. A template need not say it, as its pods will.
@@ -199,111 +195,27 @@ fn app_armor(profile: &Field) {
 
 const MAX_APP_ARMOR_NAME: usize = 4095;
 
-fn windows_options(options: &Field) {
-    let name = options.child("gmsaCredentialSpecName");
-    if name.is_set() {
-        name.dns_subdomain();
-    }
-    let spec = options.child("gmsaCredentialSpec");
-    if spec.is_set() {
-        if spec.is_empty() {
-            spec.invalid("gmsaCredentialSpec cannot be an empty string");
-        } else if spec.text().len() > MAX_GMSA_BYTES {
-            spec.invalid("gmsaCredentialSpec size must be under 64 KiB");
-        }
-    }
-    let user = options.child("runAsUserName");
-    if user.is_set() {
-        windows_user(&user);
-    }
-}
-
-const MAX_GMSA_BYTES: usize = 64 * 1024;
-
-/// `[DOMAIN\]USER`.
-fn windows_user(name: &Field) {
-    let text = name.text();
-    if text.is_empty() {
-        return name.invalid("runAsUserName cannot be an empty string");
-    }
-    if text.chars().any(char::is_control) {
-        name.invalid("runAsUserName cannot contain control characters");
-    }
-    let parts: Vec<&str> = text.split('\\').collect();
-    let (domain, user) = match parts[..] {
-        [user] => (None, user),
-        [domain, user] => (Some(domain), user),
-        _ => return name.invalid("runAsUserName cannot contain more than one backslash"),
-    };
-    if let Some(domain) = domain {
-        if domain.is_empty() {
-            name.invalid("runAsUserName's Domain doesn't match the NetBIOS nor the DNS format");
-        } else if domain.len() > 253 {
-            name.invalid("runAsUserName's Domain length must be under 253 characters");
-        }
-    }
-    if user.is_empty() {
-        name.invalid("runAsUserName's User cannot be empty");
-    } else if user.len() > 104 {
-        name.invalid("runAsUserName's User length must not be longer than 104 characters");
-    } else if user.bytes().all(|b| b == b'.' || b == b' ') {
-        name.invalid("runAsUserName's User cannot contain only periods or spaces");
-    } else if user.contains([
-        '"', '/', '\\', ':', ';', '|', '=', ',', '+', '*', '?', '<', '>', '@', '[', ']',
-    ]) {
-        name.invalid("runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]");
-    }
-}
-
-/// Containers that are processes of a Windows host.
-pub fn host_process(spec: &Field) {
-    const FIELD: [&str; 3] = ["securityContext", "windowsOptions", "hostProcess"];
-    let of_pod = spec
-        .value()
-        .and_then(|spec| at(spec, &FIELD))
-        .and_then(Value::as_bool);
-    let (mut all, mut on_host) = (0, 0);
-    each_container(spec, |container| {
-        let context = container.child(FIELD[0]);
-        let options = context.child(FIELD[1]);
-        let own = options.child(FIELD[2]);
-        if let (Some(of_pod), Some(is)) = (of_pod, own.bool())
-            && of_pod != is
-        {
-            let complaint =
-                format!("pod hostProcess value must be identical if both are specified, was {of_pod}");
-            own.invalid(&complaint);
-        }
-        all += 1;
-        on_host += usize::from(own.bool().or(of_pod) == Some(true));
-    });
-    if on_host == 0 {
-        return;
-    }
-    if on_host != all {
-        spec.invalid_as(
-            "",
-            "If pod contains any hostProcess containers then all containers must be HostProcess containers",
-        );
-    }
-    let network = spec.child("hostNetwork");
-    if !network.is_true() {
-        network.invalid_as(
-            false,
-            "hostNetwork must be true if pod contains any hostProcess containers",
-        );
-    }
-}
-
 /// A pod with its own users cannot share what belongs to the host's.
 pub fn host_users(spec: &Field, pod: &PodContext) {
+    const WHY: &str = "when `hostUsers` is false";
     if pod.has_host_users() {
         return;
     }
-    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+    // Upstream writes two of the names with a capital.
+    for (field, place) in [
+        ("hostNetwork", "hostNetwork"),
+        ("hostPID", "HostPID"),
+        ("hostIPC", "HostIPC"),
+    ] {
         let field = spec.child(field);
-        if field.value() == Some(&Value::Bool(true)) {
-            field.forbidden("when `hostUsers` is false");
+        if field.is_true() {
+            spec.standing_for(place, None).forbidden(WHY);
         }
     }
+    each_container(spec, |container| {
+        let devices = container.child("volumeDevices");
+        if !devices.is_empty() {
+            devices.forbidden(WHY);
+        }
+    });
 }

@@ -154,37 +154,114 @@ fn processes_of_a_windows_host() {
 }
 
 #[test]
-fn init_containers_are_not_resized() {
-    let policy = json!([{"resourceName": "cpu", "restartPolicy": "NotRequired"}]);
+fn init_containers_are_resized_without_a_restart() {
+    let init = |restart: &str| {
+        let policy = json!([{"resourceName": "cpu", "restartPolicy": restart}]);
+        json!({"initContainers": [{"name": "i", "image": "i", "resizePolicy": policy}]})
+    };
+    check(init("NotRequired"), &[]);
     check(
-        json!({"initContainers": [{"name": "i", "image": "i", "resizePolicy": policy, "restartPolicy": "Always"}]}),
-        &[],
-    );
-    check(
-        json!({"initContainers": [{"name": "i", "image": "i", "resizePolicy": policy}]}),
+        init("RestartContainer"),
         &[
-            "spec.initContainers[0].resizePolicy: Invalid value: [{\"ResourceName\":\"cpu\",\"RestartPolicy\":\"NotRequired\"}]: must not \
-           be set for init containers",
+            "spec.initContainers[0].resizePolicy[0].restartPolicy: Invalid value: \"RestartContainer\": must not be set to \
+             'RestartContainer' for non-sidecar initContainers",
         ],
     );
 }
 
 #[test]
-fn claims_that_are_made_have_names() {
-    let mut pod = json!({
-        "metadata": {"name": "p".repeat(250), "namespace": "n"},
-        "spec": {
-            "containers": [{"name": "c", "image": "i"}],
-            "resourceClaims": [{"name": "abcd", "resourceClaimTemplateName": "t"}],
-        },
-    });
-    let errors = create_errors("", "pods", pod.clone());
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(
-        errors[0].ends_with("-abcd\": final ResourceClaim name: must be no more than 253 characters"),
-        "{}",
-        errors[0]
+fn restart_rules() {
+    check_container(
+        "restartPolicyRules",
+        json!([{"exitCodes": {}}]),
+        &[
+            "spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used",
+            "spec.containers[0].restartPolicyRules[0].action: Unsupported value: \"\": supported values: \"Restart\", \
+             \"RestartAllContainers\"",
+            "spec.containers[0].restartPolicyRules[0].exitCodes.operator: Unsupported value: \"\": supported values: \"In\", \
+             \"NotIn\"",
+        ],
     );
-    pod["metadata"]["name"] = "p".into();
-    assert!(create_errors("", "pods", pod).is_empty());
+    check(
+        json!({"initContainers": [{"name": "i", "image": "i", "restartPolicyRules": [{}]}]}),
+        &[
+            "spec.initContainers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used",
+        ],
+    );
+}
+
+#[test]
+fn claims_of_containers() {
+    let claims = json!([{}, {"name": "a", "request": "r"}, {"name": "a", "request": "r"}, {"name": "a"}, {"name": "b"}]);
+    check(
+        json!({
+            "resourceClaims": [{"name": "a", "resourceClaimTemplateName": "t"}],
+            "containers": [{"name": "c", "image": "i", "resources": {"claims": claims}}],
+        }),
+        &[
+            "spec.containers[0].resources.claims[0]: Required value",
+            "spec.containers[0].resources.claims[2]: Duplicate value: \"a/r\"",
+            "spec.containers[0].resources.claims[3]: Duplicate value: \"a\"",
+            "spec.containers[0].resources.claims[4]: Not found: \"b\": must be one of the names in pod.spec.resourceClaims: a",
+        ],
+    );
+}
+
+#[test]
+fn files_with_variables() {
+    let file = json!([{"name": "A", "valueFrom": {"fileKeyRef": {"path": "/a/../b", "volumeName": "v", "key": "K"}}}]);
+    check(
+        json!({"hostname": "A", "containers": [{"name": "c", "image": "i", "env": file}]}),
+        &[
+            "spec.containers[0].env[0].valueFrom.fileKeyRef.path: Invalid value: \"/a/../b\": must not contain '..'",
+            "spec.hostname: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
+             '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
+             validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+            "spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: \"v\"",
+        ],
+    );
+}
+
+#[test]
+fn a_label_is_selected_once() {
+    check(
+        json!({"topologySpreadConstraints": [{
+            "maxSkew": 1, "topologyKey": "no key!", "whenUnsatisfiable": "ScheduleAnyway", "matchLabelKeys": ["a", "b"],
+            "labelSelector": {"matchLabels": {"b": "c"}, "matchExpressions": [{"key": "b", "operator": "Exists"}]},
+        }]}),
+        &[
+            "spec.topologySpreadConstraints[0][1]: Invalid value: \"b\": exists in both matchLabelKeys and labelSelector",
+        ],
+    );
+}
+
+#[test]
+fn what_ephemeral_containers_have_not() {
+    let ephemeral =
+        json!({"name": "c", "image": "i", "ports": [], "resources": {"limits": {}}, "lifecycle": {}});
+    check(
+        json!({"ephemeralContainers": [ephemeral]}),
+        &[
+            "spec.ephemeralContainers[0].name: Duplicate value: \"c\"",
+            "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container",
+            "spec.ephemeralContainers[0].resources: Forbidden: cannot be set for an Ephemeral Container",
+            "spec.ephemeralContainers[0].lifecycle: Forbidden: cannot be set for an Ephemeral Container",
+            "spec.ephemeralContainers: Forbidden: cannot be set on create",
+        ],
+    );
+}
+
+#[test]
+fn a_pod_covers_its_containers() {
+    check(
+        json!({
+            "resources": {"requests": {"cpu": "1", "a": "1"}, "limits": {"cpu": "2"}},
+            "containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "3"}}}],
+        }),
+        &[
+            "spec.resources.requests[a]: Invalid value: \"a\": must be a standard resource type or fully qualified",
+            "spec.resources.requests[cpu]: Invalid value: \"1\": must be greater than or equal to aggregate container requests of 2",
+            "spec.resources.containers[0][cpu].limits: Invalid value: \"3\": must be less than or equal to pod limits of 2",
+        ],
+    );
 }

@@ -3,8 +3,13 @@
 //! Structures of the API's own vocabulary (label selectors, owner references) are printed as JSON in the order of their
 //! declaration. All others are printed as Go holds them: every field, by its name in Go, what is not there as `null`.
 
+pub mod names;
+mod order;
+
 use schema::{SchemaRef, Shape};
 use serde_json::Value;
+
+pub use names::go_name;
 
 /// The value at a position of the type table, on one line. What is not known to the table is printed as JSON.
 pub fn printed(value: Option<&Value>, schema: Option<SchemaRef>) -> String {
@@ -26,9 +31,11 @@ pub fn indented_fields(value: &Value, schema: Option<SchemaRef>, names: &[&str])
         .iter()
         .filter_map(|&name| Some((name, schema?.field(name)?)));
     let mut out = String::new();
-    Node::structure(Some(value), fields).write_indented(&mut out, 0);
+    Node::structure("", Some(value), fields).write_indented(&mut out, 0);
     out.split('\n').map(str::to_owned).collect()
 }
+
+const POD_SPEC: &str = "io.k8s.api.core.v1.PodSpec";
 
 /// What is to be printed, in order.
 enum Node {
@@ -57,8 +64,8 @@ impl Node {
             (None, Shape::Duration) => text("\"0s\""),
             (_, Shape::Object) => match schema.openapi_name() {
                 Some(name) if is_vocabulary(&name) => Self::vocabulary(value, schema),
-                Some(name) if name == "io.k8s.api.core.v1.PodSpec" => Self::pod_spec(value, schema),
-                _ => Self::structure(value, schema.fields()),
+                Some(name) if name == POD_SPEC => Self::pod_spec(value, schema),
+                name => Self::structure(short(name.as_deref()), value, schema.fields()),
             },
             (Some(Value::Array(items)), Shape::List) => Self::List(
                 items
@@ -88,7 +95,12 @@ impl Node {
         )
     }
 
-    fn structure<'a>(value: Option<&Value>, fields: impl Iterator<Item = (&'a str, SchemaRef<'a>)>) -> Self {
+    /// All fields of a type, whose name is `owner`.
+    fn structure<'a>(
+        owner: &str,
+        value: Option<&Value>,
+        fields: impl Iterator<Item = (&'a str, SchemaRef<'a>)>,
+    ) -> Self {
         let mut printed = Vec::new();
         for (name, field) in fields {
             let value = value.and_then(|v| v.get(name));
@@ -98,13 +110,16 @@ impl Node {
             {
                 printed.extend(of_metadata);
             } else {
-                printed.push((go_name(name), Self::of(value, Some(field))));
+                printed.push((names::of_field(owner, name), Self::of(value, Some(field))));
             }
+        }
+        for (before, name) in order::moved(owner) {
+            move_after(&mut printed, before, name);
         }
         Self::Object(printed)
     }
 
-    /// Upstream holds what concerns the host's namespaces in the security context, and has some fields in another order.
+    /// Upstream holds what concerns the host's namespaces in the security context.
     fn pod_spec(value: Option<&Value>, schema: SchemaRef) -> Self {
         const MOVED: [&str; 5] = [
             "hostNetwork",
@@ -113,34 +128,24 @@ impl Node {
             "shareProcessNamespace",
             "hostUsers",
         ];
-        // Each after the field named first.
-        const AFTER: [(&str, &str); 3] = [
-            ("Subdomain", "SetHostnameAsFQDN"),
-            ("Priority", "PreemptionPolicy"),
-            ("RuntimeClassName", "Overhead"),
-        ];
         let moved = MOVED.iter().filter_map(|&name| Some((name, schema.field(name)?)));
         let security = value
             .and_then(|v| v.get("securityContext"))
             .filter(|v| !v.is_null());
-        let mut context = Self::structure(value, moved);
+        let mut context = Self::structure("", value, moved);
         if let (Self::Object(context), Some(of)) = (&mut context, schema.field("securityContext"))
-            && let Self::Object(own) = Self::structure(security, of.fields())
+            && let Self::Object(own) = Self::structure("PodSecurityContext", security, of.fields())
         {
             context.extend(own);
-            move_after(context, "FSGroup", "FSGroupChangePolicy");
         }
         let rest = schema
             .fields()
             .filter(|(name, _)| !MOVED.contains(name) && *name != "serviceAccount");
-        let mut spec = Self::structure(value, rest);
-        if let Self::Object(fields) = &mut spec {
-            if let Some((_, place)) = fields.iter_mut().find(|(name, _)| name == "SecurityContext") {
-                *place = context;
-            }
-            for (before, name) in AFTER {
-                move_after(fields, before, name);
-            }
+        let mut spec = Self::structure("PodSpec", value, rest);
+        if let Self::Object(fields) = &mut spec
+            && let Some((_, place)) = fields.iter_mut().find(|(name, _)| name == "SecurityContext")
+        {
+            *place = context;
         }
         spec
     }
@@ -210,13 +215,24 @@ impl Node {
     }
 }
 
-/// Moves a field behind another.
+/// Moves a field behind another, or to the front.
 fn move_after(fields: &mut Vec<(String, Node)>, before: &str, name: &str) {
     let place = |wanted: &str| fields.iter().position(|(name, _)| name == wanted);
-    if let (Some(from), Some(to)) = (place(name), place(before)) {
-        let field = fields.remove(from);
-        fields.insert(if from < to { to } else { to + 1 }, field);
-    }
+    let Some(from) = place(name) else {
+        return;
+    };
+    let to = match place(before) {
+        Some(to) if from < to => to,
+        Some(to) => to + 1,
+        None => 0,
+    };
+    let field = fields.remove(from);
+    fields.insert(to, field);
+}
+
+/// The name of a type without its group and version.
+fn short(openapi_name: Option<&str>) -> &str {
+    openapi_name.map_or("", |name| name.rsplit('.').next().unwrap_or(name))
 }
 
 fn name_to(out: &mut String, name: &str) {
@@ -225,53 +241,6 @@ fn name_to(out: &mut String, name: &str) {
 
 fn is_vocabulary(name: &str) -> bool {
     name.starts_with("io.k8s.apimachinery.")
-}
-
-/// The name of a field in Go, from its name in JSON.
-pub fn go_name(json: &str) -> String {
-    const WHOLE: [(&str, &str); 13] = [
-        ("awsElasticBlockStore", "AWSElasticBlockStore"),
-        ("cephfs", "CephFS"),
-        ("storageos", "StorageOS"),
-        ("gcePersistentDisk", "GCEPersistentDisk"),
-        ("serviceAccount", "DeprecatedServiceAccount"),
-        ("lastState", "LastTerminationState"),
-        ("chapAuthDiscovery", "DiscoveryCHAPAuth"),
-        ("chapAuthSession", "SessionCHAPAuth"),
-        ("externalID", "DoNotUseExternalID"),
-        ("reportingComponent", "ReportingController"),
-        ("wwids", "WWIDs"),
-        ("sslEnabled", "SSLEnabled"),
-        ("gmsaCredentialSpecName", "GMSACredentialSpecName"),
-    ];
-    // What Go writes in capitals at the start of a name. Longer ones first.
-    const CAPITALS: [&str; 29] = [
-        "iscsi", "gmsa", "grpc", "http", "cidrs", "ips", "cidr", "iqn", "nfs", "rbd", "dns", "api", "ca",
-        "cel", "csi", "fc", "fs", "gid", "id", "ip", "os", "pd", "qos", "tcp", "tls", "tty", "uid", "url",
-        "ttl",
-    ];
-    if let Some((_, go)) = WHOLE.iter().find(|(name, _)| *name == json) {
-        return (*go).to_owned();
-    }
-    for word in CAPITALS {
-        if let Some(rest) = json.strip_prefix(word)
-            && rest.chars().next().is_none_or(char::is_uppercase)
-        {
-            let word = match word {
-                "cidrs" => "CIDRs".to_owned(),
-                "ips" => "IPs".to_owned(),
-                word => word.to_uppercase(),
-            };
-            return word + rest;
-        }
-    }
-    if let Some(rest) = json.strip_prefix("seLinux") {
-        return format!("SELinux{rest}");
-    }
-    let mut letters = json.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
@@ -316,25 +285,5 @@ mod tests {
             ),
             r#"{"matchLabels":{"a":"b"},"matchExpressions":[{"key":"k","operator":"In","values":["x"]}]}"#
         );
-    }
-
-    #[test]
-    fn names_are_known_in_go() {
-        for (json, go) in [
-            ("apiVersion", "APIVersion"),
-            ("podIP", "PodIP"),
-            ("ips", "IPs"),
-            ("ipFamilyPolicy", "IPFamilyPolicy"),
-            ("caBundle", "CABundle"),
-            ("capacity", "Capacity"),
-            ("idle", "Idle"),
-            ("hostPID", "HostPID"),
-            ("ttlSecondsAfterFinished", "TTLSecondsAfterFinished"),
-            ("seLinuxOptions", "SELinuxOptions"),
-            ("fsGroupChangePolicy", "FSGroupChangePolicy"),
-            ("os", "OS"),
-        ] {
-            assert_eq!(go_name(json), go);
-        }
     }
 }

@@ -15,13 +15,16 @@ room! {
 
 impl Strategy for ControllerRevision {
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, rules)
+        Report::of(self.0.schema, object, |revision| {
+            rules(revision);
+            data(&revision.child("data"));
+        })
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |revision| {
-            revision.child("data").immutable(old.get("data"));
             rules(revision);
+            revision.child("data").immutable(old.get("data"));
         })
     }
 
@@ -62,11 +65,16 @@ impl Strategy for ControllerRevision {
 }
 
 fn rules(revision: &Field) {
-    let data = revision.child("data");
-    if !data.is_set() {
-        data.required("data is mandatory");
-    }
     revision.child("revision").non_negative();
+}
+
+/// What a revision keeps is an object of some kind.
+fn data(data: &Field) {
+    match data.value() {
+        None => data.required("data is mandatory"),
+        Some(Value::Object(_)) => {}
+        Some(_) => data.required("data must be a valid JSON object"),
+    }
 }
 
 #[cfg(test)]
@@ -79,8 +87,8 @@ mod tests {
         assert_eq!(
             create_errors("apps", "controllerrevisions", json!({"revision": -1})),
             [
-                "data: Required value: data is mandatory",
                 "revision: Invalid value: -1: must be greater than or equal to 0",
+                "data: Required value: data is mandatory",
             ]
         );
         assert_eq!(

@@ -69,9 +69,9 @@ impl Strategy for DaemonSet {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |set| {
-            rules(set);
             let spec = set.child("spec");
             spec.child("selector").immutable(old["spec"].get("selector"));
+            rules(set);
         })
     }
 
@@ -176,8 +176,13 @@ fn set_template_generation(set: &mut Value, generation: i64) {
 fn rules(set: &Field) {
     let spec = set.child("spec");
     let selector = spec.child("selector");
-    template::needed_selector(&selector, "daemonset");
-    template::of_lasting(&spec.child("template"), &selector, "DaemonSet");
+    let template = spec.child("template");
+    if template::well_formed_selector(&selector) {
+        template::selected(&template, &selector);
+    }
+    template::something_selected(&selector, "daemonset");
+    template::rules(&template);
+    template::lasting(&template, "DaemonSet");
     spec.child("minReadySeconds").non_negative();
     update_strategy(&spec.child("updateStrategy"));
     spec.child("revisionHistoryLimit").non_negative();
@@ -194,18 +199,16 @@ fn update_strategy(strategy: &Field) {
                 rolling.required("");
             }
         }
-        _ => strategy
-            .child("type")
-            .not_supported(&["RollingUpdate", "OnDelete"]),
+        _ => strategy.not_supported(&["RollingUpdate", "OnDelete"]),
     }
 }
 
 fn rolling_update(rolling: &Field) {
     let (unavailable, surge) = (rolling.child("maxUnavailable"), rolling.child("maxSurge"));
-    for place in [&unavailable, &surge] {
-        number_or_percent(place);
-        at_most_all(place);
-    }
+    number_or_percent(&unavailable);
+    number_or_percent(&surge);
+    at_most_all(&unavailable);
+    at_most_all(&surge);
     match (bare_number(&unavailable), bare_number(&surge)) {
         (0, 0) => unavailable.required("cannot be 0 when maxSurge is 0"),
         (u, s) if u != 0 && s != 0 => surge.invalid("may not be set when maxUnavailable is non-zero"),

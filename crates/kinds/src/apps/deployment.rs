@@ -5,8 +5,8 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::workload::{
-    at_most_all, bare_number, collisions, container_cells, container_columns, counts, name_warnings,
-    number_or_percent, selector_cell, selector_column,
+    WRONG_SELECTOR, at_most_all, bare_number, collisions, container_cells, container_columns, counts,
+    name_warnings, number_or_percent, selector_cell, selector_column,
 };
 use crate::core::pod::{defaults, template, warnings};
 use crate::room::{image, room, status_apart};
@@ -153,8 +153,11 @@ fn rules(deployment: &Field) {
     let spec = deployment.child("spec");
     spec.child("replicas").non_negative();
     let selector = spec.child("selector");
-    template::needed_selector(&selector, "deployment");
-    template::of_lasting(&spec.child("template"), &selector, "ReplicaSet");
+    if template::needed_selector(&selector, "deployment") {
+        template::of_lasting(&spec.child("template"), &selector, "ReplicaSet");
+    } else {
+        selector.invalid(WRONG_SELECTOR);
+    }
     strategy(&spec.child("strategy"));
     let min_ready = spec.child("minReadySeconds");
     min_ready.non_negative();
@@ -183,9 +186,7 @@ fn strategy(strategy: &Field) {
                 rolling.required("this should be defaulted and never be nil");
             }
         }
-        _ => strategy
-            .child("type")
-            .not_supported(&["Recreate", "RollingUpdate"]),
+        _ => strategy.not_supported(&["Recreate", "RollingUpdate"]),
     }
 }
 
@@ -228,6 +229,25 @@ mod tests {
             create_errors("apps", "deployments", object),
             expected,
             "{pointer}"
+        );
+    }
+
+    #[test]
+    fn wrong_selectors_and_strategies_are_printed_whole() {
+        check(
+            "/spec/selector/matchExpressions",
+            json!([{"key": "k", "operator": "Is"}]),
+            &[
+                r#"spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator"#,
+                r#"spec.selector: Invalid value: {"matchLabels":{"a":"b"},"matchExpressions":[{"key":"k","operator":"Is"}]}: invalid label selector"#,
+            ],
+        );
+        check(
+            "/spec/strategy/type",
+            json!("Slow"),
+            &[
+                r#"spec.strategy: Unsupported value: {"Type":"Slow","RollingUpdate":{"MaxUnavailable":"25%","MaxSurge":"25%"}}: supported values: "Recreate", "RollingUpdate""#,
+            ],
         );
     }
 

@@ -5,7 +5,7 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::workload::{
-    container_cells, container_columns, counts, name_warnings, selector_cell, selector_column,
+    WRONG_SELECTOR, container_cells, container_columns, counts, name_warnings, selector_cell, selector_column,
 };
 use crate::core::pod::{defaults, template, warnings};
 use crate::room::{room, status_apart};
@@ -149,12 +149,10 @@ fn rules(set: &Field) {
     spec.child("minReadySeconds").non_negative();
     let selector = spec.child("selector");
     // Upstream's message speaks of deployments.
-    template::needed_selector(&selector, "deployment");
-    let template = spec.child("template");
-    if template.is_set() {
-        template::of_lasting(&template, &selector, "ReplicaSet");
+    if template::needed_selector(&selector, "deployment") {
+        template::of_lasting(&spec.child("template"), &selector, "ReplicaSet");
     } else {
-        template.required("");
+        selector.invalid(WRONG_SELECTOR);
     }
 }
 

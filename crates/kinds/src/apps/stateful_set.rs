@@ -1,5 +1,7 @@
 //! Stateful sets.
 
+use std::collections::BTreeSet;
+
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use super::workload::{collisions, container_cells, container_columns, counts};
 use crate::core::claim;
 use crate::core::pod::{create, defaults, template, warnings};
 use crate::room::{room, status_apart};
-use crate::toolkit::columns::{AGE, NAME, created, name, number};
+use crate::toolkit::columns::{AGE, NAME, created, list, name, number};
 use crate::toolkit::defaults::{
     Object, object_at, object_or_new, objects, remove, text, when_empty, when_missing,
 };
@@ -67,12 +69,12 @@ impl Strategy for StatefulSet {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, rules)
+        Report::of(self.0.schema, object, |set| rules(set, Stage::New))
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |set| {
-            rules(set);
+            rules(set, self.stage_of(old));
             let spec = set.child("spec");
             if !is_frozen(&new["spec"], &old["spec"]) {
                 spec.forbidden(FROZEN);
@@ -146,8 +148,9 @@ impl Strategy for StatefulSet {
 }
 
 fn claim_defaults(claim: &mut Object) {
-    when_empty(claim, "apiVersion", "v1");
-    when_empty(claim, "kind", "PersistentVolumeClaim");
+    // Whatever a client calls a claim, it is one.
+    claim.insert("apiVersion".to_owned(), "v1".into());
+    claim.insert("kind".to_owned(), "PersistentVolumeClaim".into());
     if let Some(spec) = object_or_new(claim, "spec") {
         defaults::volume::claim_spec(spec);
     }
@@ -156,7 +159,27 @@ fn claim_defaults(claim: &mut Object) {
     }
 }
 
-fn rules(set: &Field) {
+/// What rules hold. What can not be changed any more is not judged again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Changed,
+    /// One that was already wrong, whose template is left alone.
+    ChangedFromWrong,
+}
+
+impl StatefulSet {
+    fn stage_of(&self, old: &Value) -> Stage {
+        let errors = Report::of(self.0.schema, old, |set| rules(set, Stage::Changed));
+        if errors.is_empty() {
+            Stage::Changed
+        } else {
+            Stage::ChangedFromWrong
+        }
+    }
+}
+
+fn rules(set: &Field, stage: Stage) {
     let spec = set.child("spec");
     let policy = spec.child("podManagementPolicy");
     if policy.is_empty() {
@@ -167,23 +190,63 @@ fn rules(set: &Field) {
     update_strategy(&spec.child("updateStrategy"));
     let retention = spec.child("persistentVolumeClaimRetentionPolicy");
     for event in ["whenDeleted", "whenScaled"] {
-        retention.child(event).any_of_if_set(&["Delete", "Retain"]);
+        retention.child(event).any_of_if_set(&["Retain", "Delete"]);
+    }
+    if stage == Stage::New {
+        for each in spec.child("volumeClaimTemplates").items() {
+            claim::spec(&each.child("spec"));
+        }
     }
     spec.child("replicas").non_negative();
     spec.child("minReadySeconds").non_negative();
     let ordinals = spec.child("ordinals");
     ordinals.child("start").non_negative();
-    let selector = spec.child("selector");
-    template::needed_selector(&selector, "statefulset");
-    pod_template(&spec.child("template"), &selector);
-    for each in spec.child("volumeClaimTemplates").items() {
-        claim::spec(&each.child("spec"));
+    let service = spec.child("serviceName");
+    if stage == Stage::New && !service.is_empty() {
+        service.complain(meta::name::dns1123_label(service.text()));
     }
+    let selector = spec.child("selector");
+    if template::needed_selector(&selector, "statefulset") {
+        let template = pod_template(&spec);
+        pod_template_rules(
+            &spec.standing_for("template", template.as_ref()),
+            &selector,
+            stage,
+        );
+    } else {
+        selector.invalid("");
+    }
+    template::lasting(&spec.child("template"), "StatefulSet");
 }
 
-/// Volumes of the claim templates are added to the pods later, so the pods' own rules do not hold yet.
-fn pod_template(template: &Field, selector: &Field) {
-    template::selected(template, selector);
+/// The template as the controller will use it: it names the pods itself and adds volumes for the claims.
+fn pod_template(spec: &Field) -> Option<Value> {
+    let mut template = spec.child("template").value()?.clone();
+    for name in ["subdomain", "hostname"] {
+        remove(&mut template, &["spec", name]);
+    }
+    let claims: BTreeSet<&str> = list(spec.value()?, &["volumeClaimTemplates"])
+        .iter()
+        .map(meta::object::name)
+        .collect();
+    if !claims.is_empty() {
+        let of_claim = |name: &&str| json!({"name": name, "persistentVolumeClaim": {"claimName": name}});
+        let own = list(&template, &["spec", "volumes"]).iter();
+        let kept = own.filter(|volume| !claims.contains(volume["name"].as_str().unwrap_or("")));
+        let volumes: Vec<Value> = claims.iter().map(of_claim).chain(kept.cloned()).collect();
+        template["spec"]["volumes"] = volumes.into();
+    }
+    Some(template)
+}
+
+fn pod_template_rules(template: &Field, selector: &Field, stage: Stage) {
+    if !selector.is_empty() {
+        template::selected(template, selector);
+    }
+    if stage != Stage::ChangedFromWrong {
+        template::rules(template);
+    }
+    // Upstream says these twice.
     let metadata = template.child("metadata");
     template
         .standing_for("labels", metadata.child("labels").value())
@@ -191,7 +254,6 @@ fn pod_template(template: &Field, selector: &Field) {
     let annotations = template.standing_for("annotations", metadata.child("annotations").value());
     annotations.annotations();
     create::special_annotations(&annotations, &template.child("spec"));
-    template::lasting(template, "StatefulSet");
 }
 
 fn update_strategy(strategy: &Field) {
@@ -275,6 +337,26 @@ mod tests {
             create_errors("apps", "statefulsets", with("podManagementPolicy", json!("x"))),
             [r#"spec.podManagementPolicy: Invalid value: "x": must be 'OrderedReady' or 'Parallel'"#,]
         );
+    }
+
+    #[test]
+    fn templates_are_judged_with_the_volumes_of_claims() {
+        let with_mount = |claims: Value| {
+            let mut set = with("volumeClaimTemplates", claims);
+            set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+                json!([{"name": "d", "mountPath": "/d"}]);
+            defaulted("apps", "statefulsets", set)
+        };
+        let claim = json!({"metadata": {"name": "d"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+        assert!(create_errors("apps", "statefulsets", with_mount(json!([claim]))).is_empty());
+        let refused = [r#"spec.template.spec.containers[0].volumeMounts[0].name: Not found: "d""#];
+        assert_eq!(
+            create_errors("apps", "statefulsets", with_mount(json!([]))),
+            refused
+        );
+        // What was wrong already is left alone.
+        let old = with_mount(json!([]));
+        assert!(update_errors("apps", "statefulsets", &old, &old).is_empty());
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::toolkit::Field;
 use crate::toolkit::columns::{containers_and_images, or_none};
 use crate::toolkit::selectors::label_selector_text;
 
+/// What is said of a selector that nothing can be compared with.
+pub const WRONG_SELECTOR: &str = "invalid label selector";
+
 /// Names and images of the containers, for the end of a table.
 pub fn container_columns() -> [Column; 2] {
     [
@@ -83,13 +86,17 @@ pub fn number_or_percent(place: &Field) {
 
 /// The percentage, if it is one.
 pub fn percentage(place: &Field) -> Option<i64> {
-    let text = place.value()?.as_str()?;
-    text.strip_suffix('%')?.parse().ok()
+    let text = place.value_text()?;
+    let digits = text
+        .strip_suffix('%')
+        .filter(|_| meta::name::percent(text).is_empty())?;
+    digits.parse().ok()
 }
 
-/// Number or percentage without its unit.
+/// Number or percentage without its unit. A number may be written as a text; other texts count as nought.
 pub fn bare_number(place: &Field) -> i64 {
-    percentage(place).unwrap_or_else(|| place.number())
+    let number = || place.int().or_else(|| place.text().parse().ok());
+    percentage(place).or_else(number).unwrap_or(0)
 }
 
 /// Not more than all.

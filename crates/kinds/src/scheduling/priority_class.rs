@@ -50,9 +50,10 @@ impl Strategy for PriorityClass {
                     "maximum allowed value of a user defined priority is {HIGHEST}"
                 ));
             }
-            class
-                .child("preemptionPolicy")
-                .any_of_if_set(&["PreemptLowerPriority", "Never"]);
+            let policy = class.child("preemptionPolicy");
+            if policy.is_set() {
+                policy.one_of(&["PreemptLowerPriority", "Never"]);
+            }
         })
     }
 

@@ -301,9 +301,10 @@ impl Field<'_, '_> {
 
     /// `Invalid value: PRINTED: detail`.
     pub fn invalid_printed(&self, printed: &str, detail: &str) {
+        let separator = if detail.is_empty() { "" } else { ": " };
         self.say(
             FieldErrorKind::Invalid,
-            format!("Invalid value: {printed}: {detail}"),
+            format!("Invalid value: {printed}{separator}{detail}"),
         );
     }
 
@@ -359,7 +360,12 @@ impl Field<'_, '_> {
 
     /// `Unsupported value: THIS: supported values: ...`, a missing text printed as empty.
     pub fn not_supported(&self, supported: &[&str]) {
-        self.not_supported_as(self.value.cloned().unwrap_or_else(|| "".into()), supported);
+        match self.value {
+            Some(Value::Object(_) | Value::Array(_)) => {
+                self.not_supported_printed(&self.printed(), supported)
+            }
+            value => self.not_supported_as(value.cloned().unwrap_or_else(|| "".into()), supported),
+        }
     }
 
     /// `Unsupported value: VALUE: supported values: ...`.

@@ -27,7 +27,7 @@ pub fn rules(template: &Field) {
     }
 }
 
-/// The template of a workload whose pods run for ever and are found by its selector.
+/// The template of a workload whose pods run for ever and are found by its selector, which is well formed.
 pub fn of_lasting(template: &Field, selector: &Field, kind: &str) {
     selected(template, selector);
     rules(template);
@@ -60,13 +60,28 @@ pub fn selected(template: &Field, selector: &Field) {
     }
 }
 
-/// A label selector that must be there and select something.
-pub fn needed_selector(selector: &Field, kind: &str) {
+/// A label selector that must be there and select something. Gives back whether anything can be compared with it.
+pub fn needed_selector(selector: &Field, kind: &str) -> bool {
     if !selector.is_set() {
-        return selector.required("");
+        selector.required("");
+        return true;
     }
+    let is_well_formed = well_formed_selector(selector);
+    something_selected(selector, kind);
+    is_well_formed
+}
+
+/// Says what is wrong with a label selector, and whether anything can be compared with it.
+pub fn well_formed_selector(selector: &Field) -> bool {
+    let before = selector.report().count();
     selector.label_selector();
-    if selector.child("matchLabels").is_empty() && selector.child("matchExpressions").is_empty() {
+    selector.report().count() == before
+}
+
+/// A selector that is there must not select everything.
+pub fn something_selected(selector: &Field, kind: &str) {
+    let is_empty = selector.child("matchLabels").is_empty() && selector.child("matchExpressions").is_empty();
+    if selector.is_set() && is_empty {
         selector.invalid(&format!("empty selector is invalid for {kind}"));
     }
 }

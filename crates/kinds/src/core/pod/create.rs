@@ -81,6 +81,11 @@ pub fn repair_grace_period(pod: &mut Value) {
     }
 }
 
+/// Whether the pod stands for one that a node runs by itself.
+pub fn is_mirror(pod: &Value) -> bool {
+    pod["metadata"]["annotations"].get(MIRROR).is_some()
+}
+
 /// What a new pod must be like.
 pub fn rules(pod: &Field) {
     metadata_and_spec(pod);

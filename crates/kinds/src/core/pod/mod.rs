@@ -10,6 +10,7 @@ pub mod labels;
 pub mod parts;
 pub mod profiles;
 pub mod qos;
+pub mod resize;
 pub mod status;
 pub mod template;
 pub mod update;
@@ -58,7 +59,7 @@ impl Strategy for Pod {
         Report::of(self.0.schema, new, |pod| match subresource {
             "status" => status::rules(pod, old),
             "ephemeralcontainers" => parts::ephemeral_containers(pod, old),
-            "resize" => parts::resize(pod, old),
+            "resize" => resize::rules(pod, old),
             _ => {}
         })
     }

@@ -1,13 +1,11 @@
 //! The parts of a pod that are written through endpoints of their own: its status, its ephemeral containers, its size.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::create::{self, MIRROR};
-use super::{internal, qos};
-use crate::toolkit::Field;
+use super::{create, internal, resize, update};
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{items_mut, remove, restore};
-use crate::toolkit::same;
+use crate::toolkit::{Field, same};
 
 /// Takes from `new` only what the endpoint is there for.
 pub fn prepare(subresource: &str, new: &mut Value, old: &Value) {
@@ -18,13 +16,16 @@ pub fn prepare(subresource: &str, new: &mut Value, old: &Value) {
             become_old(new, old);
             restore(&mut new["spec"], &wanted, "ephemeralContainers");
         }
-        "resize" => resized(new, old),
+        "resize" => resize::prepare(new, old),
         _ => {}
     }
 }
 
 /// A status says nothing of owners or of the end.
 fn status(new: &mut Value, old: &Value) {
+    without_gates(&mut new["status"]);
+    addresses_agree(&mut new["status"]);
+    generations_kept(&mut new["status"], &old["status"]);
     if text(new, &["status", "qosClass"]).is_empty() {
         let class = text(old, &["status", "qosClass"]);
         if !class.is_empty() {
@@ -37,8 +38,55 @@ fn status(new: &mut Value, old: &Value) {
     }
 }
 
+/// What upstream leaves out as long as its feature gates are off.
+fn without_gates(status: &mut Value) {
+    remove(status, &["nodeAllocatableResourceClaimStatuses"]);
+    for kind in [
+        "containerStatuses",
+        "initContainerStatuses",
+        "ephemeralContainerStatuses",
+    ] {
+        for container in items_mut(status, kind) {
+            for mount in items_mut(container, "volumeMounts") {
+                remove(mount, &["volumeStatus"]);
+            }
+        }
+    }
+}
+
+/// There is an address, and there is a list that begins with it. Where they differ, old kubelets wrote the address only.
+fn addresses_agree(status: &mut Value) {
+    let address = text(status, &["podIP"]).to_owned();
+    let first = list(status, &["podIPs"]).first();
+    let first = first.map_or("", |first| text(first, &["ip"])).to_owned();
+    if address.is_empty() && !first.is_empty() {
+        status["podIP"] = first.into();
+    } else if address != first {
+        status["podIPs"] = json!([{"ip": address}]);
+    }
+}
+
+/// Who does not know of generations leaves them as they were.
+fn generations_kept(status: &mut Value, old: &Value) {
+    let keep = |new: &mut Value, old: &Value| {
+        if new["observedGeneration"].as_i64().unwrap_or(0) == 0 {
+            restore(new, old, "observedGeneration");
+        }
+    };
+    if status.is_object() {
+        keep(status, old);
+    }
+    let mut old: Vec<&Value> = list(old, &["conditions"]).iter().collect();
+    for condition in items_mut(status, "conditions") {
+        let was = old.iter().position(|old| old["type"] == condition["type"]);
+        if let Some(was) = was {
+            keep(condition, old.remove(was));
+        }
+    }
+}
+
 /// The old pod, but under the version the client had read.
-fn become_old(new: &mut Value, old: &Value) {
+pub fn become_old(new: &mut Value, old: &Value) {
     let kept =
         ["resourceVersion", "uid", "managedFields"].map(|field| (field, new["metadata"].get(field).cloned()));
     *new = old.clone();
@@ -49,46 +97,17 @@ fn become_old(new: &mut Value, old: &Value) {
     }
 }
 
-fn resized(new: &mut Value, old: &Value) {
-    let wanted = new["spec"].take();
-    become_old(new, old);
-    for kind in ["containers", "initContainers"] {
-        let (wanted_list, old_list) = (list(&wanted, &[kind]), list(old, &["spec", kind]));
-        let is_same_order = wanted_list.len() == old_list.len()
-            && wanted_list
-                .iter()
-                .zip(old_list)
-                .all(|(a, b)| a["name"] == b["name"]);
-        if !is_same_order {
-            // Validation will refuse it.
-            new["spec"][kind] = Value::from(wanted_list.to_vec());
-            continue;
-        }
-        for (container, wanted) in items_mut(&mut new["spec"], kind).zip(wanted_list) {
-            for field in ["resources", "resizePolicy"] {
-                restore(container, wanted, field);
-            }
-        }
-    }
-    if !wanted["resources"].is_null() || !old["spec"]["resources"].is_null() {
-        restore(&mut new["spec"], &wanted, "resources");
-    }
-}
-
-fn is_mirror(pod: &Field) -> bool {
-    let metadata = pod.child("metadata");
-    metadata.child("annotations").child(MIRROR).is_set()
-}
-
 /// Ephemeral containers can be added, nothing more.
 pub fn ephemeral_containers(pod: &Field, old: &Value) {
-    create::metadata_and_spec(pod);
-    let spec = pod.child("spec");
-    let containers = spec.child("ephemeralContainers");
-    if is_mirror(pod) {
-        pod.child("")
+    if create::is_mirror(old) {
+        return pod
+            .child("")
             .forbidden("static pods do not support ephemeral containers");
     }
+    create::metadata_and_spec(pod);
+    update::annotations(pod, old);
+    let spec = pod.child("spec");
+    let containers = spec.child("ephemeralContainers");
     for old in list(old, &["spec", "ephemeralContainers"]) {
         let name = text(old, &["name"]);
         match containers.items().find(|each| each.text_of("name") == name) {
@@ -101,89 +120,6 @@ pub fn ephemeral_containers(pod: &Field, old: &Value) {
                 containers.forbidden(&complaint);
             }
             Some(_) => {}
-        }
-    }
-}
-
-/// CPU and memory of running containers can be changed.
-pub fn resize(pod: &Field, old: &Value) {
-    create::metadata_and_spec(pod);
-    let spec = pod.child("spec");
-    if is_mirror(pod) {
-        pod.child("").forbidden("static pods cannot be resized");
-    }
-    let Some(new) = pod.value() else {
-        return;
-    };
-    let mut grew = false;
-    for kind in ["containers", "initContainers"] {
-        let (containers, old) = (spec.child(kind), list(old, &["spec", kind]));
-        if containers.len() != old.len() {
-            spec.forbidden("pod updates may not add or remove containers");
-            grew = true;
-        } else {
-            for (container, old) in containers.items().zip(old) {
-                kept_amounts(&container.child("resources"), &old["resources"]);
-            }
-        }
-    }
-    if grew {
-        return;
-    }
-    let was = text(old, &["status", "qosClass"]);
-    let was = if was.is_empty() { qos::class(old) } else { was };
-    if qos::class(new) != was {
-        spec.invalid_as(was, "Pod QOS Class may not change as a result of resizing");
-    }
-    let still = without_size(&new["spec"], &old["spec"]);
-    if !same(Some(&still), Some(&old["spec"])) {
-        let diff = internal::diff(&old["spec"], &still, spec.schema());
-        spec.forbidden(&format!("only cpu and memory resources are mutable\n{diff}"));
-    }
-}
-
-/// What was limited stays limited.
-fn kept_amounts(resources: &Field, old: &Value) {
-    for (kind, complaint) in [
-        ("limits", "resource limits cannot be removed"),
-        ("requests", "resource requests cannot be removed"),
-    ] {
-        let amounts = resources.child(kind);
-        for name in ["cpu", "memory"] {
-            if old[kind].get(name).is_some() && !amounts.key(name).is_set() {
-                amounts.forbidden(complaint);
-            }
-        }
-    }
-}
-
-/// The new spec with the old amounts of CPU and memory.
-fn without_size(new: &Value, old: &Value) -> Value {
-    let mut still = new.clone();
-    for kind in ["containers", "initContainers"] {
-        for (container, old) in items_mut(&mut still, kind).zip(list(old, &[kind])) {
-            amounts_of(&mut container["resources"], &old["resources"]);
-            restore(container, old, "resizePolicy");
-        }
-    }
-    restore(&mut still, old, "resources");
-    still
-}
-
-fn amounts_of(resources: &mut Value, old: &Value) {
-    for kind in ["limits", "requests"] {
-        for name in ["cpu", "memory"] {
-            match old[kind].get(name) {
-                Some(amount) => resources[kind][name] = amount.clone(),
-                None => remove(resources, &[kind, name]),
-            }
-        }
-        if old.get(kind).is_none()
-            && resources[kind]
-                .as_object()
-                .is_none_or(|amounts| amounts.is_empty())
-        {
-            remove(resources, &[kind]);
         }
     }
 }
@@ -242,29 +178,6 @@ mod tests {
         assert_eq!(
             part_errors("", "pods", "ephemeralcontainers", &probed, &probed),
             ["spec.ephemeralContainers[0].lifecycle: Forbidden: cannot be set for an Ephemeral Container",]
-        );
-    }
-
-    #[test]
-    fn size_can_change_but_not_the_class() {
-        let sized = |resources: Value| {
-            let mut pod = pod();
-            pod["spec"]["containers"][0]["resources"] = resources;
-            pod
-        };
-        let errors = |resources| part_errors("", "pods", "resize", &sized(resources), &pod());
-        assert!(errors(json!({"requests": {"cpu": "2"}})).is_empty());
-        assert_eq!(
-            errors(json!({})),
-            [
-                "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
-                r#"spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing"#,
-            ]
-        );
-        let errors = errors(json!({"requests": {"cpu": "1", "ephemeral-storage": "1"}}));
-        assert!(
-            errors[0].starts_with("spec: Forbidden: only cpu and memory resources are mutable\n@@"),
-            "{errors:?}"
         );
     }
 

@@ -1,38 +1,31 @@
 //! What a kubelet may say of a pod.
 
+mod claims;
+mod containers;
+mod restarts;
+
 use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::toolkit::columns::{list, text};
-use crate::toolkit::{Field, Seen};
+use super::update;
+use crate::toolkit::Field;
 
 /// The rules for a change of status.
 pub fn rules(pod: &Field, old: &Value) {
+    update::annotations(pod, old);
     let status = pod.child("status");
-    let nominated = status.child("nominatedNodeName");
-    if !nominated.is_empty() {
-        nominated.dns_subdomain();
-    }
-    for condition in status.child("conditions").items() {
-        // Upstream writes the field like this.
-        let named = condition.standing_for("Type", condition.child("type").value());
-        if !matches!(named.text(), "PodScheduled" | "Ready" | "Initialized") {
-            named.qualified_name();
-        }
-    }
     let (spec, old_status) = (pod.child("spec"), &old["status"]);
-    for (list, restart_policy) in [
-        ("containerStatuses", spec.text_of("restartPolicy")),
-        (
-            "initContainerStatuses",
-            init_policy(spec.text_of("restartPolicy")),
-        ),
-    ] {
-        transitions(&status.child(list), old_status, restart_policy, &spec);
-    }
-    let ephemeral = status.child("ephemeralContainerStatuses");
-    transitions(&ephemeral, old_status, "Never", &spec);
+    conditions(&status.child("conditions"));
+    nominated_node(&status.child("nominatedNodeName"), old);
+    generation(&status.child("observedGeneration"));
+    status.child("qosClass").immutable(old_status.get("qosClass"));
+    restarts::rules(&status, old);
+    claims::rules(
+        &status.child("resourceClaimStatuses"),
+        &spec.child("resourceClaims"),
+    );
+    claims::extended(&status.child("extendedResourceClaimStatus"), &spec);
     addresses(&status.child("podIPs"));
     let hosts = status.child("hostIPs");
     let first = hosts.item(0);
@@ -42,58 +35,44 @@ pub fn rules(pod: &Field, old: &Value) {
             .invalid_as(first.text_of("ip"), "must be equal to `hostIP`");
     }
     addresses(&hosts);
-    claims(
-        &status.child("resourceClaimStatuses"),
-        &spec.child("resourceClaims"),
-    );
-    status.child("qosClass").immutable(old_status.get("qosClass"));
+    containers::rules(&status, &spec);
 }
 
-/// An init container that failed is started again unless the pod never restarts.
-fn init_policy(policy: &str) -> &str {
-    if policy == "Always" { "OnFailure" } else { policy }
-}
-
-/// What has ended for good cannot run again.
-fn transitions(statuses: &Field, old: &Value, policy: &str, spec: &Field) {
-    let Some(list_name) = statuses.name() else {
-        return;
-    };
-    if policy == "Always" {
-        return;
-    }
-    for old in list(old, &[list_name]) {
-        let terminated = &old["state"]["terminated"];
-        if !terminated.is_object() {
-            continue;
-        }
-        let may_run_again = (policy == "OnFailure" && terminated["exitCode"] != 0)
-            || restarts_itself(spec, text(old, &["name"]));
-        if may_run_again {
-            continue;
-        }
-        for status in statuses.items() {
-            let state = status.child("state");
-            if status.text_of("name") == text(old, &["name"]) && !state.child("terminated").is_set() {
-                state.forbidden("may not be transitioned to non-terminated state");
-            }
+fn conditions(conditions: &Field) {
+    for condition in conditions.items() {
+        generation(&condition.child("observedGeneration"));
+        // Upstream writes the field like this.
+        let named = condition.standing_for("Type", condition.child("type").value());
+        if !matches!(named.text(), "PodScheduled" | "Ready" | "Initialized") {
+            named.qualified_name();
         }
     }
 }
 
-/// Whether the container has a restart policy of its own.
-fn restarts_itself(spec: &Field, name: &str) -> bool {
-    ["containers", "initContainers"].iter().any(|list| {
-        spec.child(list).items().any(|each| {
-            each.text_of("name") == name && !matches!(each.text_of("restartPolicy"), "" | "Never")
-        })
-    })
+fn generation(generation: &Field) {
+    if generation.number() < 0 {
+        generation.invalid("must be a non-negative integer");
+    }
+}
+
+/// Where the pod may go is said until it is somewhere.
+fn nominated_node(nominated: &Field, old: &Value) {
+    let is_new = old["status"]["nominatedNodeName"].as_str().unwrap_or("") != nominated.text();
+    if nominated.is_empty() || !is_new {
+        return;
+    }
+    nominated.dns_subdomain();
+    if old["spec"]["nodeName"]
+        .as_str()
+        .is_some_and(|node| !node.is_empty())
+    {
+        nominated.forbidden("may not be set on pods that are already bound to a node");
+    }
 }
 
 /// Two addresses at most, of different families.
 fn addresses(addresses: &Field) {
     let mut families = [0, 0];
-    let mut seen = Seen::new();
     for address in addresses.items() {
         let text = address.text_of("ip");
         match meta::name::parse_ip(text) {
@@ -105,37 +84,12 @@ fn addresses(addresses: &Field) {
                 }
             }
         }
-        if seen.again(text) {
-            address.duplicate();
-        }
     }
-    if families.iter().any(|&count| count > 1) {
+    if addresses.len() > 1 && families != [1, 1] {
         addresses.invalid("may specify no more than one IP for each IP family");
     }
 }
 
-/// What is said of claims is said of claims the pod has, once of each.
-fn claims(statuses: &Field, claims: &Field) {
-    let mut seen = Seen::new();
-    for status in statuses.items() {
-        let name = status.child("name");
-        if !claims.items().any(|claim| claim.text_of("name") == name.text()) {
-            name.invalid_as(
-                name.text(),
-                "must match the name of an entry in `spec.resourceClaims`",
-            );
-        }
-        if seen.again(name.text()) {
-            name.duplicate();
-        }
-        let claim = status.child("resourceClaimName");
-        if claim.is_set() {
-            for complaint in meta::name::dns1123_subdomain(claim.text()) {
-                name.invalid_as(claim.text(), &complaint);
-            }
-        }
-    }
-}
 #[cfg(test)]
 mod tests {
     use crate::testing::part_errors;

@@ -6,6 +6,7 @@ use super::create::{self, MIRROR};
 use super::{internal, validation};
 use crate::toolkit::checks::not_between;
 use crate::toolkit::columns::list;
+use crate::toolkit::defaults::{items_mut, remove, restore};
 use crate::toolkit::{Field, same, same_field};
 
 const ONLY_ADDITIONS: &str = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
@@ -23,7 +24,9 @@ pub fn rules(pod: &Field, old: &Value) {
     if lists.any(|kind| containers(&spec.child(kind), old, kind)) {
         return;
     }
-    deadline(&spec.child("activeDeadlineSeconds"), old);
+    if deadline(&spec.child("activeDeadlineSeconds"), old) {
+        return;
+    }
     tolerations(&spec.child("tolerations"), old);
     gates(&spec.child("schedulingGates"), old);
     let is_gated = !list(old, &["schedulingGates"]).is_empty();
@@ -34,8 +37,12 @@ pub fn rules(pod: &Field, old: &Value) {
     let Some(new) = spec.value() else {
         return;
     };
-    if !is_frozen(new, old, is_gated) {
-        let diff = internal::diff(old, &thawed(new, old, is_gated), spec.schema());
+    if same(Some(new), Some(old)) {
+        return;
+    }
+    let thawed = thawed(new, old, is_gated);
+    if !same(Some(&thawed), Some(old)) {
+        let diff = internal::diff(old, &thawed, spec.schema());
         spec.forbidden(&format!("{FROZEN}\n{diff}"));
     }
 }
@@ -54,18 +61,22 @@ fn containers(containers: &Field, old: &Value, kind: &str) -> bool {
     grew
 }
 
-fn deadline(deadline: &Field, old: &Value) {
+/// Whether the deadline is so wrong that nothing else is looked at.
+fn deadline(deadline: &Field, old: &Value) -> bool {
     let old = old["activeDeadlineSeconds"].as_i64();
     match (deadline.int(), old) {
         (Some(new), _) if !(0..=i64::from(i32::MAX)).contains(&new) => {
             deadline.invalid(&not_between(0, i64::from(i32::MAX)));
+            return true;
         }
         (Some(new), Some(old)) if new > old => {
             deadline.invalid("must be less than or equal to previous value");
+            return true;
         }
         (None, Some(_)) => deadline.invalid("must not update from a positive integer to nil value"),
         _ => {}
     }
+    false
 }
 
 /// More may be tolerated, and for another time, but not less.
@@ -136,96 +147,56 @@ fn node_affinity(spec: &Field, old: &Value) {
     }
 }
 
-/// Fields that have their own rules.
-fn is_free(field: &str, is_gated: bool) -> bool {
-    match field {
-        "activeDeadlineSeconds" | "tolerations" | "schedulingGates" | "serviceAccount" => true,
-        "nodeSelector" => is_gated,
-        _ => false,
-    }
-}
-
-fn is_frozen(new: &Value, old: &Value, is_gated: bool) -> bool {
-    let (Some(new_fields), Some(old_fields)) = (new.as_object(), old.as_object()) else {
-        return same(Some(new), Some(old));
-    };
-    let mut names = new_fields
-        .keys()
-        .chain(old_fields.keys().filter(|name| !new_fields.contains_key(*name)));
-    names.all(|name| match name.as_str() {
-        name if is_free(name, is_gated) => true,
-        "containers" | "initContainers" => same_but_images(list(new, &[name]), list(old, &[name])),
-        "terminationGracePeriodSeconds" if is_repaired(new, old) => true,
-        "affinity" if is_gated => same(
-            without_nodes(new.get("affinity")).as_ref(),
-            without_nodes(old.get("affinity")).as_ref(),
-        ),
-        name => same_field(new, old, name),
-    })
-}
-
 fn is_repaired(new: &Value, old: &Value) -> bool {
     let seconds = |spec: &Value| spec["terminationGracePeriodSeconds"].as_i64();
     seconds(old).is_some_and(|old| old < 0) && seconds(new) == Some(1)
 }
 
-fn same_but_images(new: &[Value], old: &[Value]) -> bool {
-    new.len() == old.len()
-        && new.iter().zip(old).all(|(new, old)| {
-            let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
-                return new == old;
-            };
-            let mut names = new.keys().chain(old.keys());
-            names.all(|name| name == "image" || same(new.get(name), old.get(name)))
-        })
-}
-
-/// Affinity without what may be narrowed down; none if nothing else is in it.
-fn without_nodes(affinity: Option<&Value>) -> Option<Value> {
-    let mut affinity = affinity?.as_object()?.clone();
-    affinity.remove("nodeAffinity");
-    (!affinity.is_empty()).then(|| affinity.into())
-}
-
 /// The new spec with everything that may change put back, to show what may not.
 fn thawed(new: &Value, old: &Value, is_gated: bool) -> Value {
     let mut thawed = new.clone();
-    let Some(fields) = thawed.as_object_mut() else {
-        return thawed;
-    };
-    let mut put_back = |name: &str| {
-        match old.get(name) {
-            Some(value) => fields.insert(name.to_owned(), value.clone()),
-            None => fields.remove(name),
-        };
-    };
     for name in [
         "activeDeadlineSeconds",
         "tolerations",
         "schedulingGates",
         "serviceAccount",
-        "nodeSelector",
     ] {
-        if is_free(name, is_gated) {
-            put_back(name);
-        }
+        restore(&mut thawed, old, name);
     }
     if is_repaired(new, old) {
-        put_back("terminationGracePeriodSeconds");
+        restore(&mut thawed, old, "terminationGracePeriodSeconds");
     }
     if is_gated {
-        put_back("affinity");
+        restore(&mut thawed, old, "nodeSelector");
+        node_affinity_back(&mut thawed, old);
     }
     for kind in ["containers", "initContainers"] {
-        let containers = fields.get_mut(kind).and_then(Value::as_array_mut);
-        for (container, old) in containers.into_iter().flatten().zip(list(old, &[kind])) {
-            container["image"] = old["image"].clone();
+        for (container, old) in items_mut(&mut thawed, kind).zip(list(old, &[kind])) {
+            restore(container, old, "image");
         }
     }
     thawed
 }
 
-fn annotations(pod: &Field, old: &Value) {
+/// The nodes that are asked for may change; what else is in the affinity may not.
+fn node_affinity_back(spec: &mut Value, old: &Value) {
+    let (wanted, old) = (&spec["affinity"], &old["affinity"]);
+    let nodes = |affinity: &Value| affinity.get("nodeAffinity").cloned().unwrap_or_default();
+    if same(Some(&nodes(wanted)), Some(&nodes(old))) {
+        return;
+    }
+    let is_alone = wanted.get("podAffinity").is_none() && wanted.get("podAntiAffinity").is_none();
+    if !wanted.is_null() && old.is_null() && is_alone {
+        return remove(spec, &["affinity"]);
+    }
+    match nodes(old) {
+        Value::Null => remove(spec, &["affinity", "nodeAffinity"]),
+        nodes => spec["affinity"]["nodeAffinity"] = nodes,
+    }
+}
+
+/// Some annotations never change, and those that mean something are judged again.
+pub fn annotations(pod: &Field, old: &Value) {
     let metadata = pod.child("metadata");
     let annotations = metadata.child("annotations");
     let what = |key: &str| match key {
@@ -248,6 +219,7 @@ fn annotations(pod: &Field, old: &Value) {
             annotation.forbidden(&format!("may not add {what}"));
         }
     }
+    create::special_annotations(&annotations, &pod.child("spec"));
 }
 
 #[cfg(test)]

@@ -127,6 +127,18 @@ pub enum BackupError {
         /// How many.
         keys: usize,
     },
+    /// The store would have to make more revisions than it can.
+    #[error(
+        "the backup stands at revision {revision}, and a store that counts its revisions itself would have to make {missing} of them, each with a write; {most} are the most. Restore it into a data directory, without --datastore-endpoint"
+    )]
+    TooFar {
+        /// Where the store is to stand.
+        revision: u64,
+        /// How many revisions it lacks.
+        missing: u64,
+        /// How many it would make.
+        most: u64,
+    },
     /// A bucket does not do what it is asked.
     #[error("{url}: {problem}")]
     Bucket {

@@ -68,10 +68,19 @@ fn restore(bytes: &[u8], data_dir: &Path, revision: u64) -> Result<Option<std::p
 
 /// Restores into a store that counts its revisions itself.
 async fn fill(store: &dyn StateStore, bytes: &[u8], folder: &Path) -> Result<Restored, BackupError> {
+    fill_to(store, bytes, folder, 500).await
+}
+
+async fn fill_to(
+    store: &dyn StateStore,
+    bytes: &[u8],
+    folder: &Path,
+    revision: u64,
+) -> Result<Restored, BackupError> {
     let path = folder.join("b");
     fs::write(&path, bytes).expect("written");
     let source = Source::open(&path, None, backup::PREFIX)?;
-    fill_store(store, 500, source.into_records(), || {}).await
+    fill_store(store, revision, source.into_records(), || {}).await
 }
 
 async fn all(store: &dyn StateStore) -> Vec<store::KeyValue> {
@@ -162,6 +171,19 @@ async fn what_breaks_off_leaves_nothing() {
         "a revision before the keys'"
     );
     assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 0);
+}
+
+#[tokio::test]
+async fn nobody_counts_for_days() {
+    let (bytes, _) = backup().await;
+    let store = MemoryStore::new();
+    let folder = tempfile::tempdir().expect("folder");
+    let refused = fill_to(&store, &bytes, folder.path(), u64::MAX).await;
+    assert!(matches!(refused, Err(BackupError::TooFar { .. })), "{refused:?}");
+    assert!(all(&store).await.is_empty());
+    let data_dir = folder.path().join("data");
+    restore(&bytes, &data_dir, u64::MAX / 2).expect_err("no room to go on");
+    assert!(!data_dir.exists());
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ const AT_ONCE: usize = 128;
 /// So many keys are deleted at a time when a restore is taken back.
 const DELETE_AT_ONCE: usize = 100;
 
+/// So many revisions are made at most: hours of writing. What is further away was not counted by any cluster that fits here.
+const MOST_COUNTED: u64 = 100_000_000;
+
 /// Put again and again, so that the store counts on.
 const COUNTING_KEY: &str = "/pintle/restore";
 
@@ -43,6 +46,7 @@ pub async fn fill_store(
     mut progress: impl FnMut(),
 ) -> Result<Restored, BackupError> {
     check_empty(store).await?;
+    check_distance(store, revision).await?;
     let filled = match put_all(store, records, &mut progress).await {
         Ok(totals) => count_up(store, revision, &mut progress)
             .await
@@ -58,6 +62,19 @@ pub async fn fill_store(
             Err(error)
         }
     }
+}
+
+/// Refuses a revision that the store would count up to for days.
+async fn check_distance(store: &dyn StateStore, revision: u64) -> Result<(), BackupError> {
+    let missing = revision.saturating_sub(store.latest_revision().await?.get());
+    if missing > MOST_COUNTED {
+        return Err(BackupError::TooFar {
+            revision,
+            missing,
+            most: MOST_COUNTED,
+        });
+    }
+    Ok(())
 }
 
 async fn put_all(

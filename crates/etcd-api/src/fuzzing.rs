@@ -1,22 +1,20 @@
 //! Entrance for fuzzers: whatever clients send, they are answered, and what they may not touch stays as it was.
 //!
-//! An input is a script: requests one after the other, to one API over the in-memory model. Time stands still unless everybody
-//! waits for it, so that a request that is never answered is found at once.
+//! An input is a script: requests one after the other, on one connection to an API over the in-memory model. Time stands still
+//! unless everybody waits for it, so that a request that is never answered is found at once.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use etcd_rpc::message::*;
-use futures::{StreamExt, stream};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use h2::client::SendRequest;
 use prost::Message;
 use store::{KeyRange, MemoryStore, RangeRequest as StoreRange, StateStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::keyspace;
-use crate::server::Routes;
+use crate::server::serve_connection;
 use crate::{EtcdApi, Lessor, Settings};
 
 /// What can be called.
@@ -53,6 +51,10 @@ const SAME_STREAM: u8 = 0x80;
 const RAW: u8 = 0x40;
 /// So many steps of a script are taken.
 const MAX_STEPS: usize = 64;
+/// What an HTTP/2 client says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// So much is under way on a connection.
+const PIPE: usize = 64 << 10;
 /// Longer than any lease that a script may wait for.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -65,6 +67,104 @@ pub fn requests(data: &[u8]) {
     runtime
         .expect("a runtime can be made")
         .block_on(play(calls(data)));
+}
+
+/// Sends the bytes as they are, in pieces, behind what every HTTP/2 client says first. The first byte is how large the pieces are;
+/// the connection ends when the client leaves, whatever it has sent.
+pub fn connection(data: &[u8]) {
+    let Some((piece, bytes)) = data.split_first() else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    let talk = talk(usize::from(*piece).max(1) * 8, bytes);
+    runtime.expect("a runtime can be made").block_on(talk);
+}
+
+async fn talk(piece: usize, bytes: &[u8]) {
+    let store: Arc<dyn StateStore> = Arc::new(MemoryStore::new());
+    let leases = Lessor::start(store.clone()).await.expect("a model does not fail");
+    let api = EtcdApi::open(store.clone(), leases, Settings::default()).await;
+    let (client, server) = tokio::io::duplex(piece);
+    let serving = tokio::spawn(serve_connection(api.expect("a model does not fail"), server));
+    let (mut reading, mut writing) = tokio::io::split(client);
+    let reading = tokio::spawn(async move {
+        let mut said = Vec::new();
+        // A server that ends early is heard to the end all the same.
+        let _ = reading.read_to_end(&mut said).await;
+        said
+    });
+    let _ = writing.write_all(PREFACE).await;
+    let _ = writing.write_all(bytes).await;
+    let _ = writing.shutdown().await;
+    let ended = tokio::time::timeout(PATIENCE, serving).await;
+    ended.expect("the connection ends").expect("no panic");
+    drop(writing);
+    whole_frames(&reading.await.expect("no panic"));
+    check_leases(&*store).await;
+}
+
+/// What the server says is frames, one after the other; the last may be cut off.
+fn whole_frames(mut said: &[u8]) {
+    while let Some([a, b, c, kind, ..]) = said.first_chunk::<9>() {
+        assert!(*kind <= 9, "a frame of a kind that there is not: {kind}");
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        assert!(length <= 16 << 10, "a frame larger than anybody takes");
+        said = said.get(9 + length..).unwrap_or_default();
+    }
+}
+
+/// Connections to begin with: requests as clients write them, and what is no request.
+pub fn connection_seeds() -> Vec<Vec<u8>> {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len()).unwrap_or_default().to_be_bytes();
+        [&[0, length[0], length[1], kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let text = |text: &[u8]| [&[u8::try_from(text.len()).unwrap_or_default()], text].concat();
+    let block = |path: &str| {
+        let parts = [
+            vec![0x83, 0x86, 0x44],
+            text(path.as_bytes()),
+            vec![0x5f],
+            text(b"application/grpc"),
+        ];
+        parts.concat()
+    };
+    let message = |script: Vec<u8>| [&[0, 0, 0, 0, script[1]], &script[3..]].concat();
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 9]);
+    let mut seeds = Vec::new();
+    for (path, body) in [
+        ("/etcdserverpb.KV/Put", message(put("a", "1", 0))),
+        ("/etcdserverpb.KV/Range", message(range("a", ""))),
+        ("/etcdserverpb.KV/Txn", message(transaction())),
+        ("/etcdserverpb.KV/DeleteRange", message(delete("a", "b"))),
+        ("/etcdserverpb.Watch/Watch", message(watch())),
+    ] {
+        let halves = body.split_at(body.len() / 2);
+        let parts = [
+            vec![1],
+            settings.clone(),
+            frame(1, 4, 1, &block(path)),
+            frame(0, 0, 1, halves.0),
+            frame(8, 0, 1, &[0, 0, 0, 99]),
+            frame(0, 1, 1, halves.1),
+            // The same again, by the places in the table of headers.
+            frame(1, 4, 3, &[0x83, 0x86, 0xbf, 0xbe]),
+            frame(0, 1, 3, &body),
+            frame(1, 0, 5, &[0x83, 0x86]),
+            frame(9, 4, 5, &[0xbf, 0xbe]),
+            frame(3, 0, 5, &[0, 0, 0, 8]),
+            frame(6, 0, 0, b"12345678"),
+            frame(7, 0, 0, &[0; 8]),
+        ];
+        seeds.push(parts.concat());
+    }
+    let document = [vec![0x82, 0x86, 0x44], text(b"/version")].concat();
+    seeds.push([vec![9], settings.clone(), frame(1, 5, 1, &document)].concat());
+    seeds.push([vec![9], frame(6, 0, 0, b"12345678")].concat());
+    seeds
 }
 
 /// A method and the body of a request.
@@ -98,17 +198,10 @@ async fn play(calls: Vec<Call>) {
     let store: Arc<dyn StateStore> = Arc::new(MemoryStore::new());
     let leases = Lessor::start(store.clone()).await.expect("a model does not fail");
     let api = EtcdApi::open(store.clone(), leases, Settings::default()).await;
-    let routes = Routes::new(api.expect("a model does not fail"));
+    let mut client = connect(api.expect("a model does not fail")).await;
     let identity = store.get(&keyspace::identity(), None).await;
     for (method, body) in calls {
-        let request = http::Request::post(method)
-            .version(http::Version::HTTP_2)
-            .header(http::header::CONTENT_TYPE, "application/grpc")
-            .header("te", "trailers")
-            .body(slowly(body))
-            .expect("the parts are good");
-        let answered = async { routes.answer(request).await.into_body().collect().await };
-        let answer = tokio::time::timeout(PATIENCE, answered).await;
+        let answer = tokio::time::timeout(PATIENCE, call(&mut client, method, body)).await;
         // That a stream ends with an error is an answer too.
         let _ = answer.unwrap_or_else(|_| panic!("{method} is never answered"));
     }
@@ -117,14 +210,48 @@ async fn play(calls: Vec<Call>) {
     check_leases(&*store).await;
 }
 
-/// The client sends everything at once, and ends its side a while later: what is watched is told meanwhile.
-fn slowly(body: Bytes) -> impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static {
-    let end = stream::once(async {
+/// A connection to an API.
+pub(crate) async fn connect(api: Arc<EtcdApi>) -> SendRequest<Bytes> {
+    let (client, server) = tokio::io::duplex(PIPE);
+    tokio::spawn(serve_connection(api, server));
+    let (client, connection) = h2::client::handshake(client)
+        .await
+        .expect("the server speaks HTTP/2");
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+/// The answers to a call, and its status. The client sends everything at once, and ends its side a while later: what is watched
+/// is told meanwhile.
+pub(crate) async fn call(
+    client: &mut SendRequest<Bytes>,
+    method: &str,
+    body: Bytes,
+) -> Result<(Bytes, String), h2::Error> {
+    let request = http::Request::post(format!("http://etcd{method}"))
+        .version(http::Version::HTTP_2)
+        .header(http::header::CONTENT_TYPE, "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .expect("the parts are good");
+    std::future::poll_fn(|cx| client.poll_ready(cx)).await?;
+    let (answered, mut sending) = client.send_request(request, false)?;
+    sending.send_data(body, false)?;
+    tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        Bytes::new()
+        // Whoever has answered already may not be interested.
+        let _ = sending.send_data(Bytes::new(), true);
     });
-    let parts = stream::iter([body]).chain(end);
-    StreamBody::new(parts.map(|part| Ok(Frame::data(part))))
+    let (head, mut body) = answered.await?.into_parts();
+    let mut messages = BytesMut::new();
+    while let Some(data) = body.data().await.transpose()? {
+        body.flow_control().release_capacity(data.len())?;
+        messages.extend_from_slice(&data);
+    }
+    let trailers = body.trailers().await?.unwrap_or(head.headers);
+    let status = trailers.get("grpc-status").map(|status| status.as_bytes());
+    let status = String::from_utf8_lossy(status.unwrap_or_default()).into_owned();
+    Ok((messages.freeze(), status))
 }
 
 /// The own keys of the API are whole: each is a lease or an attachment.
@@ -174,6 +301,16 @@ pub fn seeds() -> Vec<Vec<u8>> {
             ),
             step(20, &[]),
             step(21, &[]),
+        ]
+        .concat(),
+        [
+            put("a", "1", 0),
+            range("a", ""),
+            // Not a message, one that ends too early, one that is larger than it says.
+            step(1, &[0xff]),
+            step(1 | RAW, &[0, 0, 0, 0, 9, 1]),
+            step(3 | RAW, &[0, 0, 0, 0, 0, 1]),
+            step(RAW, &[]),
         ]
         .concat(),
         step(RAW, &[1, 0, 0, 0, 4, 1, 2, 3, 4]),
@@ -281,6 +418,17 @@ mod tests {
     use store::dice::Dice;
 
     use super::*;
+
+    #[test]
+    fn connections_end_whatever_is_sent() {
+        let mut dice = Dice::new(2);
+        for seed in connection_seeds() {
+            connection(&seed);
+            for _ in 0..50 {
+                connection(&dice.tampered(&seed));
+            }
+        }
+    }
 
     #[test]
     fn seeds_and_their_neighbours_do_no_harm() {

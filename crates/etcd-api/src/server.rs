@@ -1,10 +1,9 @@
 //! The API on a socket: gRPC, and the few documents etcd has over plain HTTP, on one port.
 
-mod authority;
 mod connection;
 mod documents;
 mod http2;
-mod protocol;
+mod incoming;
 mod route;
 mod tls;
 
@@ -20,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::etcd_api::EtcdApi;
 use connection::Http;
-pub(crate) use route::Routes;
+use route::Routes;
 pub use tls::{TlsError, TlsFiles, config, files_config};
 
 /// So many connections may be open.
@@ -57,6 +56,16 @@ pub async fn serve(
         tracing::debug!("some connections of etcd clients did not end in time");
     }
     ended
+}
+
+/// Serves one connection of an API, until it ends.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) async fn serve_connection(
+    api: Arc<EtcdApi>,
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+) {
+    let shutdown = api.shutdown().clone();
+    Http::new(Routes::new(api), shutdown).serve(stream).await;
 }
 
 struct Front {

@@ -12,7 +12,7 @@ mod compare;
 mod straight;
 
 use etcd_rpc::message::{
-    DeleteRangeRequest, DeleteRangeResponse, Request, Response, TxnRequest, TxnResponse,
+    DeleteRangeRequest, DeleteRangeResponse, PutRequest, Request, Response, TxnRequest, TxnResponse,
 };
 use store::{Key, Outcome, Revision, StoreError, Transaction};
 
@@ -20,7 +20,7 @@ use crate::keyspace;
 use crate::reading::{Reader, message};
 use crate::refusal::Refusal;
 use attempt::Attempt;
-pub(crate) use check::{check, check_operation};
+pub(crate) use check::{check, check_operation, check_put};
 use straight::Straight;
 
 /// So often a transaction is tried. Each time somebody else has got through.
@@ -31,6 +31,22 @@ const KEY_BYTES_AT_ONCE: usize = 512 << 10;
 
 /// A transaction's answer and the revision it stands at.
 pub(crate) type Done = (TxnResponse, Revision);
+
+/// Whether a put neither depends on what is there nor asks for it.
+pub(crate) fn is_plain(put: &PutRequest) -> bool {
+    put.lease == 0 && !put.prev_kv && !put.ignore_value && !put.ignore_lease
+}
+
+/// Makes a [plain](is_plain) put.
+pub(crate) async fn put(reader: &Reader, put: PutRequest) -> Result<Revision, Refusal> {
+    let _undisturbed = reader.leases.shared().await;
+    let key = Key::from(&put.key[..]);
+    let transaction = Transaction::new().put(key.clone(), put.value);
+    let outcome = reader.store.commit(transaction).await?;
+    let revision = outcome.committed().ok_or(Refusal::Busy)?;
+    reader.leases.note([(key, None)]);
+    Ok(revision)
+}
 
 /// Makes a transaction that was [checked](check).
 pub(crate) async fn run(reader: &Reader, request: &TxnRequest) -> Result<Done, Refusal> {

@@ -43,7 +43,11 @@ struct Active {
     /// Up to here something has been written already, if only zeros: to write there again changes nothing but
     /// data, and needs fewer disk operations to be durable.
     filled: u64,
+    frames: u64,
 }
+
+/// Where frames are so large on average, there is no need to fill segments ahead: what that saves is the same for each frame.
+const LARGE_FRAME: u64 = 64 << 10;
 
 /// A segment that was not filled ahead of its use is filled in steps of this, with the frames.
 const FILLED_AT_ONCE: u64 = 128 << 10;
@@ -140,6 +144,7 @@ impl Log {
             capacity: spare.capacity,
             end: 0,
             filled: spare.filled,
+            frames: 0,
         });
         Ok(Some((segment, spare.capacity)))
     }
@@ -193,6 +198,7 @@ impl Log {
             return Err(error);
         }
         active.end = end;
+        active.frames += 1;
         self.position = Position {
             segment: active.segment.number,
             offset: active.end,
@@ -213,6 +219,12 @@ impl Log {
     pub(crate) fn wants_spare(&self) -> bool {
         let half_full = |active: &Active| active.end > active.capacity / 2;
         self.spare.is_none() && self.active.as_ref().is_some_and(half_full)
+    }
+
+    /// Whether frames are large at present.
+    pub(crate) fn has_large_frames(&self) -> bool {
+        let large = |active: &Active| active.end >= active.frames * LARGE_FRAME;
+        self.active.as_ref().is_some_and(large)
     }
 
     /// Takes a spare segment; gives it back if it comes too late.

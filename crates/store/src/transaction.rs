@@ -122,11 +122,14 @@ impl Transaction {
     /// Refuses a transaction that contradicts itself: [`StoreError::Invalid`] for an empty key or one that is
     /// changed twice. For backends.
     pub fn validate(&self) -> Result<(), StoreError> {
-        let mut keys: Vec<&Key> = self.operations.iter().map(Operation::key).collect();
-        keys.sort_unstable();
-        if keys.first().is_some_and(|key| key.is_empty()) {
+        if self.operations.iter().any(|operation| operation.key().is_empty()) {
             return Err(StoreError::Invalid("a key must not be empty"));
         }
+        if self.operations.len() < 2 {
+            return Ok(());
+        }
+        let mut keys: Vec<&Key> = self.operations.iter().map(Operation::key).collect();
+        keys.sort_unstable();
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(StoreError::Invalid("a transaction may change a key only once"));
         }

@@ -10,3 +10,10 @@ pub const REQUESTS: Target = Target {
     run: fuzzing::requests,
     seeds: fuzzing::seeds,
 };
+
+/// What clients of etcd send to its API over HTTP/2, byte by byte.
+pub const CONNECTIONS: Target = Target {
+    name: "etcd-connections",
+    run: fuzzing::connection,
+    seeds: fuzzing::connection_seeds,
+};

@@ -30,6 +30,7 @@ pub const ALL: &[Target] = &[
     backups::SEALED,
     bbolt_files::FILES,
     etcd_messages::MESSAGES,
+    etcd_requests::CONNECTIONS,
     etcd_requests::REQUESTS,
     schemas::JSON,
     schemas::YAML,

@@ -12,9 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::authority::Mended;
 use super::http2;
-use super::protocol::Protocol;
+use super::incoming::Incoming;
 use super::route::Routes;
 
 /// What a client says first, and a request's headers, come within this time.
@@ -37,7 +36,7 @@ enum ConnectionError {
     #[error(transparent)]
     Http1(#[from] hyper::Error),
     #[error(transparent)]
-    Http2(#[from] h2::Error),
+    Http2(#[from] http2::Http2Error),
 }
 
 impl Http {
@@ -55,16 +54,16 @@ impl Http {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<(), ConnectionError> {
-        let begun = timeout(HEADERS_WITHIN, Protocol::of(Mended::new(stream)));
+        let begun = timeout(HEADERS_WITHIN, Incoming::begin(stream));
         let begun = tokio::select! {
             begun = begun => begun.map_err(|_| ConnectionError::Silent)??,
             () = self.shutdown.cancelled() => return Ok(()),
         };
         match begun {
-            Protocol::Http2(stream) => {
-                http2::serve(stream, &self.routes, &self.shutdown, HEADERS_WITHIN).await?;
+            Incoming::Http2(stream, beginning) => {
+                http2::serve(stream, beginning, &self.routes, &self.shutdown).await?;
             }
-            Protocol::Http1(stream) => self.serve_http1(stream).await?,
+            Incoming::Http1(stream) => self.serve_http1(stream).await?,
         }
         Ok(())
     }

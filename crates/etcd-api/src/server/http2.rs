@@ -1,134 +1,258 @@
 //! An HTTP/2 connection, in one task of its own: it reads requests, answers those that are soon answered, and writes what it has to
 //! say for all of them at once. What may take its time (watches, snapshots, large ranges) gets tasks of its own.
 //!
-//! A general server gives each request a task. Here a request is a put, mostly, of which hundreds wait for the same write to the
-//! disk: waking one task for a connection, and writing once, is most of what there is to save.
+//! A general server gives each request a task, tables of headers and a state machine. Here a request is a put, mostly, one of
+//! hundreds that wait for the same write to the disk: its headers are the same bytes as those of the one before, its body is one
+//! frame, and its answer is three frames of which two never change. That is most of what there is to save, and why this is no
+//! library's.
 
+mod frames;
+mod headers;
+mod huffman;
 mod keep_alive;
+mod outlet;
+mod receiving;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod unary;
 
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use h2::server::{Connection, SendResponse};
-use h2::{Reason, RecvStream};
-use http::Request;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 
 use super::route::Routes;
+use frames::*;
 use keep_alive::KeepAlive;
-use unary::Unary;
+use outlet::Outlet;
+use receiving::{Event, Open, Receiver};
+use unary::Answered;
 
+/// What an HTTP/2 client says first.
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// So many requests of one connection are open at once at most.
 const MAX_STREAMS: u32 = 10_000;
-/// What a client may send before it was read: of one request, and of all.
+/// What a client may send before it was taken: of one request, and of all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// So much of an answer waits for a client that does not read.
-const SEND_BUFFER: usize = 256 << 10;
-/// Headers of a request are no larger.
-const HEADER_LIST: u32 = 16 << 10;
 /// So much is read from the socket at once.
-const READ_BUFFER: usize = 16 << 10;
+const READ_AT_ONCE: usize = 16 << 10;
+/// After so many reads others get their turn.
+const READS_IN_A_ROW: usize = 32;
 
-/// Serves a connection until the client leaves or the server stops. A handshake takes no longer than `handshake`.
+/// Why a connection ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Http2Error {
+    #[error(transparent)]
+    Stream(#[from] io::Error),
+    #[error("the client does not keep to HTTP/2: {0:?}")]
+    Violation(Code),
+    #[error("the client does not answer")]
+    Silent,
+}
+
+/// Serves a connection until the client leaves or the server stops. `beginning` is what was read of it already, behind the
+/// preface.
 pub(super) async fn serve<S>(
     stream: S,
+    beginning: BytesMut,
     routes: &Routes,
     shutdown: &CancellationToken,
-    handshake: Duration,
-) -> Result<(), h2::Error>
+) -> Result<(), Http2Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut builder = h2::server::Builder::new();
-    builder
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buffer_size(SEND_BUFFER)
-        .max_header_list_size(HEADER_LIST);
-    let stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let Ok(connection) = timeout(handshake, builder.handshake(stream)).await else {
-        return Err(Reason::SETTINGS_TIMEOUT.into());
-    };
-    let mut connection = connection?;
-    let keep_alive = connection.ping_pong().map(KeepAlive::new);
-    let served = Served {
-        connection,
-        keep_alive,
-        routes,
+    let outlet = Outlet::new();
+    let mut served = Served {
+        stream,
+        incoming: beginning,
+        receiver: Receiver::new(routes.clone(), outlet.clone()),
+        outlet,
         calls: FuturesUnordered::new(),
+        active: BTreeSet::new(),
+        keep_alive: KeepAlive::new(),
+        is_leaving: false,
     };
-    served.run(shutdown).await
+    let ended = served.run(shutdown).await;
+    // Whoever does not take it in is gone.
+    let _ = served.stream.shutdown().await;
+    ended
 }
 
-struct Served<'a, S> {
-    connection: Connection<S, Bytes>,
-    keep_alive: Option<KeepAlive>,
-    routes: &'a Routes,
+struct Served<S> {
+    stream: S,
+    incoming: BytesMut,
+    receiver: Receiver,
+    outlet: Arc<Outlet>,
     /// What is answered here.
-    calls: FuturesUnordered<BoxFuture<'static, ()>>,
+    calls: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// The requests that these are, without those that were given up.
+    active: BTreeSet<u32>,
+    keep_alive: KeepAlive,
+    is_leaving: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Served<'_, S> {
-    async fn run(mut self, shutdown: &CancellationToken) -> Result<(), h2::Error> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
+    async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Http2Error> {
+        let settings = [
+            (MAX_CONCURRENT_STREAMS, MAX_STREAMS),
+            (INITIAL_WINDOW_SIZE, STREAM_WINDOW),
+            (MAX_HEADER_LIST_SIZE, receiving::HEADER_LIST),
+        ];
+        let settings = settings.map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat());
+        self.outlet.frame(SETTINGS, 0, 0, &settings.concat());
+        self.receiver.widen();
         let mut stopping = pin!(shutdown.cancelled());
-        let mut is_stopping = false;
         std::future::poll_fn(|cx| {
-            if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
-                is_stopping = true;
-                self.connection.graceful_shutdown();
+            if !self.is_leaving && stopping.as_mut().poll(cx).is_ready() {
+                self.is_leaving = true;
+                self.receiver.leave(Code::NoError);
             }
             self.poll(cx)
         })
         .await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Http2Error>> {
+        self.outlet.register(cx.waker());
         loop {
-            // Reads what there is, and writes what was answered.
-            while let Poll::Ready(accepted) = self.connection.poll_accept(cx) {
-                match accepted {
-                    Some(Ok((request, respond))) => self.begin(request, respond),
-                    Some(Err(error)) => return Poll::Ready(Err(error)),
-                    None => return Poll::Ready(Ok(())),
+            let was_readable = match self.receive(cx) {
+                Ok(Poll::Ready(())) => {
+                    // It may listen still.
+                    let _ = self.write(cx);
+                    return Poll::Ready(Ok(()));
                 }
-            }
+                Ok(Poll::Pending) => self.outlet.has_room(),
+                Err(Http2Error::Violation(code)) => {
+                    self.receiver.leave(code);
+                    // As far as it can be told now.
+                    let _ = self.write(cx);
+                    return Poll::Ready(Err(Http2Error::Violation(code)));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            };
             // All that can be answered now, before any of it is written.
-            let mut is_answered = false;
-            while let Poll::Ready(Some(())) = self.calls.poll_next_unpin(cx) {
-                is_answered = true;
+            while let Poll::Ready(Some(answered)) = self.calls.poll_next_unpin(cx) {
+                self.finish(answered);
             }
-            if !is_answered {
-                break;
+            if self.keep_alive.poll(&self.outlet, cx).is_ready() {
+                return Poll::Ready(Err(Http2Error::Silent));
             }
-        }
-        match &mut self.keep_alive {
-            Some(keep_alive) => keep_alive.poll(cx),
-            None => Poll::Pending,
+            self.receiver.sweep();
+            if self.write(cx)?.is_pending() {
+                return Poll::Pending;
+            }
+            if self.is_leaving && self.is_idle() {
+                return Poll::Ready(Ok(()));
+            }
+            if was_readable {
+                return Poll::Pending;
+            }
         }
     }
 
-    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-        match Unary::of(&request) {
-            Some(unary) => {
-                let api = self.routes.api().clone();
-                self.calls
-                    .push(Box::pin(unary.answer(api, request.into_body(), respond)));
+    fn is_idle(&self) -> bool {
+        self.active.is_empty() && self.receiver.is_idle() && self.outlet.relays() == 0
+    }
+
+    /// Reads what there is, as long as there is room for what may have to be said of it. Ready when the client has left.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Http2Error> {
+        // What was read before the connection was served.
+        self.parse()?;
+        for _ in 0..READS_IN_A_ROW {
+            if !self.outlet.has_room() {
+                return Ok(Poll::Pending);
             }
-            None => {
-                tokio::spawn(relay::answer(self.routes.clone(), request, respond));
+            self.incoming.reserve(READ_AT_ONCE);
+            match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.incoming)? {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(0) => return Ok(Poll::Ready(())),
+                Poll::Ready(_) => self.parse()?,
             }
         }
+        cx.waker().wake_by_ref();
+        Ok(Poll::Pending)
+    }
+
+    /// Takes all frames that are whole.
+    fn parse(&mut self) -> Result<(), Http2Error> {
+        let mut at = 0;
+        while let Some(header) = FrameHeader::of(&self.incoming[at..]) {
+            if header.length > MAX_FRAME {
+                return Err(Http2Error::Violation(Code::FrameSize));
+            }
+            let start = at + FRAME_HEADER;
+            let Some(payload) = self.incoming.get(start..start + header.length) else {
+                break;
+            };
+            at = start + header.length;
+            let open = Open {
+                active: &self.active,
+                calls: self.calls.len(),
+            };
+            match self.receiver.frame(header, payload, &open) {
+                Ok(Event::Nothing) => {}
+                Ok(Event::Alive) => self.keep_alive.answered(),
+                Ok(Event::GivenUp) => drop(self.active.remove(&header.stream)),
+                Ok(Event::Call(call)) => {
+                    self.active.insert(header.stream);
+                    self.calls.push(call);
+                }
+                Err(code) => return Err(Http2Error::Violation(code)),
+            }
+        }
+        bytes::Buf::advance(&mut self.incoming, at);
+        Ok(())
+    }
+
+    fn finish(&mut self, answered: Answered) {
+        if self.active.remove(&answered.stream) {
+            answered.send(&self.outlet);
+        }
+    }
+
+    /// Writes what there is to say; ready when all of it is written.
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut parts = self.outlet.waiting();
+            if parts.is_empty() {
+                return Pin::new(&mut self.stream).poll_flush(cx);
+            }
+            let mut all = 0;
+            let ended = loop {
+                if parts.is_empty() {
+                    break Poll::Ready(Ok(()));
+                }
+                let (slices, count) = outlet::slices(&parts);
+                match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+                    Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(written)) => {
+                        all += written;
+                        outlet::advance(&mut parts, written);
+                    }
+                    Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                    Poll::Pending => break Poll::Pending,
+                }
+            };
+            self.outlet.written(all, parts);
+            ready!(ended)?;
+        }
+    }
+}
+
+impl<S> Drop for Served<S> {
+    fn drop(&mut self) {
+        self.outlet.close();
     }
 }

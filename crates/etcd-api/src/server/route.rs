@@ -16,7 +16,7 @@ use crate::etcd_api::EtcdApi;
 
 /// All services of an API.
 #[derive(Clone)]
-pub(crate) struct Routes {
+pub(super) struct Routes {
     api: Arc<EtcdApi>,
     kv: KvServer<EtcdApi>,
     watch: WatchServer<EtcdApi>,
@@ -27,7 +27,7 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(api: Arc<EtcdApi>) -> Self {
+    pub(super) fn new(api: Arc<EtcdApi>) -> Self {
         let limits = MessageLimits::SERVER;
         Self {
             kv: KvServer::new(api.clone(), limits),
@@ -44,7 +44,7 @@ impl Routes {
         &self.api
     }
 
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send>
             + Send

@@ -35,6 +35,9 @@ impl Kv for EtcdApi {
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         let request = request.into_inner();
+        if txn::is_plain(&request) {
+            return Ok(Response::new(self.put_plainly(request).await?));
+        }
         let (lease, operation) = (request.lease, Operation::Put(request));
         txn::check_operation(&operation)?;
         // Unlike in a transaction this is found out before the key is looked at.
@@ -95,6 +98,17 @@ impl Kv for EtcdApi {
 }
 
 impl EtcdApi {
+    /// A put that is [plain](txn::is_plain): what most are.
+    pub(crate) async fn put_plainly(&self, request: PutRequest) -> Result<PutResponse, Refusal> {
+        txn::check_put(&request)?;
+        self.refuse_without_space()?;
+        let revision = txn::put(&self.reader, request).await?;
+        Ok(PutResponse {
+            header: self.header_at(revision),
+            prev_kv: None,
+        })
+    }
+
     /// A transaction of one operation.
     async fn one(&self, operation: Operation) -> Result<Done, Status> {
         txn::check_operation(&operation)?;

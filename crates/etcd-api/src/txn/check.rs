@@ -52,7 +52,8 @@ pub(crate) fn check_operation(operation: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn check_put(put: &PutRequest) -> Result<(), Refusal> {
+/// Refuses a put that contradicts itself.
+pub(crate) fn check_put(put: &PutRequest) -> Result<(), Refusal> {
     if put.key.is_empty() {
         Err(Refusal::EmptyKey)
     } else if put.ignore_value && !put.value.is_empty() {

@@ -73,15 +73,17 @@ impl Housekeeping {
     }
 
     fn make_spare(&mut self, engine: &Engine) -> Result<(), StoreError> {
-        let number = {
+        let (number, is_filled_later) = {
             let mut log = engine.log.lock();
             if !log.wants_spare() {
                 return Ok(());
             }
-            log.take_number()
+            (log.take_number(), log.has_large_frames())
         };
         let mut spare = Spare::make(&engine.folder, number, engine.options.segment_bytes.into())?;
-        spare.fill()?;
+        if !is_filled_later {
+            spare.fill()?;
+        }
         if let Some(late) = engine.log.lock().offer_spare(spare) {
             engine
                 .folder

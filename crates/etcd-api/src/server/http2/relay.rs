@@ -2,107 +2,151 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures::future::{Either, select};
-use h2::server::SendResponse;
-use h2::{RecvStream, SendStream};
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tonic::body::Body;
 
+use super::frames::Code;
+use super::headers::{encode_head, encode_trailers};
+use super::outlet::{Answering, Gone, Outlet};
 use crate::server::route::Routes;
 
-/// A part of an answer that is sent without asking for room: no more waits for the client than that.
-pub(super) const SMALL: usize = 16 << 10;
+/// When so much of a request was taken, its client is told that it may send more.
+const TOLD_AFTER: usize = super::STREAM_WINDOW as usize / 4;
 
 /// Answers a request, until its client gives it up.
-pub(super) async fn answer(routes: Routes, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-    let request = request.map(RequestBody);
+pub(super) async fn answer(routes: Routes, request: Request<RequestBody>, mut answering: Answering) {
     let response = {
         let answered = pin!(routes.answer(request));
-        let given_up = pin!(poll_fn(|cx| respond.poll_reset(cx)));
-        match select(answered, given_up).await {
+        let gone = pin!(poll_fn(|cx| answering.poll_gone(cx)));
+        match select(answered, gone).await {
             Either::Left((response, _)) => response,
             Either::Right(_) => return,
         }
     };
-    // An error of the stream is the client's end of it.
-    let _ = send(response, respond).await;
+    // Nobody needs to be told that the client has gone.
+    let _ = send(response, &mut answering).await;
 }
 
-async fn send(response: Response<Body>, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+async fn send(response: Response<Body>, answering: &mut Answering) -> Result<(), Gone> {
     let (head, mut body) = response.into_parts();
     let is_all = body.is_end_stream();
-    let mut stream = respond.send_response(Response::from_parts(head, ()), is_all)?;
+    answering.headers(&encode_head(head.status, &head.headers), is_all)?;
     if is_all {
         return Ok(());
     }
     loop {
         let frame = {
             let next = pin!(body.frame());
-            let given_up = pin!(poll_fn(|cx| stream.poll_reset(cx)));
-            match select(next, given_up).await {
+            let gone = pin!(poll_fn(|cx| answering.poll_gone(cx)));
+            match select(next, gone).await {
                 Either::Left((frame, _)) => frame,
-                Either::Right(_) => return Ok(()),
+                Either::Right(_) => return Err(Gone),
             }
         };
         // A body of the services never fails: what goes wrong is said in its trailers.
         let Some(Ok(frame)) = frame else {
-            return stream.send_data(Bytes::new(), true);
+            return answering.end();
         };
         match frame.into_data().map_err(Frame::into_trailers) {
-            Ok(data) => send_data(&mut stream, data).await?,
-            Err(Ok(trailers)) => return stream.send_trailers(trailers),
+            Ok(mut data) => poll_fn(|cx| answering.poll_data(&mut data, cx)).await?,
+            Err(Ok(trailers)) => return answering.headers(&encode_trailers(&trailers), true),
             Err(Err(_)) => {}
         }
     }
 }
 
-/// Sends as much at a time as the client takes.
-pub(super) async fn send_data(stream: &mut SendStream<Bytes>, mut data: Bytes) -> Result<(), h2::Error> {
-    if data.len() <= SMALL && stream.capacity() >= data.len() {
-        return stream.send_data(data, false);
-    }
-    while !data.is_empty() {
-        stream.reserve_capacity(data.len());
-        let granted = poll_fn(|cx| stream.poll_capacity(cx)).await;
-        let Some(granted) = granted else {
-            return Err(h2::Reason::CANCEL.into());
-        };
-        let now = data.split_to(granted?.min(data.len()));
-        stream.send_data(now, false)?;
-    }
-    Ok(())
+/// The body of a request. What was taken makes room for more.
+pub(super) struct RequestBody {
+    stream: u32,
+    received: UnboundedReceiver<Bytes>,
+    outlet: Arc<Outlet>,
+    /// How much of it was received and not taken.
+    held: Arc<AtomicUsize>,
+    taken: usize,
 }
 
-/// The body of a request. What was read makes room for more.
-struct RequestBody(RecvStream);
+/// Where the parts of a [body](RequestBody) go. It ends when this is dropped.
+pub(super) struct Inlet {
+    parts: UnboundedSender<Bytes>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Inlet {
+    /// Adds a part. A client that sends more than it may is refused.
+    pub(super) fn push(&self, part: &[u8], outlet: &Outlet) -> Result<(), Code> {
+        let before = self.held.fetch_add(part.len(), Ordering::Relaxed);
+        if before + part.len() > super::STREAM_WINDOW as usize {
+            return Err(Code::FlowControl);
+        }
+        outlet.held.fetch_add(part.len(), Ordering::Relaxed);
+        if self.parts.send(Bytes::copy_from_slice(part)).is_err() {
+            // Nobody wants it.
+            outlet.release(part.len());
+        }
+        Ok(())
+    }
+}
+
+impl RequestBody {
+    /// The body of a request.
+    pub(super) fn new(stream: u32, outlet: Arc<Outlet>) -> (Inlet, Self) {
+        let (parts, received) = unbounded_channel();
+        let held = Arc::new(AtomicUsize::new(0));
+        let inlet = Inlet {
+            parts,
+            held: held.clone(),
+        };
+        let body = Self {
+            stream,
+            received,
+            outlet,
+            held,
+            taken: 0,
+        };
+        (inlet, body)
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.outlet.release(bytes);
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.taken += bytes;
+        if self.taken >= TOLD_AFTER {
+            let more = u32::try_from(std::mem::take(&mut self.taken)).unwrap_or_default();
+            self.outlet.grant(self.stream, more);
+        }
+    }
+}
 
 impl http_body::Body for RequestBody {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = std::convert::Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        let stream = &mut self.0;
-        Poll::Ready(match ready!(stream.poll_data(cx)) {
-            Some(Ok(data)) => {
-                let released = stream.flow_control().release_capacity(data.len());
-                Some(released.map(|()| Frame::data(data)))
-            }
-            Some(Err(error)) => Some(Err(error)),
-            None => ready!(stream.poll_trailers(cx))
-                .map(|trailers| trailers.map(Frame::trailers))
-                .transpose(),
-        })
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let data = ready!(self.received.poll_recv(cx));
+        Poll::Ready(data.map(|data| {
+            self.take(data.len());
+            Ok(Frame::data(data))
+        }))
     }
+}
 
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.received.close();
+        while let Ok(data) = self.received.try_recv() {
+            self.outlet.release(data.len());
+        }
     }
 }

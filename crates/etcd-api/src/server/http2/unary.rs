@@ -1,27 +1,35 @@
-//! Requests of one message with one answer that come by the thousand: puts, transactions, and reads of one key.
+//! Requests of one message with one answer that come by the thousand: puts, transactions, and reads.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use etcd_rpc::MessageLimits;
 use etcd_rpc::message::{PutRequest, RangeRequest, TxnRequest};
 use etcd_rpc::server::{Kv, KvServer};
-use h2::RecvStream;
-use h2::server::SendResponse;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use prost::Message;
 use tonic::server::NamedService;
 use tonic::{Request as Call, Status};
 
-use super::relay::{SMALL, send_data};
+use super::headers::{Field, encode_head};
+use super::outlet::{Answering, Outlet};
 use crate::etcd_api::EtcdApi;
 use crate::keyspace;
+use crate::txn;
 
 /// Before each message of gRPC stand a flag and the length.
 const PREFIX: usize = 5;
-const STATUS: &str = "grpc-status";
-const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-const OK: HeaderValue = HeaderValue::from_static("0");
+/// No body is larger.
+pub(super) const MAX_BODY: usize = PREFIX + MessageLimits::SERVER.decode;
+/// What a client is told of whose request a defect of this program comes to light. The log has more.
+const PANICKED: &str = "etcdserver: the request could not be answered";
+/// The headers before an answer: a status of 200, and a content type. The first is the eighth of the headers that everybody knows,
+/// the name of the second is that of the 31st.
+const HEAD: &[u8] = b"\x88\x0f\x10\x10application/grpc";
+/// The headers behind an answer: all is well.
+const TRAILERS: &[u8] = b"\x00\x0bgrpc-status\x010";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,106 +39,118 @@ pub(super) enum Unary {
     Range,
 }
 
-/// Why there is no answer.
-enum Failure {
-    /// The client is told.
-    Refused(Status),
-    /// There is nobody to tell.
-    Gone,
+/// A request and its answer, framed.
+pub(super) struct Answered {
+    pub(super) stream: u32,
+    answer: Result<Bytes, Status>,
 }
 
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        Self::Refused(status)
-    }
-}
-
-impl From<h2::Error> for Failure {
-    fn from(_: h2::Error) -> Self {
-        Self::Gone
-    }
+/// A request that was read.
+enum Asked {
+    Put(PutRequest),
+    Txn(TxnRequest),
+    Range(RangeRequest),
 }
 
 impl Unary {
-    /// What a request asks for, if it is one of these.
-    pub(super) fn of<B>(request: &Request<B>) -> Option<Self> {
-        let path = request.uri().path().strip_prefix('/')?;
-        let method = path.strip_prefix(KvServer::<EtcdApi>::NAME)?.strip_prefix('/')?;
+    /// What the headers of a request ask for, if it is one of these.
+    pub(super) fn of(fields: &[Field]) -> Option<Self> {
+        let value = |wanted: &str| {
+            let found = fields.iter().find(|(name, _)| *name == wanted.as_bytes());
+            found.map(|(_, value)| &value[..])
+        };
+        let path = value(":path")?.strip_prefix(b"/")?;
+        let method = path.strip_prefix(KvServer::<EtcdApi>::NAME.as_bytes())?;
         let unary = match method {
-            "Put" => Self::Put,
-            "Txn" => Self::Txn,
-            "Range" => Self::Range,
+            b"/Put" => Self::Put,
+            b"/Txn" => Self::Txn,
+            b"/Range" => Self::Range,
             _ => return None,
         };
-        let kind = request.headers().get(header::CONTENT_TYPE)?;
-        kind.as_bytes().starts_with(b"application/grpc").then_some(unary)
+        let is_grpc = value(":method")? == b"POST" && value("content-type")?.starts_with(b"application/grpc");
+        is_grpc.then_some(unary)
     }
 
-    /// Answers it.
-    pub(super) async fn answer(self, api: Arc<EtcdApi>, body: RecvStream, respond: SendResponse<Bytes>) {
-        let answered = match read(body).await {
-            Ok(message) => self.call(api, &message).await,
-            Err(failure) => Err(failure),
-        };
-        match answered {
-            // Nobody else waits for this connection then.
-            Ok(answer) if answer.len() > SMALL => drop(tokio::spawn(finish(answer, respond))),
-            Ok(answer) => finish(answer, respond).await,
-            Err(Failure::Refused(status)) => refuse(&status, respond),
-            Err(Failure::Gone) => {}
-        }
-    }
-
-    /// The message is read from a slice, so that what is kept of it is no part of a larger buffer.
-    async fn call(self, api: Arc<EtcdApi>, message: &[u8]) -> Result<Bytes, Failure> {
-        Ok(match self {
-            Self::Put => framed(api.put(decoded::<PutRequest>(message)?).await?.get_ref()),
-            Self::Txn => framed(api.txn(decoded::<TxnRequest>(message)?).await?.get_ref()),
-            Self::Range => {
-                let call = decoded::<RangeRequest>(message)?;
-                if keyspace::is_single(&call.get_ref().range_end) {
-                    framed(api.range(call).await?.get_ref())
-                } else {
-                    // It may be long, and others wait for this connection.
-                    let ranged = tokio::spawn(async move {
-                        let answer = api.range(call).await?;
-                        Ok::<_, Status>(framed(answer.get_ref()))
-                    });
-                    ranged
-                        .await
-                        .map_err(|error| Status::internal(error.to_string()))??
-                }
+    /// Answers a request with this body.
+    pub(super) fn call(self, api: &Arc<EtcdApi>, stream: u32, body: &[u8]) -> BoxFuture<'static, Answered> {
+        let (api, read) = (api.clone(), self.read(body));
+        Box::pin(async move {
+            let answered = AssertUnwindSafe(async { answer(api, read?).await });
+            // Other requests of the connection are answered in the same task.
+            let answer = answered.catch_unwind().await;
+            Answered {
+                stream,
+                answer: answer.unwrap_or_else(|_| Err(Status::internal(PANICKED))),
             }
+        })
+    }
+
+    fn read(self, body: &[u8]) -> Result<Asked, Status> {
+        let message = message(body)?;
+        Ok(match self {
+            Self::Put => Asked::Put(decoded(message)?),
+            Self::Txn => Asked::Txn(decoded(message)?),
+            Self::Range => Asked::Range(decoded(message)?),
         })
     }
 }
 
-fn decoded<Q: Message + Default>(message: &[u8]) -> Result<Call<Q>, Status> {
-    let decoded = Q::decode(message).map(Call::new);
-    decoded.map_err(|error| Status::internal(error.to_string()))
+async fn answer(api: Arc<EtcdApi>, asked: Asked) -> Result<Bytes, Status> {
+    Ok(match asked {
+        Asked::Put(put) if txn::is_plain(&put) => framed(&api.put_plainly(put).await?),
+        Asked::Put(put) => framed(api.put(Call::new(put)).await?.get_ref()),
+        Asked::Txn(txn) => framed(api.txn(Call::new(txn)).await?.get_ref()),
+        Asked::Range(range) if keyspace::is_single(&range.range_end) => {
+            framed(api.range(Call::new(range)).await?.get_ref())
+        }
+        Asked::Range(range) => {
+            // It may be long, and others wait for this connection.
+            let ranged = tokio::spawn(async move {
+                let answer = api.range(Call::new(range)).await?;
+                Ok::<_, Status>(framed(answer.get_ref()))
+            });
+            ranged.await.map_err(|_| Status::internal(PANICKED))??
+        }
+    })
 }
 
-/// The one message of a body.
-async fn read(mut body: RecvStream) -> Result<Bytes, Failure> {
-    let mut all = Bytes::new();
-    while let Some(data) = body.data().await {
-        let data = data?;
-        body.flow_control().release_capacity(data.len())?;
-        all = if all.is_empty() {
-            data
-        } else {
-            [all, data].concat().into()
-        };
-        if all.len() > PREFIX + MessageLimits::SERVER.decode {
-            break;
+impl Answered {
+    /// Sends the answer: at once, if there is room for it.
+    pub(super) fn send(self, outlet: &Arc<Outlet>) {
+        let Self { stream, answer } = self;
+        match answer {
+            Ok(answer) => {
+                if !outlet.answer(stream, HEAD, &answer, TRAILERS) {
+                    tokio::spawn(send_slowly(answer, Answering::new(stream, outlet.clone())));
+                }
+            }
+            Err(status) => {
+                let (head, ()) = status.into_http().into_parts();
+                outlet.headers(stream, &encode_head(head.status, &head.headers), true);
+                outlet.forget(stream);
+            }
         }
     }
-    message(all).map_err(Failure::Refused)
+}
+
+/// Sends as much at a time as the client takes.
+async fn send_slowly(mut answer: Bytes, mut answering: Answering) {
+    let sent = async {
+        answering.headers(HEAD, false)?;
+        std::future::poll_fn(|cx| answering.poll_data(&mut answer, cx)).await?;
+        answering.headers(TRAILERS, true)
+    };
+    // Nobody needs to be told that the client has gone.
+    let _ = sent.await;
+}
+
+fn decoded<Q: Message + Default>(message: &[u8]) -> Result<Q, Status> {
+    Q::decode(message).map_err(|error| Status::internal(error.to_string()))
 }
 
 /// What is in the frame of a message.
-fn message(mut framed: Bytes) -> Result<Bytes, Status> {
-    let Some(prefix) = framed.first_chunk::<PREFIX>() else {
+fn message(framed: &[u8]) -> Result<&[u8], Status> {
+    let Some((prefix, message)) = framed.split_first_chunk::<PREFIX>() else {
         return Err(Status::internal("Missing request message."));
     };
     let [flag, length @ ..] = *prefix;
@@ -144,7 +164,6 @@ fn message(mut framed: Bytes) -> Result<Bytes, Status> {
             "Error, decoded message length too large: found {length} bytes, the limit is: {limit} bytes"
         )));
     }
-    let message = framed.split_off(PREFIX);
     if message.len() != length {
         return Err(Status::internal("the body is not one message"));
     }
@@ -162,37 +181,14 @@ fn framed(answer: &impl Message) -> Bytes {
     framed.freeze()
 }
 
-async fn finish(answer: Bytes, mut respond: SendResponse<Bytes>) {
-    let mut head = Response::new(());
-    head.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-    let Ok(mut stream) = respond.send_response(head, false) else {
-        return;
-    };
-    let sent = if answer.len() <= SMALL {
-        stream.send_data(answer, false)
-    } else {
-        send_data(&mut stream, answer).await
-    };
-    if sent.is_ok() {
-        let mut trailers = HeaderMap::with_capacity(1);
-        trailers.insert(STATUS, OK);
-        // An error is the client's end of the stream.
-        let _ = stream.send_trailers(trailers);
-    }
-}
-
-fn refuse(status: &Status, mut respond: SendResponse<Bytes>) {
-    let (head, ()) = status.clone().into_http().into_parts();
-    let _ = respond.send_response(Response::from_parts(head, ()), true);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn asked(path: &str, kind: &str) -> Option<Unary> {
-        let request = Request::post(path).header(header::CONTENT_TYPE, kind).body(());
-        Unary::of(&request.expect("a request"))
+        let fields = [(":method", "POST"), (":path", path), ("content-type", kind)];
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        Unary::of(&fields.map(|(name, value)| (bytes(name), bytes(value))))
     }
 
     #[test]
@@ -216,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_body_is_one_message() {
-        let read = |bytes: &'static [u8]| message(Bytes::from_static(bytes));
-        assert_eq!(read(&[0, 0, 0, 0, 2, 7, 8]).expect("read"), [7, 8].as_slice());
-        assert_eq!(read(&[0, 0, 0, 0, 0]).expect("read"), [].as_slice());
+        let read = message;
+        assert_eq!(read(&[0, 0, 0, 0, 2, 7, 8]).expect("read"), [7, 8]);
+        assert_eq!(read(&[0, 0, 0, 0, 0]).expect("read"), [0u8; 0]);
         for (bytes, code) in [
             (&[][..], tonic::Code::Internal),
             (&[0, 0, 0], tonic::Code::Internal),

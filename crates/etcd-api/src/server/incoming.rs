@@ -1,4 +1,4 @@
-//! Which version of HTTP a client speaks: its first bytes say it, and are read again by who serves that version.
+//! Which version of HTTP a client speaks: its first bytes say it.
 
 use std::io;
 use std::pin::Pin;
@@ -7,37 +7,35 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::authority::PREFACE;
+use super::http2::PREFACE;
 
 /// So much is read at first at most.
 const BEGINNING: usize = 4096;
 
-/// A stream of whose beginning it is known what it is.
-pub(super) enum Protocol<S> {
+/// A client of whom it is known what it speaks.
+pub(super) enum Incoming<S> {
     /// HTTP/1.1, or nonsense.
     Http1(Rewound<S>),
-    /// HTTP/2.
-    Http2(Rewound<S>),
+    /// HTTP/2, and what came behind its preface.
+    Http2(S, BytesMut),
 }
 
-impl<S: AsyncRead + Unpin> Protocol<S> {
+impl<S: AsyncRead + Unpin> Incoming<S> {
     /// Reads until it is clear.
-    pub(super) async fn of(mut stream: S) -> io::Result<Self> {
+    pub(super) async fn begin(mut stream: S) -> io::Result<Self> {
         let mut beginning = BytesMut::with_capacity(BEGINNING);
         while beginning.len() < PREFACE.len()
             && PREFACE.starts_with(&beginning)
             && stream.read_buf(&mut beginning).await? > 0
         {}
-        let is_http2 = beginning.starts_with(PREFACE);
-        let rewound = Rewound {
+        if beginning.starts_with(PREFACE) {
+            beginning.advance(PREFACE.len());
+            return Ok(Self::Http2(stream, beginning));
+        }
+        Ok(Self::Http1(Rewound {
             beginning: beginning.freeze(),
             stream,
-        };
-        Ok(if is_http2 {
-            Self::Http2(rewound)
-        } else {
-            Self::Http1(rewound)
-        })
+        }))
     }
 }
 
@@ -91,36 +89,53 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
-    async fn told(parts: &[&[u8]]) -> (bool, Vec<u8>) {
-        let (client, mut other) = tokio::io::duplex(7);
-        let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
-        tokio::spawn(async move {
-            for part in parts {
-                tokio::io::AsyncWriteExt::write_all(&mut other, &part)
-                    .await
-                    .expect("written");
-            }
+    /// Whether a client is taken for one of HTTP/2, and what is read of it behind the preface, when it sends so many bytes at a
+    /// time.
+    async fn told(sent: &[u8], piece: usize) -> (bool, Vec<u8>) {
+        let (mut client, server) = tokio::io::duplex(piece);
+        let sent = sent.to_vec();
+        let writing = tokio::spawn(async move {
+            client.write_all(&sent).await.expect("read");
         });
-        let (is_http2, mut stream) = match Protocol::of(client).await.expect("read") {
-            Protocol::Http1(stream) => (false, stream),
-            Protocol::Http2(stream) => (true, stream),
-        };
         let mut all = Vec::new();
-        stream.read_to_end(&mut all).await.expect("read");
+        let is_http2 = match Incoming::begin(server).await.expect("read") {
+            Incoming::Http1(mut stream) => {
+                stream.read_to_end(&mut all).await.expect("read");
+                false
+            }
+            Incoming::Http2(mut stream, beginning) => {
+                all.extend_from_slice(&beginning);
+                stream.read_to_end(&mut all).await.expect("read");
+                true
+            }
+        };
+        writing.await.expect("no panic");
         (is_http2, all)
     }
 
     #[tokio::test]
     async fn the_first_bytes_tell_and_are_not_lost() {
-        let (is_http2, all) = told(&[&PREFACE[..5], &PREFACE[5..], b"and more"]).await;
-        assert!(is_http2);
-        assert_eq!(all, [PREFACE, b"and more"].concat());
-        for other in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"PRI * HTTP/1.1", b"", b"PRI"] {
-            let (is_http2, all) = told(&[other]).await;
-            assert!(!is_http2);
-            assert_eq!(all, other);
+        let begun = [PREFACE, b"and more"].concat();
+        let cases: [(&[u8], bool, &[u8]); 6] = [
+            (&begun, true, b"and more"),
+            (PREFACE, true, b""),
+            (
+                b"GET /version HTTP/1.1\r\n\r\n",
+                false,
+                b"GET /version HTTP/1.1\r\n\r\n",
+            ),
+            (b"PRI * HTTP/1.1", false, b"PRI * HTTP/1.1"),
+            (b"PRI", false, b"PRI"),
+            (b"", false, b""),
+        ];
+        for (sent, is_http2, rest) in cases {
+            for piece in [1, 7, 4096] {
+                assert_eq!(told(sent, piece).await, (is_http2, rest.to_vec()), "{piece}");
+            }
         }
     }
 }

@@ -166,7 +166,7 @@ impl Reader<'_> {
         let schema = if kind == *self.wanted.kind {
             Some(self.wanted.schema)
         } else {
-            builtin(&kind)
+            self.registered(&kind)
         };
         let Some(schema) = schema else {
             let api_version = quote(&kind.api_version());
@@ -186,6 +186,24 @@ impl Reader<'_> {
             members.insert("apiVersion".into(), kind.api_version().into());
         }
         Ok((tree, report))
+    }
+
+    /// The schema of a kind that is not the wanted one. Two groups are served by servers of their own in upstream, which know
+    /// of no others but the kinds that any group has.
+    fn registered(&self, kind: &GroupVersionKind) -> Option<SchemaRef<'static>> {
+        const OF_ANY_GROUP: [&str; 5] = [
+            "APIGroup",
+            "APIGroupList",
+            "APIResourceList",
+            "APIVersions",
+            "Status",
+        ];
+        let wanted = self.wanted.kind;
+        let stands_alone = matches!(&*wanted.group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
+        let known = !stands_alone
+            || kind.group == wanted.group
+            || (kind.group.is_empty() && OF_ANY_GROUP.contains(&&*kind.kind));
+        if known { builtin(kind) } else { None }
     }
 
     /// What the body says it is, completed with what it must be.
@@ -209,14 +227,12 @@ impl Reader<'_> {
     /// Whether a decoded kind may stand where another one is wanted.
     fn accept(&self, kind: &GroupVersionKind) -> Result<(), Status> {
         let wanted = self.wanted.kind;
-        self.accept_version(kind)?;
-        if kind.kind == wanted.kind {
-            return Ok(());
+        if kind.kind == wanted.kind && same_kinds(&kind.group, &wanted.group) {
+            return self.accept_version(kind);
         }
-        let package = if wanted.group.is_empty() {
-            "core"
-        } else {
-            wanted.group.split('.').next().unwrap_or_default()
+        let package = match &*wanted.group {
+            "" | "events.k8s.io" => "core",
+            group => group.split('.').next().unwrap_or_default(),
         };
         let error = format!(
             "converting ({}.{}) to ({package}.{}): unknown conversion",
@@ -298,6 +314,12 @@ impl Reader<'_> {
             FieldValidation::Strict => schema::decode::FieldValidation::Strict,
         }
     }
+}
+
+/// Whether kinds of the same name in two groups are one kind to upstream: some have moved, and events are in two groups.
+fn same_kinds(group: &str, other: &str) -> bool {
+    let both = [group, other];
+    group == other || both.contains(&"extensions") || (both.contains(&"") && both.contains(&"events.k8s.io"))
 }
 
 /// How upstream names the registry of its types in messages.

@@ -8,6 +8,7 @@ mod create;
 mod current;
 mod delete;
 mod ownership;
+mod patching;
 mod read;
 mod target;
 mod update;

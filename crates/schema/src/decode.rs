@@ -3,6 +3,7 @@
 //! One pass over the input, with the schema at hand. Unknown fields are dropped, nulls and empty values go or appear as in
 //! Go, quantities and times become canonical; unknown and duplicate fields are reported with their paths.
 
+mod number;
 mod place;
 mod problems;
 mod type_meta;
@@ -18,6 +19,7 @@ use crate::reference::SchemaRef;
 use crate::structural;
 use crate::syntax;
 use crate::zero::zero;
+use number::Flaw;
 pub(crate) use problems::{MAX_OBJECTS, MAX_STRICT};
 use problems::{Problems, Wording};
 pub use type_meta::{TypeMeta, type_meta};
@@ -128,7 +130,12 @@ pub fn decode_json(
     let decoded = syntax::read(json, |deserializer| {
         decode(deserializer, schema, validation, Wording::Json)
     });
-    finish(decoded.map_err(DecodeError::Syntax)?, Vec::new(), validation)
+    finish(
+        decoded.map_err(DecodeError::Syntax)?,
+        Some(json),
+        Vec::new(),
+        validation,
+    )
 }
 
 /// The same for a tree that is no longer text: the outcome of a patch, or YAML.
@@ -158,7 +165,7 @@ pub fn decode_tree(
     }
     let decoded = decode(value, schema, validation, Wording::Tree);
     let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
-    finish(decoded, Vec::new(), validation)
+    finish(decoded, None, Vec::new(), validation)
 }
 
 /// As [`decode_value`], with keys that a YAML reader has found twice.
@@ -173,11 +180,11 @@ pub(crate) fn decode_keyed(
     }
     let decoded = decode(value, schema, validation, Wording::Json);
     let decoded = decoded.map_err(|error| DecodeError::Syntax(error.to_string()))?;
-    finish(decoded, duplicate_keys, validation)
+    finish(decoded, None, duplicate_keys, validation)
 }
 
 /// A tree, and what was found wrong with the input.
-type Decoded = (Value, Result<Vec<String>, String>);
+type Decoded = (Value, Result<Vec<String>, Flaw>);
 
 fn decode<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -194,10 +201,12 @@ fn decode<'de, D: Deserializer<'de>>(
 
 fn finish(
     (value, outcome): Decoded,
+    text: Option<&[u8]>,
     duplicate_keys: Vec<String>,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
-    let report = StrictReport::new(duplicate_keys, outcome.map_err(DecodeError::Value)?);
+    let outcome = outcome.map_err(|flaw| DecodeError::Value(flaw.message_for(text)));
+    let report = StrictReport::new(duplicate_keys, outcome?);
     match validation {
         FieldValidation::Ignore => Ok((value, StrictReport::default())),
         FieldValidation::Strict if !report.is_empty() => Err(DecodeError::Strict(report)),

@@ -254,6 +254,31 @@ impl Type {
         Some(&self.fields[self.position(json_name)?])
     }
 
+    /// The types by which a field comes to stand in this one's JSON, outermost first; none for a field of its own.
+    pub(crate) fn embedding(&self, field: &Field) -> Vec<&'static str> {
+        if field.number != 0 {
+            return Vec::new();
+        }
+        if self.embedded.is_empty() {
+            let of_any_object =
+                matches!(field.name, "kind" | "apiVersion") && self.field("metadata").is_some();
+            return if of_any_object {
+                vec!["TypeMeta"]
+            } else {
+                Vec::new()
+            };
+        }
+        let holder = self.embedded.iter().find_map(|embedded| {
+            let inner = embedded.of.field(field.name)?;
+            Some((embedded.of, inner))
+        });
+        holder.map_or_else(Vec::new, |(of, inner)| {
+            let mut names = vec![of.name];
+            names.extend(of.embedding(inner));
+            names
+        })
+    }
+
     /// The name by which OpenAPI knows it: `io.k8s.api.core.v1.PodSpec`.
     pub fn openapi_name(&self) -> String {
         format!("{}.{}", self.package.openapi_name, self.name)

@@ -1,7 +1,7 @@
 //! What a client wants an object to become.
 
+use meta::Status;
 use meta::object::uid;
-use meta::{GroupVersion, GroupVersionKind, Status};
 use patch::{Patch, PatchType};
 use resource::SubresourceKind;
 use schema::{FieldValidation, SchemaRef, YamlDocument};
@@ -11,7 +11,6 @@ use super::Resource;
 use super::ownership::no_such_object;
 use super::target::Target;
 use crate::context::RequestContext;
-use crate::custom;
 use crate::metadata;
 use crate::options::PatchBody;
 use crate::owner_references::{self, Found};
@@ -192,135 +191,6 @@ impl Resource {
             Change::Patch(patch) => self.patched(context, target, patch, old),
             Change::Unreadable(status) => Err(status.clone()),
             Change::Apply { .. } => Err(Status::internal("an apply changes whole objects")),
-        }
-    }
-
-    fn patched(
-        &self,
-        context: &RequestContext,
-        target: &Target<'_>,
-        patch: &Patch,
-        old: &Value,
-    ) -> Result<Value, Status> {
-        if self.kind.is_custom() && self.is_own_kind(target) {
-            return self.patched_custom(context, patch, old);
-        }
-        let schema = self.schema_of(target);
-        let patched = patch.apply(old, schema).map_err(|error| error.to_status())?;
-        let Some(schema) = schema else { return Ok(patched) };
-        let validation = match context.field_validation {
-            FieldValidation::Ignore => FieldValidation::Ignore,
-            FieldValidation::Warn | FieldValidation::Strict => FieldValidation::Warn,
-        };
-        let invalid = |why: &str| patch.invalid(old, Some(schema), why);
-        let stated = self
-            .stated_schema(target, &patched, schema)
-            .map_err(|why| invalid(&why))?;
-        let decoded = if patch.is_strategic() {
-            schema::decode_tree(patched, stated, validation)
-        } else {
-            schema::decode_value(patched, stated, validation)
-        };
-        let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
-        self.ensure_kind(target, &mut new).map_err(|why| invalid(&why))?;
-        let of_patch = patch.strict_problems().iter().map(String::as_str);
-        let problems: Vec<&str> = of_patch.chain(report.warnings()).collect();
-        match context.field_validation {
-            FieldValidation::Strict if !problems.is_empty() => {
-                return Err(invalid(&format!(
-                    "strict decoding error: {}",
-                    problems.join(", ")
-                )));
-            }
-            FieldValidation::Warn => problems.iter().for_each(|problem| context.warnings.add(*problem)),
-            FieldValidation::Ignore | FieldValidation::Strict => {}
-        }
-        if self.is_own_kind(target) {
-            self.kind.default(&mut new);
-        }
-        Ok(new)
-    }
-
-    /// A patched custom resource is read as any object is: of what type it says it is, validation judges.
-    fn patched_custom(&self, context: &RequestContext, patch: &Patch, old: &Value) -> Result<Value, Status> {
-        let patched = patch.apply(old, None).map_err(|error| error.to_status())?;
-        let invalid = |why: &str| patch.invalid(old, None, why);
-        let decoded = custom::decode(&*self.kind, patched);
-        let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
-        let of_patch = patch.strict_problems().iter().map(String::as_str);
-        let problems: Vec<&str> = of_patch.chain(report.warnings()).collect();
-        match context.field_validation {
-            FieldValidation::Strict if !problems.is_empty() => {
-                return Err(invalid(&format!(
-                    "strict decoding error: {}",
-                    problems.join(", ")
-                )));
-            }
-            FieldValidation::Warn => problems.iter().for_each(|problem| context.warnings.add(*problem)),
-            FieldValidation::Ignore | FieldValidation::Strict => {}
-        }
-        self.kind.default(&mut new);
-        Ok(new)
-    }
-
-    /// A patched object is read as what it says it is, and may leave out that.
-    fn stated_schema<'a>(
-        &'a self,
-        target: &Target<'_>,
-        patched: &Value,
-        own: SchemaRef<'a>,
-    ) -> Result<SchemaRef<'a>, String> {
-        let stated = self.stated_kind(target, patched);
-        if stated == *self.kind_of(target) {
-            return Ok(own);
-        }
-        schema::builtin(&stated).ok_or_else(|| {
-            let (kind, api_version) = (meta::quote(&stated.kind), meta::quote(&stated.api_version()));
-            format!("no kind {kind} is registered for version {api_version} in scheme \"registry\"")
-        })
-    }
-
-    /// A patch does not change what an object is. An object that no longer says its version is one without a name, as upstream
-    /// has it.
-    fn ensure_kind(&self, target: &Target<'_>, new: &mut Value) -> Result<(), String> {
-        let wanted = self.kind_of(target);
-        let stated = self.stated_kind(target, new);
-        if stated != *wanted {
-            let (from, to) = (&stated.kind, &wanted.kind);
-            let group = wanted.group.split('.').next().filter(|group| !group.is_empty());
-            return Err(format!(
-                "converting ({}.{from}) to ({}.{to}): unknown conversion",
-                stated.version,
-                group.unwrap_or("core")
-            ));
-        }
-        let Some(fields) = new.as_object_mut() else {
-            return Ok(());
-        };
-        if fields.contains_key("apiVersion") {
-            fields.insert("kind".to_owned(), wanted.kind.as_ref().into());
-        } else {
-            fields.remove("metadata");
-        }
-        Ok(())
-    }
-
-    fn stated_kind(&self, target: &Target<'_>, object: &Value) -> GroupVersionKind {
-        let wanted = self.kind_of(target);
-        let text = |field: &str| {
-            object
-                .get(field)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
-        let version = text("apiVersion").map_or_else(|| Some(wanted.group_version()), GroupVersion::parse);
-        let kind = text("kind").map_or_else(|| wanted.kind.clone(), |kind| kind.to_owned().into());
-        match version {
-            Some(version) => version.kind(kind),
-            None => GroupVersionKind {
-                kind,
-                ..wanted.clone()
-            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::number::Way;
 use crate::table::{Field, Kind, Type};
 
 /// A step into a value.
@@ -26,8 +27,8 @@ pub(super) struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// The struct and the path of a Go type error: the innermost struct, and the names of all fields on the way. None
-    /// where no field leads.
+    /// The struct and the path of a Go type error: the innermost struct, and the names of all fields on the way, each after
+    /// the types that it is embedded by. None where no field leads.
     pub fn go_path(&self) -> Option<(&'static str, String)> {
         let mut owner = None;
         let mut names = Vec::new();
@@ -36,11 +37,28 @@ impl Place<'_> {
             if let Step::Field { owner: of, field } = here.step {
                 owner.get_or_insert(of.name);
                 names.push(field.name);
+                names.extend(of.embedding(field).into_iter().rev());
             }
             place = here.above;
         }
         names.reverse();
         Some((owner?, names.join(".")))
+    }
+
+    /// The way from the root, for [`super::number::text_at`].
+    pub fn way(&self) -> Vec<Way> {
+        let mut way = Vec::new();
+        let mut place = Some(self);
+        while let Some(here) = place {
+            way.push(match here.step {
+                Step::Field { field, .. } => Way::Member(field.name.to_owned()),
+                Step::Key(key) => Way::Member(key.to_owned()),
+                Step::Index(index) => Way::Item(index),
+            });
+            place = here.above;
+        }
+        way.reverse();
+        way
     }
 
     /// Whether null stands for absence here.

@@ -1,9 +1,10 @@
 //! What a decoder has found: what is wrong, and how much there is.
 
 use serde::de::Error;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::FieldValidation;
+use super::number::Flaw;
 use super::place::Place;
 use crate::table::Kind;
 use crate::zero::zero;
@@ -35,9 +36,9 @@ pub(super) struct Problems {
 /// Why a value cannot be decoded.
 enum Failure {
     /// Go notes the first value of a wrong type and decodes on.
-    Type(String),
+    Type(Flaw),
     /// Go stops where a type with its own text form cannot read it, whatever it noted before.
-    Form(String),
+    Form(Flaw),
 }
 
 impl Problems {
@@ -106,25 +107,58 @@ impl Problems {
                 Wording::Json => wrong_type(found, place, kind),
                 Wording::Tree => not_convertible(found, place, kind),
             };
-            self.error = Some(Failure::Type(message));
+            self.error = Some(Failure::Type(Flaw::new(message)));
+        }
+    }
+
+    /// A number that a tree may write differently than the client did, where a value of another kind is wanted.
+    pub fn wrong_number(&mut self, number: &Number, place: Option<&Place<'_>>, kind: Kind) {
+        let is_first = match kind {
+            Kind::IntOrString => self.form_counts(),
+            _ => self.error.is_none(),
+        };
+        if !is_first {
+            return;
+        }
+        let shown = number.to_string();
+        let found = format!("number {shown}");
+        match kind {
+            Kind::IntOrString => self.wrong_form_type(&found, place, "int32"),
+            _ => self.wrong_type(&found, place, kind),
+        }
+        if let (Some(Failure::Type(flaw) | Failure::Form(flaw)), true) = (&mut self.error, number.is_f64()) {
+            flaw.number = Some((shown, place.map_or_else(Vec::new, Place::way)));
         }
     }
 
     /// A text that is no base64: it counts like a wrong type.
     pub fn wrong_bytes(&mut self, message: String) {
         if self.error.is_none() {
-            self.error = Some(Failure::Type(self.in_a_tree(message)));
+            self.error = Some(Failure::Type(Flaw::new(self.in_a_tree(message))));
         }
     }
 
     /// A value whose own text form is not met.
     pub fn wrong_form(&mut self, message: String) {
-        let comes_first = match self.wording {
+        if self.form_counts() {
+            self.error = Some(Failure::Form(Flaw::new(self.in_a_tree(message))));
+        }
+    }
+
+    /// A JSON value of another type than the text form of a kind is: said like any wrong type, but decoding stops there.
+    pub fn wrong_form_type(&mut self, found: &str, place: Option<&Place<'_>>, go_type: &str) {
+        let path = match self.wording {
+            Wording::Json => place.and_then(Place::go_path),
+            Wording::Tree => None,
+        };
+        self.wrong_form(cannot_unmarshal(found, path, go_type));
+    }
+
+    /// Whether a value whose text form is not met is what the outcome tells.
+    fn form_counts(&self) -> bool {
+        match self.wording {
             Wording::Json => !matches!(self.error, Some(Failure::Form(_))),
             Wording::Tree => self.error.is_none(),
-        };
-        if comes_first {
-            self.error = Some(Failure::Form(self.in_a_tree(message)));
         }
     }
 
@@ -137,9 +171,9 @@ impl Problems {
     }
 
     /// Go's message, and else what a strict decoder finds wrong.
-    pub fn into_outcome(self) -> Result<Vec<String>, String> {
+    pub fn into_outcome(self) -> Result<Vec<String>, Flaw> {
         match self.error {
-            Some(Failure::Type(message) | Failure::Form(message)) => Err(message),
+            Some(Failure::Type(flaw) | Failure::Form(flaw)) => Err(flaw),
             None => Ok(self.strict),
         }
     }
@@ -147,7 +181,11 @@ impl Problems {
 
 fn wrong_type(found: &str, place: Option<&Place<'_>>, kind: Kind) -> String {
     let go_type = place.map_or_else(|| kind.go_name(), |place| place.go_type(kind));
-    match place.and_then(Place::go_path) {
+    cannot_unmarshal(found, place.and_then(Place::go_path), &go_type)
+}
+
+fn cannot_unmarshal(found: &str, path: Option<(&'static str, String)>, go_type: &str) -> String {
+    match path {
         Some((owner, path)) => {
             format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {go_type}")
         }

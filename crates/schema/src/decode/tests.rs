@@ -214,7 +214,7 @@ fn wrong_values_are_refused_in_gos_words() {
         (
             CONFIG_MAP,
             r#"{"metadata":{"creationTimestamp":5}}"#,
-            "json: cannot unmarshal number into Go value of type string",
+            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string",
         ),
         (
             ("scheduling.k8s.io/v1", "PriorityClass"),
@@ -254,7 +254,22 @@ fn wrong_values_are_refused_in_gos_words() {
         (
             POD,
             r#"{"spec":{"volumes":[{"emptyDir":[]}]}}"#,
-            "json: cannot unmarshal array into Go struct field Volume.spec.volumes.emptyDir of type v1.EmptyDirVolumeSource",
+            "json: cannot unmarshal array into Go struct field Volume.spec.volumes.VolumeSource.emptyDir of type v1.EmptyDirVolumeSource",
+        ),
+        (
+            ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+            r#"{"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":[1]}]}}}"#,
+            "json: cannot unmarshal number into Go struct field NamedRuleWithOperations.spec.matchConstraints.resourceRules.RuleWithOperations.Rule.apiGroups of type string",
+        ),
+        (
+            ("apps/v1", "StatefulSet"),
+            r#"{"spec":{"replicas":3e0,"volumeClaimTemplates":[{"kind":1}]}}"#,
+            "json: cannot unmarshal number 3e0 into Go struct field StatefulSetSpec.spec.replicas of type int32",
+        ),
+        (
+            ("apps/v1", "StatefulSet"),
+            r#"{"spec":{"volumeClaimTemplates":[{"kind":1}]}}"#,
+            "json: cannot unmarshal number into Go struct field PersistentVolumeClaim.spec.volumeClaimTemplates.TypeMeta.kind of type string",
         ),
         (
             ("v1", "PersistentVolumeClaim"),
@@ -269,12 +284,12 @@ fn wrong_values_are_refused_in_gos_words() {
         (
             ("v1", "Service"),
             r#"{"spec":{"ports":[{"targetPort":99999999999}]}}"#,
-            "json: cannot unmarshal number 99999999999 into Go value of type int32",
+            "json: cannot unmarshal number 99999999999 into Go struct field ServicePort.spec.ports.targetPort of type int32",
         ),
         (
             ("v1", "Service"),
             r#"{"spec":{"ports":[{"targetPort":true}]}}"#,
-            "json: cannot unmarshal bool into Go value of type int32",
+            "json: cannot unmarshal bool into Go struct field ServicePort.spec.ports.targetPort of type int32",
         ),
         (
             ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),

@@ -258,7 +258,10 @@ impl Slot<'_, '_> {
             Kind::Float64 => shortest(&number),
             kind if is_raw(kind) => Value::Number(number),
             Kind::Quantity => self.text(Cow::Owned(number.to_string())),
-            Kind::Int32 | Kind::Int64 => self.misfit(&format!("number {number}"), ""),
+            Kind::Int32 | Kind::Int64 | Kind::IntOrString => {
+                self.problems.wrong_number(&number, self.place, self.kind);
+                Value::Null
+            }
             _ => self.misfit("number", &number.to_string()),
         }
     }
@@ -266,18 +269,11 @@ impl Slot<'_, '_> {
     /// A JSON value that a value of this kind cannot be. Types with a text form of their own are asked first, and have
     /// their own words for it.
     fn misfit(self, found: &str, text: &str) -> Value {
-        let expects = |go_type| format!("json: cannot unmarshal {found} into Go value of type {go_type}");
         match self.kind {
-            Kind::Time | Kind::MicroTime | Kind::Duration => self.problems.wrong_form(expects("string")),
-            Kind::IntOrString => {
-                let found = if found == "number" {
-                    format!("number {text}")
-                } else {
-                    found.to_owned()
-                };
-                let message = format!("json: cannot unmarshal {found} into Go value of type int32");
-                self.problems.wrong_form(message);
+            Kind::Time | Kind::MicroTime | Kind::Duration => {
+                self.problems.wrong_form_type(found, self.place, "string");
             }
+            Kind::IntOrString => self.problems.wrong_form_type(found, self.place, "int32"),
             Kind::Quantity => {
                 if let Err(message) = forms::quantity(text) {
                     self.problems.wrong_form(message);

@@ -175,6 +175,11 @@ pub trait Strategy: Send + Sync {
         }
     }
 
+    /// Whether an object that comes without a name, and without a prefix for one, gets any name.
+    fn names_the_nameless(&self) -> bool {
+        false
+    }
+
     /// How often the kind itself checks the metadata of a change of the object (`subresource` empty) or of a part of it.
     fn metadata_checks(&self, subresource: &str) -> MetadataChecks {
         if subresource.is_empty() {

@@ -1,4 +1,4 @@
 //! The group of certificates.
 
-mod pem;
+pub(crate) mod pem;
 pub mod signing_request;

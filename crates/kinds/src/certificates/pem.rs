@@ -43,6 +43,16 @@ pub(super) fn certificates_complaint(text: &str) -> Option<String> {
     (blocks == 0).then(|| String::from("must contain at least one CERTIFICATE PEM block"))
 }
 
+/// What the blocks in a text are said to hold.
+pub(crate) fn kinds_of_blocks(mut text: &str) -> Vec<&str> {
+    let mut kinds = Vec::new();
+    while let Some((block, after)) = next_block(text) {
+        kinds.push(block.kind);
+        text = after;
+    }
+    kinds
+}
+
 /// The first whole block, and what comes after it.
 fn next_block(text: &str) -> Option<(Block<'_>, &str)> {
     let mut rest = text;

@@ -1,5 +1,7 @@
 //! What a claim to storage may ask for.
 
+use serde_json::Value;
+
 use crate::toolkit::Field;
 use crate::toolkit::quantity;
 
@@ -55,6 +57,18 @@ pub fn spec(spec: &Field) {
     }
 }
 
+/// What is odd in what is asked for at `path`, although it is taken.
+pub fn warnings(path: &str, spec: &Value) -> Vec<String> {
+    let odd = |list: &str| {
+        let bytes =
+            quantity::of(&spec["resources"][list], "storage").filter(|bytes| !quantity::is_whole(*bytes))?;
+        Some(format!(
+            "{path}.resources.{list}[storage]: fractional byte value \"{bytes}\" is invalid, must be an integer"
+        ))
+    };
+    ["requests", "limits"].into_iter().filter_map(odd).collect()
+}
+
 /// The list of modes.
 pub fn access_modes(modes: &Field) {
     let mut is_exclusive = false;
@@ -76,7 +90,7 @@ pub fn access_modes(modes: &Field) {
 /// An amount that must not be less than nothing.
 pub fn not_negative(amount: &Field) {
     if let Some(quantity) = quantity::read(amount.value())
-        && quantity.sign() < 0
+        && quantity.value() < 0
     {
         amount.invalid_as(quantity.value(), "must be a valid resource quantity");
     }
@@ -94,27 +108,39 @@ pub fn positive(amount: &Field) {
 fn sources(spec: &Field) {
     let (source, reference) = (spec.child("dataSource"), spec.child("dataSourceRef"));
     for one in [&source, &reference] {
-        if !one.is_set() {
-            continue;
-        }
-        one.child("kind").needed();
-        one.child("name").needed();
-        let group = one.child("apiGroup");
-        if !group.is_empty() {
-            group.dns_subdomain();
-        } else if one.text_of("kind") != "PersistentVolumeClaim" {
-            one.invalid_as(
-                one.text_of("kind"),
-                "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
-            );
+        if one.is_set() {
+            self::source(one);
         }
     }
-    let differ = source.is_set()
+    let namespace = reference.child("namespace");
+    if !namespace.is_empty() {
+        namespace.dns_label();
+        if source.is_set() {
+            spec.invalid_printed(
+                "{}",
+                "may not be specified when dataSourceRef.namespace is specified",
+            );
+        }
+    } else if source.is_set()
         && reference.is_set()
         && ["apiGroup", "kind", "name"]
             .iter()
-            .any(|field| source.text_of(field) != reference.text_of(field));
-    if differ {
+            .any(|field| source.text_of(field) != reference.text_of(field))
+    {
         spec.invalid_printed("{}", "must match dataSourceRef");
+    }
+}
+
+fn source(source: &Field) {
+    source.child("name").needed();
+    source.child("kind").needed();
+    let group = source.child("apiGroup");
+    if !group.is_empty() {
+        group.dns_subdomain();
+    } else if source.text_of("kind") != "PersistentVolumeClaim" {
+        source.invalid_as(
+            source.text_of("kind"),
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        );
     }
 }

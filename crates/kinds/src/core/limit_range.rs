@@ -26,6 +26,14 @@ impl Strategy for LimitRange {
         MetadataChecks::AS_CHANGE
     }
 
+    fn names_the_nameless(&self) -> bool {
+        true
+    }
+
+    fn allows_create_on_update(&self) -> bool {
+        true
+    }
+
     fn default(&self, object: &mut Value) {
         let Some(spec) = object_at(object, &["spec"]) else {
             return;
@@ -109,12 +117,12 @@ fn item(item: &Field) {
             .required("either minimum or maximum storage value is required, but neither was provided");
     }
     for resource in names {
-        amounts(item, resource, kind);
+        amounts(item, resource);
     }
 }
 
 /// The amounts of one resource must be in order: min, default request, default, max.
-fn amounts(item: &Field, resource: &str, kind: &str) {
+fn amounts(item: &Field, resource: &str) {
     let amount = |list| quantity::read(item.child(list).key(resource).value());
     let (min, max) = (amount("min"), amount("max"));
     let (default, request) = (amount("default"), amount("defaultRequest"));
@@ -166,21 +174,36 @@ fn amounts(item: &Field, resource: &str, kind: &str) {
             );
         }
         if let (Some(min), Some(max)) = (min, max) {
-            let most = max.as_f64() / min.as_f64();
-            if ratio.as_f64() > most {
+            let (ratio_value, most) = ratios(ratio, min, max);
+            if ratio_value > most {
                 let what = format!("ratio {ratio} is greater than max/min = {most:.6}");
                 say("maxLimitRequestRatio", ratio, what);
             }
         }
     }
-    if kind == CONTAINER
-        && !resources::may_be_overcommitted(resource)
+    if !resources::may_be_overcommitted(resource)
         && let Some((default, request)) = default.zip(request).filter(|(a, b)| a != b)
     {
         let what =
             format!("default value {default} must equal to defaultRequest value {request} in {resource}");
-        say("defaultRequest", default, what);
+        say("defaultRequest", request, what);
     }
+}
+
+/// A ratio, and the most it may be: counted in thousandths unless that would be too much.
+fn ratios(ratio: Quantity, min: Quantity, max: Quantity) -> (f64, f64) {
+    const MOST: i64 = i64::MAX / 1000;
+    let whole = [ratio, max, min].map(Quantity::value);
+    let [ratio, max, min] = if whole.iter().all(|value| *value < MOST) {
+        [
+            ratio.milli_value() as f64 / 1000.0,
+            max.milli_value() as f64,
+            min.milli_value() as f64,
+        ]
+    } else {
+        whole.map(|value| value as f64)
+    };
+    (ratio, max / min)
 }
 
 #[cfg(test)]

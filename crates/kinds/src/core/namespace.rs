@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
-use crate::toolkit::defaults::{object_at, restore};
+use crate::toolkit::defaults::{object_at, restore, when_empty};
 use crate::toolkit::{Field, Report};
 
 room! {
@@ -26,6 +26,9 @@ impl Strategy for Namespace {
             && let Some(labels) = object_at(object, &["metadata", "labels"])
         {
             labels.insert(NAME_LABEL.to_owned(), name);
+        }
+        if let Some(status) = object_at(object, &["status"]) {
+            when_empty(status, "phase", "Active");
         }
     }
 

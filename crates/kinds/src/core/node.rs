@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::pod::validation::scheduling::TAINT_EFFECTS;
 use super::resources;
 use crate::room::{room, status_apart};
+use crate::toolkit::addresses::cidr_warnings;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, or_none, text};
 use crate::toolkit::defaults::{has, object_at, remove, restore};
-use crate::toolkit::{Field, Report, Seen, same_field};
+use crate::toolkit::{Field, Report, Seen};
 
 room! {
     /// Machines that run pods.
@@ -63,6 +64,7 @@ impl Strategy for Node {
 
     fn prepare_for_create(&self, object: &mut Value) {
         remove(object, &["spec", "configSource"]);
+        remove(object, &["status", "config"]);
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
@@ -74,15 +76,35 @@ impl Strategy for Node {
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, |node| changes(node, old))
+        Report::of(self.0.schema, new, |node| {
+            rules(node);
+            changes(node, old);
+        })
     }
 
     fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
+        if old["status"]["config"].is_null() {
+            remove(new, &["status", "config"]);
+        }
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |node| changes(node, old))
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let spec = &new["spec"];
+        let mut warnings = Vec::new();
+        if !text(spec, &["externalID"]).is_empty() {
+            warnings
+                .push("spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned());
+        }
+        for (index, range) in list(spec, &["podCIDRs"]).iter().enumerate() {
+            let path = format!("spec.podCIDRs[{index}]");
+            warnings.extend(cidr_warnings(&path, range.as_str().unwrap_or("")));
+        }
+        warnings
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
@@ -191,13 +213,63 @@ fn rules(node: &Field) {
         &spec,
     );
     let status = node.child("status");
+    amounts(&status);
+    let info = status.child("nodeInfo");
+    let swap = info.child("swap");
+    // Upstream names the metadata here.
+    let named = metadata.child("nodeSwapStatus");
+    let capacity = swap.child("capacity");
+    if capacity.is_set() && capacity.number() <= 0 {
+        named
+            .standing_for("capacity", capacity.value())
+            .invalid("must be greater than zero");
+    }
+    declared_features(&status.child("declaredFeatures"));
+    pod_cidrs(&spec.child("podCIDRs"));
+}
+
+fn amounts(status: &Field) {
     for kind in ["capacity", "allocatable"] {
         let amounts = status.child(kind);
         for (resource, amount) in amounts.entries() {
             resources::amount(&amounts.standing_for(resource, amount.value()), resource);
         }
     }
-    pod_cidrs(&spec.child("podCIDRs"));
+}
+
+const FEATURE: &str = "must start with an UpperCamelCase segment, with subsequent segments separated by '/' \
+(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
+const MAX_FEATURE: usize = 253;
+
+/// Names of what a kubelet can do: `Feature/part`, each once and in order.
+fn declared_features(features: &Field) {
+    let mut before = None;
+    for feature in features.items() {
+        let name = feature.text();
+        match before {
+            // What is wrong with the one before has been said, upstream says what follows with it.
+            Some(before) if before == name => feature.duplicate(),
+            Some(before) if before > name => feature.invalid_as(name, "list must be sorted alphabetically"),
+            _ => {}
+        }
+        if name.len() > MAX_FEATURE {
+            feature.invalid_as(
+                name,
+                &format!("invalid feature name {name:?}: must be no more than {MAX_FEATURE} characters"),
+            );
+        } else if !is_feature(name) {
+            feature.invalid_as(name, &format!("invalid feature name {name:?}: {FEATURE}"));
+        }
+        before = Some(name);
+    }
+}
+
+fn is_feature(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.split('/').all(|part| {
+            part.starts_with(|first: char| first.is_ascii_alphabetic())
+                && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        })
 }
 
 /// Upstream's path names the metadata, where taints once were.
@@ -237,36 +309,50 @@ fn pod_cidrs(cidrs: &Field) {
 }
 
 fn changes(node: &Field, old: &Value) {
-    rules(node);
-    let (spec, status) = (node.child("spec"), node.child("status"));
+    let (metadata, spec, status) = (node.child("metadata"), node.child("spec"), node.child("status"));
+    amounts(&status);
+    declared_features(&status.child("declaredFeatures"));
     let mut addresses = Seen::new();
     for address in status.child("addresses").items() {
         if addresses.again((address.text_of("type"), address.text_of("address"))) {
             address.duplicate();
         }
     }
-    let cidrs = spec.child("podCIDRs");
     let old_spec = &old["spec"];
-    if !list(old_spec, &["podCIDRs"]).is_empty()
-        && spec
-            .value()
-            .is_none_or(|new| !same_field(new, old_spec, "podCIDRs"))
-    {
-        cidrs.forbidden("node updates may not change podCIDR except from \"\" to valid");
-    }
+    pod_cidrs_stay(&spec.child("podCIDRs"), list(old_spec, &["podCIDRs"]));
     let old_provider = text(old_spec, &["providerID"]);
     if !old_provider.is_empty() && spec.text_of("providerID") != old_provider {
         spec.child("providerID")
             .forbidden("node updates may not change providerID except from \"\" to valid");
     }
+    taints(
+        &metadata.standing_for("taints", spec.child("taints").value()),
+        &spec,
+    );
     if spec.text_of("externalID") != text(old_spec, &["externalID"]) {
         spec.child("externalID").forbidden("may not be updated");
     }
 }
 
+/// Every range that is another now is named.
+fn pod_cidrs_stay(cidrs: &Field, old: &[Value]) {
+    const STAYS: &str = "node updates may not change podCIDR except from \"\" to valid";
+    if old.is_empty() {
+        return;
+    }
+    if old.len() != cidrs.len() {
+        return cidrs.forbidden(STAYS);
+    }
+    for (new, old) in cidrs.items().zip(old) {
+        if new.value() != Some(old) {
+            cidrs.forbidden(STAYS);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::testing::{cells, create_errors, defaulted, update_errors};
+    use crate::testing::{cells, create_errors, defaulted, part_errors, update_errors};
     use serde_json::{Value, json};
 
     #[test]
@@ -288,6 +374,28 @@ mod tests {
             create_errors("", "nodes", json!({"spec": {"taints": [{"key": "a"}]}})),
             ["metadata.taints[0].effect: Required value",]
         );
+    }
+
+    #[test]
+    fn features_have_names_in_order() {
+        let errors =
+            |features: Value| create_errors("", "nodes", json!({"status": {"declaredFeatures": features}}));
+        assert!(errors(json!(["A", "B/c"])).is_empty());
+        assert_eq!(
+            errors(json!(["B", "B", "A"])),
+            [
+                r#"status.declaredFeatures[1]: Duplicate value: "B""#,
+                r#"status.declaredFeatures[2]: Invalid value: "A": list must be sorted alphabetically"#,
+            ]
+        );
+        assert_eq!(errors(json!(["a"])).len(), 1);
+    }
+
+    #[test]
+    fn a_change_names_wrong_taints_twice() {
+        let wrong = json!({"spec": {"taints": [{"key": "a"}]}});
+        assert_eq!(update_errors("", "nodes", &wrong, &json!({})).len(), 2);
+        assert_eq!(part_errors("", "nodes", "status", &wrong, &wrong).len(), 1);
     }
 
     #[test]

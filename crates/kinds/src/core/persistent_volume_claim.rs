@@ -11,7 +11,7 @@ use super::pod::internal;
 use super::resources::is_native;
 use crate::room::{room, status_apart};
 use crate::toolkit::checks::IMMUTABLE;
-use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
+use crate::toolkit::columns::{AGE, NAME, at, created, list, name, text};
 use crate::toolkit::defaults::{object_at, remove, restore, when_empty};
 use crate::toolkit::quantity::{self};
 use crate::toolkit::{Field, Report, same, same_field};
@@ -35,6 +35,7 @@ impl Strategy for PersistentVolumeClaim {
 
     fn prepare_for_create(&self, object: &mut Value) {
         object["status"] = json!({"phase": "Pending"});
+        without_foreign_source(&mut object["spec"], &Value::Null);
         old_source(&mut object["spec"]);
         both_sources(&mut object["spec"]);
     }
@@ -44,7 +45,8 @@ impl Strategy for PersistentVolumeClaim {
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
-        if old["spec"]["dataSource"].is_null() {
+        without_foreign_source(&mut new["spec"], &old["spec"]);
+        if old["spec"]["dataSource"].is_null() && old["spec"]["dataSourceRef"].is_null() {
             old_source(&mut new["spec"]);
         }
         both_sources(&mut new["spec"]);
@@ -68,14 +70,12 @@ impl Strategy for PersistentVolumeClaim {
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
         let mut warnings = Vec::new();
-        for list in ["requests", "limits"] {
-            let amount = quantity::of(&new["spec"]["resources"][list], "storage");
-            if let Some(bytes) = amount.filter(|bytes| !quantity::is_whole(*bytes)) {
-                warnings.push(format!(
-                    "spec.resources.{list}[storage]: fractional byte value \"{bytes}\" is invalid, must be an integer"
-                ));
-            }
+        if at(new, &["metadata", "annotations", CLASS_ANNOTATION]).is_some() {
+            warnings.push(format!(
+                "metadata.annotations[{CLASS_ANNOTATION}]: deprecated since v1.8; use \"storageClassName\" attribute instead"
+            ));
         }
+        warnings.extend(claim::warnings("spec", &new["spec"]));
         warnings
     }
 
@@ -152,8 +152,19 @@ fn is_claim_or_snapshot(source: &Value) -> bool {
     }
 }
 
-/// The older field never took anything else, and forgets it silently.
+/// References across namespaces are off by default: one that is new is forgotten.
+fn without_foreign_source(spec: &mut Value, old: &Value) {
+    if !text(spec, &["dataSourceRef", "namespace"]).is_empty() && old["dataSourceRef"].is_null() {
+        remove(spec, &["dataSourceRef"]);
+    }
+}
+
+/// The older field alone never took anything else, and forgets it silently.
 fn old_source(spec: &mut Value) {
+    let has_reference = spec.get("dataSourceRef").is_some_and(|source| !source.is_null());
+    if has_reference {
+        return;
+    }
     if spec
         .get("dataSource")
         .is_some_and(|source| !is_claim_or_snapshot(source))
@@ -164,15 +175,16 @@ fn old_source(spec: &mut Value) {
 
 /// Two fields name the source of the data; what is in one is in the other.
 fn both_sources(spec: &mut Value) {
-    // References across namespaces are off by default.
-    remove(spec, &["dataSourceRef", "namespace"]);
     let (old, new) = (
         spec.get("dataSource").cloned(),
         spec.get("dataSourceRef").cloned(),
     );
     match (old.filter(|v| !v.is_null()), new.filter(|v| !v.is_null())) {
         (Some(old), None) => spec["dataSourceRef"] = old,
-        (None, Some(new)) if is_claim_or_snapshot(&new) => spec["dataSource"] = new,
+        (None, Some(mut new)) if text(&new, &["namespace"]).is_empty() => {
+            remove(&mut new, &["namespace"]);
+            spec["dataSource"] = new;
+        }
         _ => {}
     }
 }
@@ -216,7 +228,9 @@ fn thawed(claim: &Field, new: &Value, old: &Value) -> Value {
             "storage",
         );
     }
-    restore(&mut free, old_spec, "volumeAttributesClassName");
+    if old["status"]["phase"] == "Bound" {
+        restore(&mut free, old_spec, "volumeAttributesClassName");
+    }
     if may_get_a_class(claim, new, old) {
         restore(&mut free, old_spec, "storageClassName");
     }
@@ -253,16 +267,15 @@ fn not_smaller(spec: &Field, old: &Value) {
 
 /// A class that has taken effect can only be followed by another.
 fn attributes_class(class: &Field, old: &Value) {
-    let had = |value: &Value| value.as_str().is_some_and(|class| !class.is_empty());
-    if !had(&old["spec"]["volumeAttributesClassName"])
-        || !had(&old["status"]["currentVolumeAttributesClassName"])
-    {
+    const IN_USE: &str = "is forbidden when status.currentVolumeAttributesClassName is not nil";
+    let was = &old["spec"]["volumeAttributesClassName"];
+    if same(class.value(), Some(was)) || old["status"]["currentVolumeAttributesClassName"].is_null() {
         return;
     }
     if !class.is_set() {
-        class.forbidden("update from non-nil value to nil is forbidden");
+        class.forbidden(&format!("update to nil {IN_USE}"));
     } else if class.is_empty() {
-        class.forbidden("update from non-nil value to an empty string is forbidden");
+        class.forbidden(&format!("update to empty string {IN_USE}"));
     }
 }
 
@@ -425,7 +438,7 @@ mod tests {
     fn attributes_in_use_are_not_given_up() {
         let with = |class: Value, current: Value| {
             let mut claim = object("volumeAttributesClassName", class);
-            claim["status"] = json!({"currentVolumeAttributesClassName": current});
+            claim["status"] = json!({"phase": "Bound", "currentVolumeAttributesClassName": current});
             claim
         };
         let old = with(json!("a"), json!("a"));
@@ -434,7 +447,10 @@ mod tests {
         assert!(errors(json!("b")).is_empty());
         assert_eq!(
             errors(Value::Null),
-            ["spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"]
+            [
+                "spec.volumeAttributesClassName: Forbidden: update to nil is forbidden when status.currentVolumeAttributesClassName is \
+                 not nil"
+            ]
         );
         let tried = with(json!("a"), Value::Null);
         let given_up = with(Value::Null, Value::Null);

@@ -1,5 +1,7 @@
 //! Resource quotas.
 
+use std::collections::BTreeSet;
+
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use super::resources;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, name};
-use crate::toolkit::{Field, Report};
+use crate::toolkit::{Field, Report, quantity};
 
 room! {
     /// How much all objects of a namespace may ask for together.
@@ -53,13 +55,9 @@ impl Strategy for ResourceQuota {
             rules(quota);
             let spec = quota.child("spec");
             let scopes = spec.child("scopes");
-            let sorted = |scopes: Vec<&str>| {
-                let mut scopes: Vec<String> = scopes.into_iter().map(str::to_owned).collect();
-                scopes.sort_unstable();
-                scopes
-            };
             let was = old["spec"]["scopes"].as_array().into_iter().flatten();
-            if sorted(scopes.texts().collect()) != sorted(was.filter_map(Value::as_str).collect()) {
+            let was: BTreeSet<&str> = was.filter_map(Value::as_str).collect();
+            if scopes.texts().collect::<BTreeSet<_>>() != was {
                 scopes.invalid("field is immutable");
             }
         })
@@ -71,6 +69,13 @@ impl Strategy for ResourceQuota {
             amounts(&status.child("hard"));
             amounts(&status.child("used"));
         })
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        match old {
+            None => overcommitted(&new["spec"]["hard"]),
+            Some(_) => Vec::new(),
+        }
     }
 
     fn returns_deleted_object(&self) -> bool {
@@ -118,6 +123,26 @@ impl Strategy for ResourceQuota {
             ..Row::default()
         }
     }
+}
+
+/// Where more may be asked for than may be used.
+fn overcommitted(hard: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for resource in ["cpu", "memory", "storage", "ephemeral-storage"] {
+        let mut requests = format!("requests.{resource}");
+        let mut asked = quantity::of(hard, &requests);
+        if asked.is_none() && matches!(resource, "cpu" | "memory") {
+            requests = resource.to_owned();
+            asked = quantity::of(hard, &requests);
+        }
+        let limits = format!("limits.{resource}");
+        if let Some((asked, most)) = asked.zip(quantity::of(hard, &limits)).filter(|(a, b)| a > b) {
+            warnings.push(format!(
+                "ResourceQuota {requests} ({asked}) should be less than {limits} ({most})"
+            ));
+        }
+    }
+    warnings
 }
 
 /// Whether this is counted without a domain.
@@ -173,15 +198,27 @@ fn rules(quota: &Field) {
             },
         );
     }
-    for (one, other) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")] {
-        if scopes.texts().any(|scope| scope == one) && scopes.texts().any(|scope| scope == other) {
-            scopes.invalid("conflicting scopes");
-        }
-    }
+    conflicting(scopes.texts().collect(), || scopes.invalid("conflicting scopes"));
     let selector = spec.child("scopeSelector");
     let expressions = selector.child("matchExpressions");
     for requirement in expressions.items() {
         scope_requirement(&selector, &expressions, &requirement, &hard);
+    }
+    let named = expressions
+        .items()
+        .map(|requirement| requirement.text_of("scopeName"));
+    // Upstream prints the other list here.
+    conflicting(named.collect(), || {
+        expressions.invalid_printed(&scopes.printed(), "conflicting scopes");
+    });
+}
+
+/// Scopes of which each leaves out what the other takes.
+fn conflicting(scopes: Vec<&str>, say: impl Fn()) {
+    for (one, other) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")] {
+        if scopes.contains(&one) && scopes.contains(&other) {
+            say();
+        }
     }
 }
 
@@ -234,8 +271,7 @@ fn scope_requirement<'v>(
                 .required("must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
         }
         "Exists" | "DoesNotExist" if !values.is_empty() => {
-            named
-                .invalid("must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector");
+            named.invalid("must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector");
         }
         "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
         _ => operators.invalid_as(operator, "not a valid selector operator"),
@@ -275,6 +311,17 @@ mod tests {
         check(
             json!({"scopes": ["BestEffort", "NotBestEffort"]}),
             &[r#"spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes"#],
+        );
+    }
+
+    #[test]
+    fn asking_for_more_than_may_be_used_is_odd() {
+        let warnings = |hard: Value| {
+            crate::testing::room("", "resourcequotas").warnings(&json!({"spec": {"hard": hard}}), None)
+        };
+        assert_eq!(
+            warnings(json!({"cpu": "2", "limits.cpu": "1", "requests.memory": "1", "limits.memory": "1"})),
+            ["ResourceQuota cpu (2) should be less than limits.cpu (1)"]
         );
     }
 

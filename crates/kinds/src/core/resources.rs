@@ -112,7 +112,8 @@ pub fn amount(place: &Field, resource: &str) {
     if quantity.sign() < 0 {
         place.invalid_as(quantity.to_string(), NOT_NEGATIVE);
     }
-    if is_counted(resource) && !quantity::is_whole(quantity) {
+    // Counted in thousandths, of which there may be too many.
+    if is_counted(resource) && quantity.milli_value() % 1000 != 0 {
         place.invalid_as(quantity.to_string(), NOT_WHOLE);
     }
 }

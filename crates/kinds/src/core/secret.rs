@@ -7,6 +7,7 @@ use resource::{Column, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::config_map::{MAX_BYTES, decoded_len, key, unchanged_if_final};
+use crate::certificates::pem::kinds_of_blocks;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
 use crate::toolkit::defaults::when_empty;
@@ -18,6 +19,7 @@ room! {
 }
 
 const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
+const TLS: &str = "kubernetes.io/tls";
 const REDACTED: &str = "<secret contents redacted>";
 
 impl Strategy for Secret {
@@ -38,6 +40,19 @@ impl Strategy for Secret {
             unchanged_if_final(secret, old, &["data"]);
             rules(secret);
         })
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        if text(new, &["type"]) != TLS {
+            return Vec::new();
+        }
+        let decoded = |key: &str| STANDARD.decode(text(new, &["data", key])).unwrap_or_default();
+        let (certificate, key) = (decoded("tls.crt"), decoded("tls.key"));
+        let warning = key_pair_complaint(
+            &String::from_utf8_lossy(&certificate),
+            &String::from_utf8_lossy(&key),
+        );
+        warning.into_iter().collect()
     }
 
     fn selectable_field_names(&self) -> &'static [&'static str] {
@@ -119,12 +134,53 @@ fn rules(secret: &Field) {
             needed("password");
         }
         "kubernetes.io/ssh-auth" => data.key("ssh-privatekey").needed(),
-        "kubernetes.io/tls" => {
+        TLS => {
             needed("tls.crt");
             needed("tls.key");
         }
         _ => {}
     }
+}
+
+/// What Go says of a certificate and its key that are no such thing. What they hold is not read.
+fn key_pair_complaint(certificate: &str, key: &str) -> Option<String> {
+    const CERTIFICATE: &str = "CERTIFICATE";
+    let listed = |kinds: &[&str]| {
+        format!(
+            "after skipping PEM blocks of the following types: [{}]",
+            kinds.join(" ")
+        )
+    };
+    let kinds = kinds_of_blocks(certificate);
+    if !kinds.contains(&CERTIFICATE) {
+        return Some(match kinds[..] {
+            [] => "tls: failed to find any PEM data in certificate input".to_owned(),
+            [one] if one.ends_with("PRIVATE KEY") => {
+                "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have \
+                 been switched"
+                    .to_owned()
+            }
+            _ => format!(
+                "tls: failed to find \"CERTIFICATE\" PEM block in certificate input {}",
+                listed(&kinds)
+            ),
+        });
+    }
+    let kinds = kinds_of_blocks(key);
+    let is_key = |kind: &&str| *kind == "PRIVATE KEY" || kind.ends_with(" PRIVATE KEY");
+    if kinds.iter().any(is_key) {
+        return None;
+    }
+    Some(match kinds[..] {
+        [] => "tls: failed to find any PEM data in key input".to_owned(),
+        [CERTIFICATE] => {
+            "tls: found a certificate rather than a key in the PEM for the private key".to_owned()
+        }
+        _ => format!(
+            "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input {}",
+            listed(&kinds)
+        ),
+    })
 }
 
 fn docker_config(entry: &Field) {
@@ -170,6 +226,30 @@ fn complaint(bytes: &[u8], why: &serde_json::Error) -> String {
 mod tests {
     use super::*;
     use crate::testing::{create_errors, defaulted, update_errors};
+
+    #[test]
+    fn key_pairs_look_like_one() {
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nYQ==\n-----END {kind}-----\n");
+        let (certificate, key, strange) = (block("CERTIFICATE"), block("EC PRIVATE KEY"), block("X"));
+        let (certificate, key, strange) = (certificate.as_str(), key.as_str(), strange.as_str());
+        assert_eq!(key_pair_complaint(certificate, key), None);
+        for (certificate, key, expected) in [
+            ("a", "b", "tls: failed to find any PEM data in certificate input"),
+            (certificate, "b", "tls: failed to find any PEM data in key input"),
+            (
+                certificate,
+                certificate,
+                "tls: found a certificate rather than a key in the PEM for the private key",
+            ),
+            (
+                strange,
+                key,
+                "tls: failed to find \"CERTIFICATE\" PEM block in certificate input after skipping PEM blocks of the following types: [X]",
+            ),
+        ] {
+            assert_eq!(key_pair_complaint(certificate, key).as_deref(), Some(expected));
+        }
+    }
 
     #[test]
     fn texts_become_data() {

@@ -21,10 +21,7 @@ impl Strategy for VolumeAttachment {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |attachment| {
-            rules(attachment);
-            csi_driver_name(&attachment.child("spec").child("attacher"));
-        })
+        Report::of(self.0.schema, object, rules)
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
@@ -34,6 +31,10 @@ impl Strategy for VolumeAttachment {
                 attachment.child("spec").invalid("field is immutable");
             }
         })
+    }
+
+    fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {
+        self.validate_update(new, old)
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
@@ -75,8 +76,7 @@ impl Strategy for VolumeAttachment {
 
 fn rules(attachment: &Field) {
     let spec = attachment.child("spec");
-    let node = spec.child("nodeName");
-    node.complain(meta::name::dns1123_subdomain(node.text()));
+    csi_driver_name(&spec.child("attacher"));
     let source = spec.child("source");
     let (inline, volume) = (
         source.child("inlineVolumeSpec"),
@@ -89,14 +89,43 @@ fn rules(attachment: &Field) {
         (true, true) => {
             source.forbidden("must specify exactly one of inlineVolumeSpec and persistentVolumeName")
         }
-        (false, true) => {
-            if volume.is_empty() {
-                volume.required("must specify non empty persistentVolumeName");
-            } else {
-                volume.dns_subdomain();
-            }
+        (false, true) if volume.is_empty() => {
+            volume.required("must specify non empty persistentVolumeName");
         }
+        (false, true) => {}
         (true, false) => inline_rules(&inline),
+    }
+    let node = spec.child("nodeName");
+    node.complain(meta::name::dns1123_subdomain(node.text()));
+    status(&attachment.child("status"));
+    if volume.is_set() {
+        volume.complain(meta::name::dns1123_subdomain(volume.text()));
+    }
+}
+
+const MAX_METADATA: usize = 256 * 1024;
+const MAX_MESSAGE: usize = 1024;
+
+/// What became of it.
+fn status(status: &Field) {
+    let metadata = status.child("attachmentMetadata");
+    let bytes: usize = metadata
+        .entries()
+        .map(|(key, value)| key.len() + value.text().len())
+        .sum();
+    if bytes > MAX_METADATA {
+        metadata.too_long(MAX_METADATA);
+    }
+    for error in ["attachError", "detachError"] {
+        let error = status.child(error);
+        let (message, code) = (error.child("message"), error.child("errorCode"));
+        if message.text().len() > MAX_MESSAGE {
+            // Upstream tells the limit of the metadata.
+            message.too_long(MAX_METADATA);
+        }
+        if code.number() < 0 {
+            code.between(0, i64::from(i32::MAX));
+        }
     }
 }
 
@@ -121,8 +150,8 @@ mod tests {
         check(
             json!({"attacher": "", "nodeName": "n", "source": {}}),
             &[
-                "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
                 "spec.attacher: Required value",
+                "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
             ],
         );
     }

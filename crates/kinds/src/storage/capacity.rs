@@ -5,8 +5,9 @@ use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
+use crate::toolkit::checks::NOT_NEGATIVE;
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
-use crate::toolkit::{Report, quantity, same_field};
+use crate::toolkit::{Report, node_labels, quantity, same_field};
 
 room! {
     /// How much storage of a class there is somewhere.
@@ -19,11 +20,9 @@ impl Strategy for CSIStorageCapacity {
             capacity.child("nodeTopology").label_selector();
             let class = capacity.child("storageClassName");
             class.complain(meta::name::dns1123_subdomain(class.text()));
-            for field in ["capacity", "maximumVolumeSize"] {
-                let field = capacity.child(field);
-                if quantity::read(field.value()).is_some_and(|amount| amount.sign() < 0) {
-                    field.invalid("must be greater than or equal to 0");
-                }
+            let amount = capacity.child("capacity");
+            if let Some(quantity) = quantity::read(amount.value()).filter(|quantity| quantity.sign() < 0) {
+                amount.invalid_as(quantity.to_string(), NOT_NEGATIVE);
             }
         })
     }
@@ -42,6 +41,17 @@ impl Strategy for CSIStorageCapacity {
 
     fn allows_unconditional_update(&self) -> bool {
         false
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let selector = &new["nodeTopology"];
+        let mut warnings = node_labels::warnings_of_expressions("nodeTopology", selector);
+        let labels = selector["matchLabels"].as_object().into_iter().flatten();
+        warnings.extend(labels.filter_map(|(label, _)| {
+            let what = node_labels::deprecated(label)?;
+            Some(format!("nodeTopology.matchLabels.{label}: {what}"))
+        }));
+        warnings
     }
 
     fn columns(&self) -> Vec<Column> {

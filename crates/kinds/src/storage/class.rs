@@ -1,13 +1,15 @@
 //! Storage classes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
 use crate::room::room;
-use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::when_missing;
-use crate::toolkit::{Field, Report, Seen, same_field};
+use crate::toolkit::{Field, Report, node_labels};
 
 room! {
     /// A sort of storage.
@@ -35,19 +37,26 @@ impl Strategy for StorageClass {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |class| {
-            for (field, complaint) in [
-                ("parameters", "updates to parameters are forbidden."),
-                ("provisioner", "updates to provisioner are forbidden."),
-                ("reclaimPolicy", "updates to reclaimPolicy are forbidden."),
-            ] {
-                if !same_field(new, old, field) {
-                    class.child(field).forbidden(complaint);
+            rules(class);
+            for field in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
+                class.child(field).immutable(old.get(field));
+            }
+        })
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (at, term) in list(new, &["allowedTopologies"]).iter().enumerate() {
+            let requirements = list(term, &["matchLabelExpressions"]);
+            for (index, requirement) in requirements.iter().enumerate() {
+                if let Some(what) = node_labels::deprecated(text(requirement, &["key"])) {
+                    warnings.push(format!(
+                        "allowedTopologies[{at}].matchLabelExpressions[{index}].key: {what}"
+                    ));
                 }
             }
-            class
-                .child("volumeBindingMode")
-                .immutable(old.get("volumeBindingMode"));
-        })
+        }
+        warnings
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -91,28 +100,38 @@ impl Strategy for StorageClass {
 }
 
 fn rules(class: &Field) {
-    let provisioner = class.child("provisioner");
-    if provisioner.is_empty() {
-        provisioner.required("");
-    } else {
-        // Names of drivers were once written with capitals.
-        let name = provisioner.text().to_lowercase();
-        for complaint in meta::name::qualified_name(&name) {
-            provisioner.invalid_as(name.as_str(), &complaint);
-        }
-    }
+    provisioner(&class.child("provisioner"));
     parameters(&class.child("parameters"));
-    class.child("reclaimPolicy").any_of_if_set(&["Delete", "Retain"]);
-    class
-        .child("volumeBindingMode")
-        .one_of(&["Immediate", "WaitForFirstConsumer"]);
-    let mut terms = Vec::new();
-    for term in class.child("allowedTopologies").items() {
-        topology(&term);
-        if terms.contains(&term.value()) {
-            term.duplicate_as("");
+    let policy = class.child("reclaimPolicy");
+    if !policy.is_empty() {
+        policy.any_of(&["Delete", "Retain"]);
+    }
+    let mode = class.child("volumeBindingMode");
+    if mode.is_set() {
+        mode.any_of(&["Immediate", "WaitForFirstConsumer"]);
+    } else {
+        mode.required("");
+    }
+    let topologies = class.child("allowedTopologies");
+    // Upstream compares with as many terms without requirements as there are terms.
+    let mut terms = vec![BTreeMap::new(); topologies.len()];
+    for term in topologies.items() {
+        let requirements = topology(&term);
+        for _ in terms.iter().filter(|other| **other == requirements) {
+            term.child("matchLabelExpressions").duplicate_as("");
         }
-        terms.push(term.value());
+        terms.push(requirements);
+    }
+}
+
+/// Who makes the storage. Names of drivers were once written with capitals.
+pub fn provisioner(provisioner: &Field) {
+    if provisioner.is_empty() {
+        return provisioner.required("");
+    }
+    let name = provisioner.text().to_lowercase();
+    for complaint in meta::name::qualified_name(&name) {
+        provisioner.invalid_as(name.as_str(), &complaint);
     }
 }
 
@@ -120,9 +139,7 @@ fn rules(class: &Field) {
 pub fn parameters(parameters: &Field) {
     let mut bytes = 0;
     if parameters.len() > MAX_PARAMETERS {
-        parameters.invalid_plain(&format!(
-            "too many parameters, must have at most {MAX_PARAMETERS}"
-        ));
+        return parameters.too_long(MAX_PARAMETERS);
     }
     for (key, value) in parameters.entries() {
         if key.is_empty() {
@@ -135,22 +152,24 @@ pub fn parameters(parameters: &Field) {
     }
 }
 
-fn topology(term: &Field) {
-    let mut keys = Seen::new();
+/// What is required of nodes: values by key.
+fn topology<'v>(term: &Field<'_, 'v>) -> BTreeMap<&'v str, BTreeSet<&'v str>> {
+    let mut required = BTreeMap::new();
     for requirement in term.child("matchLabelExpressions").items() {
         let (key, values) = (requirement.child("key"), requirement.child("values"));
-        key.qualified_name();
-        if keys.again(key.text()) {
-            key.duplicate();
-        }
         values.needed();
-        let mut seen = Seen::new();
+        let mut seen = BTreeSet::new();
         for value in values.items() {
-            if seen.again(value.text()) {
+            if !seen.insert(value.text()) {
                 value.duplicate();
             }
         }
+        key.qualified_name();
+        if required.insert(key.text(), seen).is_some() {
+            key.duplicate();
+        }
     }
+    required
 }
 
 #[cfg(test)]
@@ -182,10 +201,10 @@ mod tests {
 
     #[test]
     fn classes_stay() {
-        let of = |provisioner: &str| json!({"provisioner": provisioner});
+        let of = |name: &str| defaulted(GROUP, "storageclasses", json!({"provisioner": name}));
         assert_eq!(
             update_errors(GROUP, "storageclasses", &of("b"), &of("a")),
-            ["provisioner: Forbidden: updates to provisioner are forbidden.",]
+            [r#"provisioner: Invalid value: "b": field is immutable"#]
         );
     }
 

@@ -1,14 +1,14 @@
 //! Storage drivers.
 
 use meta::ErrorList;
+use resource::strategy::spec_only;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
-use crate::core::pod::validation::volumes::csi_driver_name;
-use crate::room::{image, room};
+use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, list, name};
-use crate::toolkit::defaults::{object_at, when_empty, when_missing};
-use crate::toolkit::{Field, Report, Seen};
+use crate::toolkit::defaults::{object_at, remove, when_empty, when_missing};
+use crate::toolkit::{Field, Report, Seen, same_field};
 
 room! {
     /// A storage driver, and what it can do.
@@ -16,6 +16,10 @@ room! {
 }
 
 const TEN_MINUTES: i64 = 600;
+/// A field that is off by default.
+const OFF: &str = "preventPodSchedulingIfMissing";
+const TOKENS_LEAK: &str = "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible \
+logging of tokens in volume attributes";
 
 impl Strategy for CSIDriver {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
@@ -43,21 +47,38 @@ impl Strategy for CSIDriver {
         Report::of(self.0.schema, new, |driver| {
             rules(driver);
             let spec = driver.child("spec");
-            for field in ["attachRequired", "volumeLifecycleModes"] {
-                spec.child(field).immutable(old["spec"].get(field));
-            }
+            // Upstream's name for it.
+            let attach = spec.child("attachRequired");
+            spec.standing_for("attachedRequired", attach.value())
+                .immutable(old["spec"].get("attachRequired"));
+            spec.child("volumeLifecycleModes")
+                .immutable(old["spec"].get("volumeLifecycleModes"));
         })
     }
 
+    fn prepare_for_create(&self, object: &mut Value) {
+        remove(object, &["spec", OFF]);
+    }
+
+    fn prepare_for_update(&self, new: &mut Value, old: &Value) {
+        if old["spec"][OFF].is_null() {
+            remove(new, &["spec", OFF]);
+        }
+    }
+
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let spec = &new["spec"];
+        let has_requests = !list(spec, &["tokenRequests"]).is_empty();
+        let is_new = old.is_none_or(|old| !same_field(spec, &old["spec"], "tokenRequests"));
+        let unsafe_tokens = has_requests && is_new && spec["serviceAccountTokenInSecrets"].is_null();
+        unsafe_tokens
+            .then(|| TOKENS_LEAK.to_owned())
+            .into_iter()
+            .collect()
+    }
+
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
-        Some(image(
-            object,
-            &[
-                "/spec/tokenRequests",
-                "/spec/requiresRepublish",
-                "/spec/seLinuxMount",
-            ],
-        ))
+        spec_only(object)
     }
 
     fn allows_unconditional_update(&self) -> bool {
@@ -116,12 +137,6 @@ impl Strategy for CSIDriver {
 }
 
 fn rules(driver: &Field) {
-    let metadata = driver.child("metadata");
-    let name = metadata.child("name");
-    // What is wrong with any name has been said.
-    if name.text().len() > 63 {
-        csi_driver_name(&name);
-    }
     let spec = driver.child("spec");
     for field in ["attachRequired", "podInfoOnMount", "storageCapacity"] {
         let field = spec.child(field);
@@ -131,6 +146,8 @@ fn rules(driver: &Field) {
     }
     spec.child("fsGroupPolicy")
         .any_of_if_set(&["File", "None", "ReadWriteOnceWithFSType"]);
+    let requests = spec.child("tokenRequests");
+    token_requests(&requests);
     let modes = spec.child("volumeLifecycleModes");
     for mode in modes.texts() {
         let supported = ["Persistent", "Ephemeral"];
@@ -138,11 +155,23 @@ fn rules(driver: &Field) {
             modes.not_supported_as(mode, &supported);
         }
     }
+    let period = spec.child("nodeAllocatableUpdatePeriodSeconds");
+    if period.is_set() && period.number() < 10 {
+        period.invalid("must be greater than or equal to 10 seconds");
+    }
+    let in_secrets = spec.child("serviceAccountTokenInSecrets");
+    if in_secrets.is_set() && requests.is_empty() {
+        in_secrets.invalid("serviceAccountTokenInSecrets is set but no tokenRequests are specified");
+    }
+}
+
+fn token_requests(requests: &Field) {
     let mut audiences = Seen::new();
-    for request in spec.child("tokenRequests").items() {
+    for request in requests.items() {
         let (audience, expiration) = (request.child("audience"), request.child("expirationSeconds"));
         if audiences.again(audience.text()) {
-            audience.duplicate();
+            audience.duplicate_as(audience.text());
+            continue;
         }
         if let Some(seconds) = expiration.int() {
             if seconds < TEN_MINUTES {
@@ -152,10 +181,6 @@ fn rules(driver: &Field) {
                 expiration.invalid("may not specify a duration larger than 2^32 seconds");
             }
         }
-    }
-    let period = spec.child("nodeAllocatableUpdatePeriodSeconds");
-    if period.is_set() && period.number() < 10 {
-        period.invalid("must be greater than or equal to 10 seconds");
     }
 }
 

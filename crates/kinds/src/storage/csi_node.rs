@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::room;
+use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
-use crate::toolkit::defaults::null_if_empty;
-use crate::toolkit::{Field, Report, Seen, same};
+use crate::toolkit::defaults::{null_if_empty, remove};
+use crate::toolkit::{Field, Report, Seen, go, same};
 
 room! {
     /// The storage drivers that run on a node.
@@ -38,13 +39,13 @@ impl Strategy for CSINode {
         Report::of(self.0.schema, new, |node| {
             rules(node);
             let spec = node.child("spec");
-            for driver in spec.child("drivers").items() {
-                let mut olds = list(old, &["spec", "drivers"]).iter();
-                let old = olds.find(|old| old["name"] == driver.text_of("name"));
-                if let Some(old) = old
-                    && !same(driver.value(), Some(old))
+            let drivers = spec.child("drivers");
+            for old in list(old, &["spec", "drivers"]) {
+                for driver in drivers
+                    .items()
+                    .filter(|driver| driver.text_of("name") == old["name"])
                 {
-                    driver.invalid("field is immutable");
+                    stays(&drivers, &driver, old);
                 }
             }
         })
@@ -74,6 +75,16 @@ impl Strategy for CSINode {
     }
 }
 
+/// Only how many volumes a driver takes may change; upstream names the list here, and prints the driver without that.
+fn stays(drivers: &Field, driver: &Field, old: &Value) {
+    let (mut new, mut old) = (driver.value().cloned().unwrap_or_default(), old.clone());
+    remove(&mut new, &["allocatable"]);
+    remove(&mut old, &["allocatable"]);
+    if !same(Some(&new), Some(&old)) {
+        drivers.invalid_printed(&go::printed(Some(&new), driver.schema()), IMMUTABLE);
+    }
+}
+
 fn rules(node: &Field) {
     let spec = node.child("spec");
     let mut names = Seen::new();
@@ -93,6 +104,9 @@ fn rules(node: &Field) {
         // Upstream names the driver here, not its keys.
         let mut keys = Seen::new();
         for key in driver.child("topologyKeys").texts() {
+            if key.is_empty() {
+                driver.required("");
+            }
             if keys.again(key) {
                 driver.duplicate_as(key);
             }

@@ -4,10 +4,10 @@ use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
-use super::class::parameters;
+use super::class::{parameters, provisioner};
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
-use crate::toolkit::{Report, same_field};
+use crate::toolkit::{Field, Report, same_field};
 
 room! {
     /// Attributes of volumes that can be changed while they are in use.
@@ -16,19 +16,7 @@ room! {
 
 impl Strategy for VolumeAttributesClass {
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |class| {
-            let driver = class.child("driverName");
-            if driver.is_empty() {
-                driver.required("");
-            } else {
-                driver.complain(meta::name::qualified_name(&driver.text().to_lowercase()));
-            }
-            let parameters = class.child("parameters");
-            if parameters.is_empty() {
-                parameters.required("must contain at least one key/value pair");
-            }
-            self::parameters(&parameters);
-        })
+        Report::of(self.0.schema, object, rules)
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
@@ -43,6 +31,7 @@ impl Strategy for VolumeAttributesClass {
                     .child("parameters")
                     .forbidden("updates to parameters are forbidden.");
             }
+            rules(class);
         })
     }
 
@@ -64,6 +53,15 @@ impl Strategy for VolumeAttributesClass {
             ],
             ..Row::default()
         }
+    }
+}
+
+fn rules(class: &Field) {
+    provisioner(&class.child("driverName"));
+    let parameters = class.child("parameters");
+    self::parameters(&parameters);
+    if parameters.is_empty() {
+        parameters.required("must contain at least one key/value pair");
     }
 }
 

@@ -4,6 +4,20 @@ use std::net::IpAddr;
 
 use super::field::Field;
 
+/// What upstream warns of in a block of addresses that it takes: one that is written in an unusual way.
+pub fn cidr_warnings(path: &str, text: &str) -> Vec<String> {
+    let Some((address, length)) = meta::name::parse_cidr(text) else {
+        return Vec::new();
+    };
+    let canonical = format!("{address}/{length}");
+    if !address.is_ipv6() || canonical == text {
+        return Vec::new();
+    }
+    vec![format!(
+        "{path}: IPv6 CIDR value {text:?} should be in RFC 5952 canonical format ({canonical:?})"
+    )]
+}
+
 /// An address behind which something serves: not one that means the sender itself, or its neighbours.
 pub fn of_endpoint(place: &Field) {
     let Some(address) = meta::name::parse_ip(place.text()) else {

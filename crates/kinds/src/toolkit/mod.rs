@@ -9,6 +9,7 @@ pub mod diff;
 pub mod field;
 pub mod go;
 pub mod names;
+pub mod node_labels;
 pub mod paths;
 pub mod quantity;
 pub mod selectors;

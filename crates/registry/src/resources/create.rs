@@ -78,6 +78,9 @@ impl Resource {
         new: Value,
     ) -> Result<Arc<Object>, Status> {
         let prefix = metadata_str(&new, "generateName").to_owned();
+        if name(&new).is_empty() && prefix.is_empty() && self.kind.names_the_nameless() {
+            return self.insert_nameless(context, served, target, new).await;
+        }
         if !name(&new).is_empty() || prefix.is_empty() {
             return match self.insert(context, served, target, new).await? {
                 Inserted::Done(object) => Ok(object),
@@ -100,6 +103,24 @@ impl Resource {
                 Inserted::Exists(_) => return Err(no_unique_name(&self.group_resource, &generated)),
                 Inserted::Overtaken => return Err(self.overtaken(&target)),
             }
+        }
+    }
+
+    /// Inserts an object whose name nobody cares about.
+    async fn insert_nameless(
+        &self,
+        context: &RequestContext,
+        served: &Served,
+        target: Target<'_>,
+        mut new: Value,
+    ) -> Result<Arc<Object>, Status> {
+        let any = identity::uid();
+        metadata::set(&mut new, "name", any.as_str().into());
+        let target = Target { name: &any, ..target };
+        match self.insert(context, served, target, new).await? {
+            Inserted::Done(object) => Ok(object),
+            Inserted::Exists(existing) => Err(self.exists(served, target.name, existing)),
+            Inserted::Overtaken => Err(self.overtaken(&target)),
         }
     }
 

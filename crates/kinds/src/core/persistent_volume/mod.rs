@@ -1,6 +1,7 @@
 //! Persistent volumes.
 
 pub mod sources;
+mod warnings;
 
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
@@ -11,8 +12,8 @@ use super::pod::defaults::volume;
 use super::pod::validation::affinity::node_selector;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
-use crate::toolkit::defaults::{object_at, remove, restore, when_empty, when_missing};
-use crate::toolkit::{Field, Report, diff, go, same, same_field};
+use crate::toolkit::defaults::{items_mut, object_at, remove, restore, when_empty, when_missing};
+use crate::toolkit::{Field, Report, diff, go, node_labels, same, same_field};
 
 room! {
     /// A piece of storage.
@@ -47,11 +48,24 @@ impl Strategy for PersistentVolume {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, rules)
+        Report::of(self.0.schema, object, |volume| {
+            rules(volume);
+            mount_options(volume);
+        })
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, |volume| changes(volume, old))
+        Report::of(self.0.schema, new, |volume| {
+            rules(volume);
+            mount_options(volume);
+            // Upstream checks the whole once more as a change.
+            rules(volume);
+            changes(volume, old);
+        })
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        warnings::of(new)
     }
 
     fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
@@ -166,10 +180,8 @@ fn rules(volume: &Field) {
         .any_of(&["Delete", "Recycle", "Retain"]);
     affinity(&spec.child("nodeAffinity"));
     let metadata = volume.child("metadata");
-    sources::rules(&spec, metadata.text_of("name"));
-    let host_path = spec.child("hostPath");
-    if host_path.text_of("path").trim_end_matches('/').is_empty()
-        && host_path.text_of("path").starts_with('/')
+    sources::rules(&spec, metadata.text_of("name"), true);
+    if is_root(spec.child("hostPath").text_of("path"))
         && spec.text_of("persistentVolumeReclaimPolicy") == "Recycle"
     {
         spec.child("persistentVolumeReclaimPolicy")
@@ -179,9 +191,13 @@ fn rules(volume: &Field) {
     if !class.is_empty() {
         class.dns_subdomain();
     }
-    attributes_class(&spec);
     spec.child("volumeMode").any_of_if_set(VOLUME_MODES);
-    mount_options(volume, &spec);
+    attributes_class(&spec);
+}
+
+/// Whether the path, however it is written, is that of the root folder.
+fn is_root(path: &str) -> bool {
+    path.starts_with('/') && path.split('/').all(|part| part.is_empty() || part == ".")
 }
 
 const INLINE: &str = "in the context of inline volumes";
@@ -205,20 +221,21 @@ pub fn inline(spec: &Field) {
     if !matches!(policy.text(), "" | "Retain") {
         policy.forbidden(&format!("may only be Retain {INLINE}"));
     }
-    for field in ["nodeAffinity", "storageClassName"] {
-        let field = spec.child(field);
-        if field.is_set() && field.value() != Some(&json!("")) {
-            field.forbidden(&format!("may not be specified {INLINE}"));
-        }
+    let affinity = spec.child("nodeAffinity");
+    if affinity.is_set() {
+        affinity.forbidden(&format!("may not be specified {INLINE}"));
     }
-    sources::rules(spec, "");
+    sources::rules(spec, "", false);
+    let class = spec.child("storageClassName");
+    if !class.is_empty() {
+        class.forbidden(&format!("may not be specified {INLINE}"));
+    }
     let mode = spec.child("volumeMode");
     if !matches!(mode.text(), "" | "Filesystem") {
         mode.forbidden(&format!(
             "may not specify volumeMode other than Filesystem {INLINE}"
         ));
     }
-    attributes_class(spec);
 }
 
 /// Only storage drivers know attributes that can be changed.
@@ -251,7 +268,7 @@ fn affinity(affinity: &Field) {
 }
 
 /// Options go to `mount`; not every source is mounted by it.
-fn mount_options(volume: &Field, spec: &Field) {
+fn mount_options(volume: &Field) {
     const MOUNTED: [&str; 13] = [
         "gcePersistentDisk",
         "awsElasticBlockStore",
@@ -265,9 +282,9 @@ fn mount_options(volume: &Field, spec: &Field) {
         "azureFile",
         "vsphereVolume",
         "azureDisk",
-        "storageos",
+        "photonPersistentDisk",
     ];
-    let metadata = volume.child("metadata");
+    let (metadata, spec) = (volume.child("metadata"), volume.child("spec"));
     let annotations = metadata.child("annotations");
     let options = annotations.child(MOUNT_OPTIONS);
     if options.is_set() && !MOUNTED.iter().any(|source| spec.child(source).is_set()) {
@@ -275,49 +292,72 @@ fn mount_options(volume: &Field, spec: &Field) {
     }
 }
 
-/// Whether all that is new of the driver's part is the secret with which the volume can grow.
-fn got_a_secret(new: &Value, old: &Value) -> bool {
+/// The new sources without the secret with which the volume can grow, if there was none before.
+fn without_new_secret(new: &Value, old: &Value) -> Value {
     const SECRET: &str = "controllerExpandSecretRef";
-    let (mut new, old) = (new["csi"].clone(), &old["csi"]);
-    if !old.is_object() || !old[SECRET].is_null() || !new.is_object() {
-        return false;
+    let mut new = new.clone();
+    if old["csi"].is_object() && old["csi"][SECRET].is_null() {
+        remove(&mut new, &["csi", SECRET]);
     }
-    remove(&mut new, &[SECRET]);
-    same(Some(&new), Some(old))
+    new
 }
 
 fn changes(volume: &Field, old: &Value) {
-    rules(volume);
     let spec = volume.child("spec");
     let (Some(new), old) = (spec.value(), &old["spec"]) else {
         return;
     };
-    let is_same =
-        |source: &&str| same_field(new, old, source) || (*source == "csi" && got_a_secret(new, old));
-    if !sources::NAMES.iter().all(is_same) {
-        let schema = spec.schema();
-        let lines = |value: &Value| go::indented_fields(value, schema, &sources::NAMES);
-        let named = spec.child("persistentvolumesource");
-        named.forbidden(&format!(
-            "spec.persistentvolumesource is immutable after creation\n{}",
-            diff::unified(&lines(old), &lines(new))
-        ));
-    }
+    source_stays(&spec, &without_new_secret(new, old), old);
+    // Upstream's paths start at the field, for this and the next.
     let mode = spec.child("volumeMode");
-    if !same_field(new, old, "volumeMode") {
-        // Upstream's path starts at the field.
-        volume
-            .standing_for("volumeMode", mode.value())
-            .invalid("field is immutable");
-    }
+    volume
+        .standing_for("volumeMode", mode.value())
+        .immutable(old.get("volumeMode"));
     let affinity = spec.child("nodeAffinity");
-    if !old["nodeAffinity"].is_null() && !same_field(new, old, "nodeAffinity") {
-        affinity.invalid("field is immutable, except for updating from beta label to GA");
+    if !old["nodeAffinity"].is_null() && !same(affinity.value(), Some(&renamed(&old["nodeAffinity"], new))) {
+        volume
+            .standing_for("nodeAffinity", affinity.value())
+            .invalid_printed(
+                &affinity.printed(),
+                "field is immutable, except for updating from beta label to GA",
+            );
     }
     let class = spec.child("volumeAttributesClassName");
     if !old["volumeAttributesClassName"].is_null() && !class.is_set() {
         class.forbidden("update from non-nil value to nil is forbidden");
     }
+}
+
+fn source_stays(spec: &Field, new: &Value, old: &Value) {
+    if sources::NAMES.iter().all(|source| same_field(new, old, source)) {
+        return;
+    }
+    let schema = spec.schema();
+    let lines = |value: &Value| go::indented_fields(value, schema, &sources::NAMES);
+    spec.child("persistentvolumesource").forbidden(&format!(
+        "spec.persistentvolumesource is immutable after creation\n{}",
+        diff::unified(&lines(old), &lines(new))
+    ));
+}
+
+/// The old affinity with labels called as the new one calls them, where those are what replaced the old.
+fn renamed(old: &Value, new: &Value) -> Value {
+    let mut old = old.clone();
+    let pointer = "/required/nodeSelectorTerms";
+    let terms = old.pointer_mut(pointer).and_then(Value::as_array_mut);
+    for (at, term) in terms.into_iter().flatten().enumerate() {
+        for kind in ["matchExpressions", "matchFields"] {
+            let news = new.pointer(&format!("/nodeAffinity{pointer}/{at}/{kind}"));
+            let pairs = items_mut(term, kind).zip(news.and_then(Value::as_array).into_iter().flatten());
+            for (old, new) in pairs {
+                let name = new["key"].as_str();
+                if name.is_some() && old["key"].as_str().and_then(node_labels::replacement) == name {
+                    old["key"] = new["key"].clone();
+                }
+            }
+        }
+    }
+    old
 }
 
 #[cfg(test)]
@@ -433,6 +473,25 @@ mod tests {
         };
         assert!(errors(&grows, &bare).is_empty());
         assert_eq!(errors(&bare, &grows).len(), 1);
+    }
+
+    #[test]
+    fn old_labels_may_be_replaced() {
+        let with = |key: &str| {
+            let term = json!({"matchExpressions": [{"key": key, "operator": "Exists"}]});
+            let affinity = json!({"required": {"nodeSelectorTerms": [term]}});
+            defaulted("", "persistentvolumes", volume("nodeAffinity", affinity))
+        };
+        let errors = |new: &str, old: &str| update_errors("", "persistentvolumes", &with(new), &with(old));
+        assert!(errors("kubernetes.io/os", "beta.kubernetes.io/os").is_empty());
+        assert_eq!(
+            errors("b", "a"),
+            [
+                "nodeAffinity: Invalid value: {\"Required\":{\"NodeSelectorTerms\":[{\"MatchExpressions\":[{\"Key\":\"b\",\
+                 \"Operator\":\"Exists\",\"Values\":null}],\"MatchFields\":null}]}}: field is immutable, except for updating \
+                 from beta label to GA"
+            ]
+        );
     }
 
     #[test]

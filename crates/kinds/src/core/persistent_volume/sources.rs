@@ -1,23 +1,39 @@
 //! Where a persistent volume's storage is.
 
-use crate::core::pod::validation::volumes::{Rules, csi_driver_name, host_path, network, source};
+use crate::core::pod::validation::volumes::{
+    Rules, csi_driver_name, host_path, name_if_superfluous, network,
+};
 use crate::toolkit::Field;
 
-/// Exactly one source must be there. `name` is the volume's.
-pub fn rules(spec: &Field, name: &str) {
-    source(spec, SOURCES, "may not specify more than 1 volume type");
-    let iscsi = spec.child("iscsi");
-    if network::is_long_interface(name, &iscsi) {
-        // Upstream writes the field like this.
-        let portal = iscsi.child("targetPortal");
-        iscsi
-            .standing_for("targetportal", portal.value())
-            .invalid(network::LONG_INTERFACE);
+/// Exactly one source must be there. `name` is the volume's; an affinity counts unless the volume is written out elsewhere.
+pub fn rules(spec: &Field, name: &str, affinity_counts: bool) {
+    let mut kinds = 0;
+    for (source, rules) in SOURCES {
+        let one = spec.child(source);
+        if !one.is_set() {
+            continue;
+        }
+        match *source {
+            // Upstream takes this beside others.
+            "flexVolume" => rules(&one),
+            _ if kinds > 0 => spec
+                .standing_for(name_if_superfluous(source), one.value())
+                .forbidden("may not specify more than 1 volume type"),
+            "gcePersistentDisk" => rules(spec),
+            "iscsi" => network::persistent_iscsi(&one, name),
+            "local" => {
+                rules(&one);
+                let affinity = spec.child("nodeAffinity");
+                if !affinity_counts || !affinity.is_set() {
+                    affinity.required("Local volume requires node affinity");
+                }
+            }
+            _ => rules(&one),
+        }
+        kinds += 1;
     }
-    let local = spec.child("local");
-    if local.is_set() && !spec.child("nodeAffinity").is_set() {
-        spec.child("nodeAffinity")
-            .required("Local volume requires node affinity");
+    if kinds == 0 {
+        spec.required("must specify a volume type");
     }
 }
 
@@ -31,15 +47,15 @@ const SOURCES: &[(&str, Rules)] = &[
     ("rbd", network::rbd),
     ("quobyte", network::quobyte),
     ("cephfs", network::cephfs),
-    ("iscsi", network::persistent_iscsi),
+    ("iscsi", network::iscsi),
     ("cinder", cinder),
     ("fc", network::fibre_channel),
     ("flexVolume", network::flex),
     ("azureFile", azure_file),
     ("vsphereVolume", network::vsphere),
     ("photonPersistentDisk", network::photon),
-    ("azureDisk", network::azure_disk),
     ("portworxVolume", network::portworx),
+    ("azureDisk", network::azure_disk),
     ("scaleIO", network::scale_io),
     ("local", local),
     ("storageos", storage_os),

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::toolkit::node_labels::deprecated as deprecated_label;
 use crate::toolkit::{Field, Report, Seen, quantity};
 
 const NULL_SELECTOR: &str = "a null labelSelector results in matching no pod";
@@ -33,24 +34,6 @@ pub fn of_template_at(template: &Field, old: Option<&Value>) -> Vec<String> {
         warnings.pod(template);
     }
     warnings.0
-}
-
-/// What is to be said of an old name of a node's label.
-fn deprecated_label(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "beta.kubernetes.io/arch" => r#"deprecated since v1.14; use "kubernetes.io/arch" instead"#,
-        "beta.kubernetes.io/os" => r#"deprecated since v1.14; use "kubernetes.io/os" instead"#,
-        "failure-domain.beta.kubernetes.io/region" => {
-            r#"deprecated since v1.17; use "topology.kubernetes.io/region" instead"#
-        }
-        "failure-domain.beta.kubernetes.io/zone" => {
-            r#"deprecated since v1.17; use "topology.kubernetes.io/zone" instead"#
-        }
-        "beta.kubernetes.io/instance-type" => {
-            r#"deprecated since v1.17; use "node.kubernetes.io/instance-type" instead"#
-        }
-        _ => return None,
-    })
 }
 
 const DEPRECATED_VOLUMES: [(&str, &str); 9] = [

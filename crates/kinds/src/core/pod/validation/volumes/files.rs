@@ -36,12 +36,16 @@ fn mode(mode: &Field) {
 
 fn items(items: &Field) {
     for item in items.items() {
-        item.child("key").needed();
-        let path = item.child("path");
-        path.needed();
-        path.local_path();
-        mode(&item.child("mode"));
+        self::item(&item);
     }
+}
+
+fn item(item: &Field) {
+    item.child("key").needed();
+    let path = item.child("path");
+    path.needed();
+    path.local_path();
+    mode(&item.child("mode"));
 }
 
 /// Upstream names the volume here, not its item.
@@ -53,21 +57,19 @@ fn downward_file<'v>(place: &Field<'_, 'v>, item: &Field<'_, 'v>) {
     }
     named.local(path);
     let (field, resource) = (item.child("fieldRef"), item.child("resourceFieldRef"));
-    match (field.value(), resource.value()) {
-        (Some(_), Some(_)) => {
+    if field.is_set() {
+        let named = place.standing_for("fieldRef", field.value());
+        references::field(&named, references::IN_FILES);
+        if resource.is_set() {
             place.invalid_as(
                 "resource",
                 "fieldRef and resourceFieldRef can not be specified simultaneously",
             );
         }
-        (Some(_), None) => references::field(
-            &place.standing_for("fieldRef", field.value()),
-            references::IN_FILES,
-        ),
-        (None, Some(_)) => {
-            references::resource(&place.standing_for("resourceFieldRef", resource.value()), true)
-        }
-        (None, None) => place.required("one of fieldRef and resourceFieldRef is required"),
+    } else if resource.is_set() {
+        references::resource(&place.standing_for("resourceFieldRef", resource.value()), true);
+    } else {
+        place.required("one of fieldRef and resourceFieldRef is required");
     }
     let bits = item.child("mode");
     mode(&place.standing_for("mode", bits.value()));
@@ -79,28 +81,26 @@ pub fn projected(volume: &Field) {
     let mut paths = Seen::new();
     for source in volume.child("sources").items() {
         let mut kinds = 0;
-        for (name, rules) in PROJECTIONS {
+        for name in ["secret", "configMap"] {
             let projection = source.child(name);
             if projection.is_set() {
                 kinds += 1;
-                rules(&projection);
+                projected_object(volume, &projection, &mut paths);
             }
         }
-        for (name, is_named) in [("secret", true), ("configMap", true), ("downwardAPI", false)] {
-            let projection = source.child(name);
-            for path in projection.child("items").items().map(|item| item.text_of("path")) {
-                if !path.is_empty() && paths.again(path) {
-                    let told = if is_named {
-                        projection.text_of("name")
-                    } else {
-                        path
-                    };
-                    volume.invalid_as(told, "conflicting duplicate paths");
-                }
+        let downward = source.child("downwardAPI");
+        if downward.is_set() {
+            kinds += 1;
+            for item in downward.child("items").items() {
+                downward_file(&downward, &item);
+                let path = item.text_of("path");
+                taken_once(volume, path, path, &mut paths);
             }
         }
         let token = source.child("serviceAccountToken");
         if token.is_set() {
+            kinds += 1;
+            self::token(&token);
             token_path(&volume.standing_for("path", token.child("path").value()));
         }
         if kinds > 1 {
@@ -109,21 +109,19 @@ pub fn projected(volume: &Field) {
     }
 }
 
-const PROJECTIONS: [(&str, super::Rules); 4] = [
-    ("secret", projected_object),
-    ("configMap", projected_object),
-    ("downwardAPI", projected_downward_api),
-    ("serviceAccountToken", token),
-];
-
-fn projected_object(projection: &Field) {
-    projection.child("name").needed();
-    items(&projection.child("items"));
+fn projected_object<'v>(volume: &Field, projection: &Field<'_, 'v>, paths: &mut Seen<&'v str>) {
+    let name = projection.child("name");
+    name.needed();
+    for item in projection.child("items").items() {
+        self::item(&item);
+        taken_once(volume, item.text_of("path"), name.text(), paths);
+    }
 }
 
-fn projected_downward_api(projection: &Field) {
-    for item in projection.child("items").items() {
-        downward_file(projection, &item);
+/// Two sources cannot make the same file; upstream names the volume here.
+fn taken_once<'v>(volume: &Field, path: &'v str, told: &str, paths: &mut Seen<&'v str>) {
+    if !path.is_empty() && paths.again(path) {
+        volume.invalid_as(told, "conflicting duplicate paths");
     }
 }
 

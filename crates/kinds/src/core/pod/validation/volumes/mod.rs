@@ -14,24 +14,21 @@ pub fn volumes(volumes: &Field, pod_name: &str) -> Vec<usize> {
     let mut wrong = Vec::new();
     for (index, volume) in volumes.items().enumerate() {
         let before = volume.report().count();
-        source(&volume, POD_SOURCES, "may not specify more than 1 volume type");
+        source(&volume, pod_name);
         let name = volume.child("name");
         if name.is_empty() {
             name.required("");
         } else {
             name.dns_label();
-            if names.again(name.text()) {
-                name.duplicate();
-            }
         }
-        if network::is_long_interface(name.text(), &volume.child("iscsi")) {
-            name.invalid(network::LONG_INTERFACE);
+        if names.contains(&name.text()) {
+            name.duplicate();
         }
-        if !pod_name.is_empty() && !name.is_empty() && volume.child("ephemeral").is_set() {
-            claim_name(&name, pod_name);
-        }
+        // What is wrong takes no name away.
         if volume.report().count() > before {
             wrong.push(index);
+        } else {
+            names.again(name.text());
         }
         not_of_the_pod(&volume, volumes, pod_name);
     }
@@ -62,21 +59,32 @@ fn claim_name(name: &Field, pod_name: &str) {
 pub type Rules = fn(&Field);
 
 /// Exactly one of the sources must be there.
-pub fn source<'v>(volume: &Field<'_, 'v>, sources: &[(&'v str, Rules)], more_than_one: &str) {
+fn source(volume: &Field, pod_name: &str) {
     let mut kinds = 0;
-    for (name, rules) in sources {
-        let one = volume.child(name);
+    let name = volume.child("name");
+    for (source, rules) in POD_SOURCES {
+        let one = volume.child(source);
         if !one.is_set() {
             continue;
         }
-        match *name {
+        match *source {
             _ if kinds > 0 => volume
-                .standing_for(name_if_superfluous(name), one.value())
-                .forbidden(more_than_one),
+                .standing_for(name_if_superfluous(source), one.value())
+                .forbidden("may not specify more than 1 volume type"),
             "gcePersistentDisk" => rules(volume),
+            "image" => image(&one, !pod_name.is_empty()),
+            "ephemeral" => {
+                rules(&one);
+                if !pod_name.is_empty() && !name.is_empty() {
+                    claim_name(&name, pod_name);
+                }
+            }
             _ => rules(&one),
         }
         kinds += 1;
+        if *source == "iscsi" && network::is_long_interface(name.text(), &one) {
+            name.invalid_as(name.text(), network::LONG_INTERFACE);
+        }
     }
     if kinds == 0 {
         volume.required("must specify a volume type");
@@ -84,7 +92,7 @@ pub fn source<'v>(volume: &Field<'_, 'v>, sources: &[(&'v str, Rules)], more_tha
 }
 
 /// Upstream writes some names in a way of its own where there is a source too many.
-fn name_if_superfluous(name: &str) -> &str {
+pub fn name_if_superfluous(name: &str) -> &str {
     match name {
         "cephfs" => "cephFS",
         "downwardAPI" => "downwarAPI",
@@ -92,6 +100,7 @@ fn name_if_superfluous(name: &str) -> &str {
     }
 }
 
+/// In the order in which upstream looks for them.
 const POD_SOURCES: &[(&str, Rules)] = &[
     ("emptyDir", empty_dir),
     ("hostPath", host_path),
@@ -107,22 +116,22 @@ const POD_SOURCES: &[(&str, Rules)] = &[
     ("rbd", network::rbd),
     ("cinder", network::cinder),
     ("cephfs", network::cephfs),
+    ("quobyte", network::quobyte),
     ("downwardAPI", files::downward_api),
     ("fc", network::fibre_channel),
     ("flexVolume", network::flex),
-    ("azureFile", network::azure_file),
     ("configMap", files::config_map),
+    ("azureFile", network::azure_file),
     ("vsphereVolume", network::vsphere),
     ("photonPersistentDisk", network::photon),
-    ("quobyte", network::quobyte),
-    ("azureDisk", network::azure_disk),
     ("portworxVolume", network::portworx),
-    ("scaleIO", network::scale_io),
+    ("azureDisk", network::azure_disk),
     ("storageos", network::storage_os),
     ("projected", files::projected),
+    ("scaleIO", network::scale_io),
     ("csi", csi),
     ("ephemeral", ephemeral),
-    ("image", image),
+    ("image", |image| self::image(image, true)),
 ];
 
 fn empty_dir(volume: &Field) {
@@ -193,7 +202,10 @@ fn ephemeral(volume: &Field) {
     }
 }
 
-fn image(volume: &Field) {
-    volume.child("reference").needed();
+/// A template's image may be named later.
+fn image(volume: &Field, must_be_named: bool) {
+    if must_be_named {
+        volume.child("reference").needed();
+    }
     volume.child("pullPolicy").one_of(PULL_POLICIES);
 }

@@ -43,16 +43,25 @@ pub fn nfs(volume: &Field) {
 
 /// A disk over IP, in a pod.
 pub fn iscsi(volume: &Field) {
-    iscsi_disk(volume, "must be valid format starting with iqn, eui, or naa");
+    volume.child("targetPortal").needed();
+    iscsi_disk(
+        volume,
+        "must be valid format starting with iqn, eui, or naa",
+        false,
+    );
 }
 
-/// A disk over IP, in a persistent volume.
-pub fn persistent_iscsi(volume: &Field) {
-    iscsi_disk(volume, WRONG_ISCSI_NAME);
-    let secret = volume.child("secretRef");
-    if secret.is_set() {
-        secret.child("name").needed();
+/// A disk over IP, in a persistent volume of that name.
+pub fn persistent_iscsi(volume: &Field, name: &str) {
+    let portal = volume.child("targetPortal");
+    portal.needed();
+    if is_long_interface(name, volume) {
+        // Upstream writes the field like this.
+        volume
+            .standing_for("targetportal", portal.value())
+            .invalid_as(portal.text(), LONG_INTERFACE);
     }
+    iscsi_disk(volume, WRONG_ISCSI_NAME, true);
 }
 
 /// Whether the name of an initiator's interface, `VOLUME:PORTAL`, would be too long.
@@ -74,8 +83,7 @@ fn iscsi_name(name: &Field, unknown_scheme: &str) {
     }
 }
 
-fn iscsi_disk(volume: &Field, unknown_scheme: &str) {
-    volume.child("targetPortal").needed();
+fn iscsi_disk(volume: &Field, unknown_scheme: &str, secret_is_named: bool) {
     let name = volume.child("iqn");
     if name.is_empty() {
         name.required("");
@@ -88,6 +96,9 @@ fn iscsi_disk(volume: &Field, unknown_scheme: &str) {
     let secret = volume.child("secretRef");
     if by_password && !secret.is_set() {
         secret.required("");
+    }
+    if secret_is_named && secret.is_set() {
+        secret.child("name").needed();
     }
     let initiator = volume.child("initiatorName");
     if initiator.is_set() {
@@ -186,9 +197,15 @@ pub fn fibre_channel(volume: &Field) {
     match (!names.is_empty(), !ids.is_empty()) {
         (false, false) => names.required("must specify either targetWWNs or wwids, but not both"),
         (true, true) => names.invalid("targetWWNs and wwids can not be specified simultaneously"),
-        (true, false) if !lun.is_set() => lun.required("lun is required if targetWWNs is specified"),
-        (true, false) => lun.between(0, 255),
-        (false, true) => {}
+        _ => {}
+    }
+    if names.is_empty() {
+        return;
+    }
+    if lun.is_set() {
+        lun.between(0, 255);
+    } else {
+        lun.required("lun is required if targetWWNs is specified");
     }
 }
 
@@ -240,11 +257,11 @@ pub fn azure_disk(volume: &Field) {
         .any_of_if_set(&["None", "ReadOnly", "ReadWrite"]);
     let kind = volume.child("kind");
     kind.any_of_if_set(&["Dedicated", "Managed", "Shared"]);
-    match kind.text() {
-        "Managed" if !uri.text().starts_with("/subscriptions/") => {
+    match kind.value_text() {
+        Some("Managed") if !uri.text().starts_with("/subscriptions/") => {
             uri.not_supported(&["/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"]);
         }
-        "" | "Managed" => {}
+        None | Some("Managed") => {}
         _ if !uri.text().starts_with("https://") => {
             uri.not_supported(&[
                 "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",
@@ -330,9 +347,24 @@ mod tests {
     }
 
     #[test]
+    fn disks_over_ip_of_persistent_volumes() {
+        let volume = json!({"targetPortal": "t", "iqn": "x", "secretRef": {}, "initiatorName": "iqn.2015-02.example.com:a"});
+        let found = Report::of_any(&volume, |disk| persistent_iscsi(disk, &"n".repeat(63)));
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                format!("targetportal: Invalid value: \"t\": {LONG_INTERFACE}"),
+                "iqn: Invalid value: \"x\": must be valid format".to_owned(),
+                "secretRef.name: Required value".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
     fn storage_elsewhere_must_make_sense() {
         type Case = (fn(&Field), Value, &'static [&'static str]);
-        let cases: [Case; 12] = [
+        let cases: [Case; 11] = [
             (
                 nfs,
                 json!({"server": "s"}),
@@ -357,14 +389,6 @@ mod tests {
                 &[
                     "iqn: Invalid value: \"x\": must be valid format starting with iqn, eui, or naa",
                     "initiatorname: Invalid value: \"iqn.x\": must be valid format",
-                ],
-            ),
-            (
-                persistent_iscsi,
-                json!({"targetPortal": "t", "iqn": "x", "secretRef": {}}),
-                &[
-                    "iqn: Invalid value: \"x\": must be valid format",
-                    "secretRef.name: Required value",
                 ],
             ),
             (

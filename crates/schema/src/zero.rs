@@ -52,7 +52,7 @@ pub(crate) fn present(field: &Field, value: Value) -> Option<Value> {
         Some(value)
     } else if field.omitempty && !field.pointer && can_be_empty(field.kind) && is_empty(&value) {
         None
-        } else if !field.pointer && is_collection(field.kind) && is_empty(&value) {
+    } else if !field.pointer && is_collection(field.kind) && is_empty(&value) {
         // What upstream stores does not tell an empty one from none.
         Some(Value::Null)
     } else {

@@ -8,7 +8,7 @@ use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::room;
 use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name};
-use crate::toolkit::defaults::{null_if_empty, remove};
+use crate::toolkit::defaults::remove;
 use crate::toolkit::{Field, Report, Seen, go, same};
 
 room! {
@@ -21,14 +21,6 @@ const MAX_NODE_ID: usize = 256;
 impl Strategy for CSINode {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
         MetadataChecks::AS_CHANGE
-    }
-
-    fn prepare_for_create(&self, object: &mut Value) {
-        null_if_empty(&mut object["spec"], "drivers");
-    }
-
-    fn prepare_for_update(&self, new: &mut Value, _old: &Value) {
-        null_if_empty(&mut new["spec"], "drivers");
     }
 
     fn validate(&self, object: &Value) -> ErrorList {

@@ -3,6 +3,7 @@
 //! Each is a [`registry::Action`] or [`registry::Hooks`], plugged into the registry where the server is assembled.
 
 mod binding;
+mod devices;
 mod eviction;
 mod flow;
 mod json;
@@ -13,6 +14,7 @@ mod services;
 mod token;
 
 pub use binding::BindPod;
+pub use devices::{AdminAccess, StampTaints};
 pub use eviction::EvictPod;
 pub use flow::{Flow, FlowIndex};
 pub use rbac::GrantCheck;

@@ -107,7 +107,7 @@ rooms! {
     "resource.k8s.io" {
         "deviceclasses" => resource_k8s::device_class::DeviceClass,
         "resourceclaims" => resource_k8s::claim::ResourceClaim,
-        "resourceclaimtemplates" => resource_k8s::claim::ResourceClaimTemplate,
+        "resourceclaimtemplates" => resource_k8s::template::ResourceClaimTemplate,
         "resourceslices" => resource_k8s::slice::ResourceSlice,
     }
     "scheduling.k8s.io" {

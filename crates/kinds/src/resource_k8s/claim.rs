@@ -1,10 +1,10 @@
-//! Claims to devices, and templates of them.
+//! Claims to devices.
 
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
-use super::devices;
+use super::{claim_status, requests};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{object_at, restore};
@@ -15,21 +15,17 @@ room! {
     ResourceClaim
 }
 
-room! {
-    /// A template for requests for devices.
-    ResourceClaimTemplate
-}
-
 impl Strategy for ResourceClaim {
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
-            devices::defaults(spec);
+            requests::defaults(spec);
         }
+        claim_status::defaults(object);
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |claim| {
-            devices::rules(&claim.child("spec"))
+            requests::rules(&claim.child("spec"))
         })
     }
 
@@ -43,6 +39,11 @@ impl Strategy for ResourceClaim {
 
     fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
+        claim_status::forget_freed_devices(new, old);
+    }
+
+    fn validate_part_update(&self, _subresource: &str, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |claim| claim_status::rules(claim, old))
     }
 
     fn returns_deleted_object(&self) -> bool {
@@ -50,7 +51,10 @@ impl Strategy for ResourceClaim {
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        match subresource {
+            "status" => &["metadata", "spec"],
+            _ => status_apart(subresource),
+        }
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -88,44 +92,6 @@ fn state(claim: &Value) -> String {
         }
     }
     states.join(",")
-}
-
-impl Strategy for ResourceClaimTemplate {
-    fn default(&self, object: &mut Value) {
-        if let Some(spec) = object_at(object, &["spec", "spec"]) {
-            devices::defaults(spec);
-        }
-    }
-
-    fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |template| {
-            let spec = template.child("spec");
-            devices::rules(&spec.child("spec"));
-        })
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, |template| {
-            if !same_field(new, old, "spec") {
-                template.child("spec").invalid("field is immutable");
-            }
-        })
-    }
-
-    fn returns_deleted_object(&self) -> bool {
-        true
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        vec![NAME, AGE]
-    }
-
-    fn row(&self, object: &Value, now: i64) -> Row {
-        Row {
-            cells: vec![name(object), created(object, now)],
-            ..Row::default()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,25 +4,22 @@ use meta::ErrorList;
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
-use super::devices;
+use super::{configuration, requests};
+use crate::core::resources;
 use crate::room::room;
-use crate::toolkit::Report;
 use crate::toolkit::columns::{AGE, NAME, created, name};
+use crate::toolkit::{Field, Report};
 
 room! {
     /// A sort of devices.
     DeviceClass
 }
 
+const MOST_CONFIGS: usize = 32;
+
 impl Strategy for DeviceClass {
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, |class| {
-            let spec = class.child("spec");
-            devices::selectors(&spec.child("selectors"));
-            for config in spec.child("config").items() {
-                devices::opaque(&config);
-            }
-        })
+        Report::of(self.0.schema, object, |class| rules(&class.child("spec")))
     }
 
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
@@ -45,6 +42,22 @@ impl Strategy for DeviceClass {
     }
 }
 
+fn rules(spec: &Field) {
+    requests::selectors(&spec.child("selectors"));
+    let configs = spec.child("config");
+    if configs.len() > MOST_CONFIGS {
+        configs.too_many(MOST_CONFIGS);
+    } else {
+        for config in configs.items() {
+            configuration::rules(&config);
+        }
+    }
+    let resource = spec.child("extendedResourceName");
+    if resource.is_set() && !resources::is_extended(resource.text()) {
+        resource.invalid("must be a valid extended resource name");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::create_errors;
@@ -52,10 +65,15 @@ mod tests {
 
     #[test]
     fn configuration_is_for_a_driver() {
-        let class = json!({"spec": {"config": [{"opaque": {"parameters": {}}}]}});
+        let class =
+            json!({"spec": {"config": [{"opaque": {"parameters": 1}}], "extendedResourceName": "cpu"}});
         assert_eq!(
             create_errors("resource.k8s.io", "deviceclasses", class),
-            ["spec.config[0].opaque.driver: Required value",]
+            [
+                "spec.config[0].opaque.driver: Required value",
+                "spec.config[0].opaque.parameters: Invalid value: \"<value omitted>\": must be a valid JSON object",
+                "spec.extendedResourceName: Invalid value: \"cpu\": must be a valid extended resource name",
+            ]
         );
     }
 }

@@ -65,7 +65,7 @@ pub fn selector(expression: &Field) {
     }
     let program = match ENVIRONMENT.compile(text) {
         Ok(program) => program,
-        Err(errors) => return expression.invalid(&errors.told()),
+        Err(errors) => return expression.invalid_as(text, &errors.told()),
     };
     match program.output_type() {
         Type::Bool | Type::Dyn => {}

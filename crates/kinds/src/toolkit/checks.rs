@@ -63,6 +63,27 @@ impl Field<'_, '_> {
         }
     }
 
+    /// The items of a list, each of which may be there once: the place named is the item's.
+    pub fn each_once(&self) {
+        let mut seen = Seen::new();
+        for item in self.items() {
+            if seen.again(item.text()) {
+                item.duplicate_as(item.text());
+            }
+        }
+    }
+
+    /// The same, told apart by the text in a field of theirs.
+    pub fn each_once_by(&self, key: &str) {
+        let mut seen = Seen::new();
+        for item in self.items() {
+            let key = item.text_of(key);
+            if seen.again(key) {
+                item.duplicate_as(key);
+            }
+        }
+    }
+
     /// A field that must stay as it was.
     pub fn immutable(&self, old: Option<&Value>) {
         if !same(self.value(), old) {

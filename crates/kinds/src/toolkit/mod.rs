@@ -13,6 +13,7 @@ pub mod node_labels;
 pub mod paths;
 pub mod quantity;
 pub mod selectors;
+mod template_metadata;
 
 pub use checks::{Seen, same, same_field};
 pub use field::{Field, Report};

@@ -48,6 +48,22 @@ impl Field<'_, '_> {
         }
     }
 
+    /// A domain, a slash and a path; required. What is wrong is said of the part that is.
+    pub fn domain_prefixed_path(&self) {
+        let text = self.text();
+        if text.is_empty() {
+            return self.required("");
+        }
+        for complaint in names::domain_prefixed_path(text) {
+            let part = match text.split_once('/') {
+                Some((host, path)) if complaint.starts_with("Invalid path") && !host.is_empty() => path,
+                Some((host, path)) if !host.is_empty() && !path.is_empty() => host,
+                _ => text,
+            };
+            self.invalid_as(part, &complaint);
+        }
+    }
+
     /// An address.
     pub fn ip_address(&self) {
         self.complain(names::ip(self.text()));

@@ -76,6 +76,61 @@ pub fn ip(text: &str) -> Problems {
     check_ip(text, Strictness::Strict)
 }
 
+/// An address, written as it is printed.
+pub fn canonical_ip(text: &str) -> Problems {
+    let problems = ip(text);
+    match parse_ip(text) {
+        Some(address) if problems.is_empty() && address.to_string() != text => {
+            vec![format!("must be in canonical form ({:?})", address.to_string())]
+        }
+        _ => problems,
+    }
+}
+
+/// What clients are told of an address that is taken although it should be written in another way.
+pub fn ip_warning(text: &str) -> Option<String> {
+    let address = parse_ip(text)?;
+    if text.parse::<IpAddr>().is_err() || (address.is_ipv4() && text.contains(':')) {
+        Some(format!(
+            "non-standard IP address {text:?} is invalid: use \"{address}\""
+        ))
+    } else if address.is_ipv6() && address.to_string() != text {
+        Some(format!(
+            "IPv6 address {text:?} should be in RFC 5952 canonical format (\"{address}\")"
+        ))
+    } else {
+        None
+    }
+}
+
+/// The same for a block.
+pub fn cidr_warnings(text: &str) -> Vec<String> {
+    let Some((address, length)) = parse_cidr(text) else {
+        return Vec::new();
+    };
+    let first = masked(address, length);
+    let mut warnings = Vec::new();
+    if first != address {
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        warnings.push(format!(
+            "CIDR value {text:?} is ambiguous in this context (should be \"{first}/{length}\" or \"{address}/{whole}\"?)"
+        ));
+    }
+    let written = text.split('/').next().unwrap_or(text);
+    if written.parse::<IpAddr>().is_err() || (address.is_ipv4() && text.contains(':')) {
+        warnings.push(format!(
+            "non-standard CIDR value {text:?} is invalid: use \"{first}/{length}\""
+        ));
+    }
+    let canonical = format!("{address}/{length}");
+    if warnings.is_empty() && address.is_ipv6() && canonical != text {
+        warnings.push(format!(
+            "IPv6 CIDR value {text:?} should be in RFC 5952 canonical format ({canonical:?})"
+        ));
+    }
+    warnings
+}
+
 /// A block, strictly written. `must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`.
 pub fn cidr(text: &str) -> Problems {
     check_cidr(text, Strictness::Strict)
@@ -89,6 +144,21 @@ pub fn legacy_ip(text: &str) -> Problems {
 /// A block in a field that takes the old forms too.
 pub fn legacy_cidr(text: &str) -> Problems {
     check_cidr(text, Strictness::Legacy)
+}
+
+/// An address of an interface with its prefix, as it is written shortest.
+pub fn interface_address(text: &str) -> Problems {
+    let Some((address, length)) = parse_cidr(text) else {
+        return vec![String::from(
+            "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)",
+        )];
+    };
+    let canonical = format!("{address}/{length}");
+    if text == canonical {
+        Problems::new()
+    } else {
+        vec![format!("must be in canonical form ({canonical:?})")]
+    }
 }
 
 fn check_ip(text: &str, strictness: Strictness) -> Problems {
@@ -176,6 +246,75 @@ mod tests {
         assert_eq!(ip("::ffff:1.2.3.4"), ["must not be an IPv4-mapped IPv6 address"]);
         assert!(legacy_ip("010.0.0.1").is_empty() && legacy_ip("::ffff:1.2.3.4").is_empty());
         assert_eq!(parse_ip("010.0.0.1"), Some(Ipv4Addr::new(10, 0, 0, 1).into()));
+    }
+
+    #[test]
+    fn odd_forms_are_told() {
+        assert_eq!(canonical_ip("::1"), [""; 0]);
+        assert_eq!(canonical_ip("0:0::1"), ["must be in canonical form (\"::1\")"]);
+        for (text, warning) in [
+            ("1.2.3.4", None),
+            ("::1", None),
+            (
+                "010.2.3.4",
+                Some("non-standard IP address \"010.2.3.4\" is invalid: use \"10.2.3.4\""),
+            ),
+            (
+                "::ffff:1.2.3.4",
+                Some("non-standard IP address \"::ffff:1.2.3.4\" is invalid: use \"1.2.3.4\""),
+            ),
+            (
+                "0::1",
+                Some("IPv6 address \"0::1\" should be in RFC 5952 canonical format (\"::1\")"),
+            ),
+        ] {
+            assert_eq!(ip_warning(text).as_deref(), warning, "{text}");
+        }
+        for (text, warnings) in [
+            ("10.0.0.0/8", vec![]),
+            (
+                "10.0.0.1/8",
+                vec![
+                    "CIDR value \"10.0.0.1/8\" is ambiguous in this context (should be \"10.0.0.0/8\" or \"10.0.0.1/32\"?)",
+                ],
+            ),
+            (
+                "010.0.0.0/8",
+                vec!["non-standard CIDR value \"010.0.0.0/8\" is invalid: use \"10.0.0.0/8\""],
+            ),
+            (
+                "0::/8",
+                vec!["IPv6 CIDR value \"0::/8\" should be in RFC 5952 canonical format (\"::/8\")"],
+            ),
+        ] {
+            assert_eq!(cidr_warnings(text), warnings, "{text}");
+        }
+    }
+
+    #[test]
+    fn interfaces() {
+        for (text, problem) in [
+            ("10.9.8.7/24", None),
+            ("2001:db8::1/64", None),
+            (
+                "10.9.8.7",
+                Some("must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"),
+            ),
+            (
+                "::ffff:1.2.3.4/120",
+                Some("must be in canonical form (\"1.2.3.4/24\")"),
+            ),
+            (
+                "010.9.8.7/24",
+                Some("must be in canonical form (\"10.9.8.7/24\")"),
+            ),
+        ] {
+            assert_eq!(
+                interface_address(text).first().map(String::as_str),
+                problem,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -9,7 +9,10 @@ mod environment;
 mod label;
 mod port;
 
-pub use address::{cidr, ip, legacy_cidr, legacy_ip, parse_cidr, parse_ip};
+pub use address::{
+    canonical_ip, cidr, cidr_warnings, interface_address, ip, ip_warning, legacy_cidr, legacy_ip, parse_cidr,
+    parse_ip,
+};
 pub use dns::{
     dns1035_label, dns1123_label, dns1123_label_prefix, dns1123_subdomain, dns1123_subdomain_prefix,
     dns1123_subdomain_with_underscore, domain_prefixed_path, fully_qualified_domain_name,

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use auth::Authorizer;
 use auth::rbac::{GROUP, RbacIndex};
 use builtins::{
-    AddressRange, GrantCheck, Holdings, Ledger, Others, PortRange, ServiceAllocation, StampRequester,
+    AddressRange, AdminAccess, GrantCheck, Holdings, Ledger, Others, PortRange, ServiceAllocation,
+    StampRequester, StampTaints,
 };
 use meta::{GroupResource, GroupVersionResource, Status};
 use registry::{Hooks, ListOptions, Registry, Resource, WeakRegistry};
@@ -42,6 +43,7 @@ pub(super) async fn all(
     }
     let requests = GroupResource::new("certificates.k8s.io", "certificatesigningrequests");
     hooks.insert(requests, Arc::new(StampRequester));
+    of_devices(&mut hooks, registry);
     let services = registry.resource(&SERVICES);
     let services = services.ok_or_else(not_served)?;
     let held = all_of(&services).await?;
@@ -60,6 +62,28 @@ pub(super) async fn all(
     };
     hooks.insert(SERVICES.group_resource(), Arc::new(allocation));
     Ok(hooks)
+}
+
+/// Claims to devices, their templates, and slices of devices.
+fn of_devices(hooks: &mut HashMap<GroupResource, Arc<dyn Hooks>>, registry: &Registry) {
+    const DEVICES: &str = "resource.k8s.io";
+    for (plural, spec) in [
+        ("resourceclaims", "/spec"),
+        ("resourceclaimtemplates", "/spec/spec"),
+    ] {
+        let claims = GroupVersionResource::new(DEVICES, "v1", plural);
+        let Some(claims) = registry.resource(&claims) else {
+            continue;
+        };
+        let check = AdminAccess {
+            registry: registry.downgrade(),
+            kind: Arc::clone(claims.kind()),
+            spec,
+        };
+        hooks.insert(GroupResource::new(DEVICES, plural), Arc::new(check));
+    }
+    let slices = GroupResource::new(DEVICES, "resourceslices");
+    hooks.insert(slices, Arc::new(StampTaints));
 }
 
 fn not_served() -> Status {

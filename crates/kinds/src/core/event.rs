@@ -46,6 +46,14 @@ impl Strategy for Event {
         Report::of(self.0.schema, object, |event| rules(event, &AS_CORE))
     }
 
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        if prefix {
+            meta::name::path_segment_prefix(name)
+        } else {
+            meta::name::path_segment(name)
+        }
+    }
+
     fn allows_create_on_update(&self) -> bool {
         true
     }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::core::event as core_event;
 use crate::room::room;
-use crate::toolkit::{Field, Report};
+use crate::toolkit::checks::IMMUTABLE;
+use crate::toolkit::{Field, Report, same, same_field};
 
 room! {
     /// What has happened to another object.
@@ -45,6 +46,24 @@ const HERE: core_event::Names = core_event::Names {
     controller: "reportingController",
     message: "note",
 };
+
+/// What stays as it was reported, in the order in which it is looked at; upstream looks at the reason twice.
+const KEPT: [&str; 14] = [
+    "regarding",
+    "reason",
+    "note",
+    "deprecatedSource",
+    "deprecatedFirstTimestamp",
+    "deprecatedLastTimestamp",
+    "deprecatedCount",
+    "reason",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingController",
+    "reportingInstance",
+];
 
 const SELECTABLE: &[&str] = &[
     "regarding.kind",
@@ -88,26 +107,12 @@ impl Strategy for Event {
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |event| {
             core_event::rules(event, &HERE);
-            for field in [
-                "regarding",
-                "reason",
-                "reportingController",
-                "reportingInstance",
-                "action",
-                "related",
-                "type",
-                "note",
-                "deprecatedSource",
-                "deprecatedFirstTimestamp",
-                "deprecatedLastTimestamp",
-                "deprecatedCount",
-                "eventTime",
-            ] {
-                event
-                    .standing_for(name_in_core(field), event.child(field).value())
-                    .immutable(old.get(field));
+            if !same_field(new, old, "series") {
+                series(&event.child("series"));
             }
-            series(&event.child("series"));
+            for field in KEPT {
+                unchanged(event, field, old.get(field));
+            }
         })
     }
 
@@ -161,6 +166,24 @@ fn name_in_core(field: &'static str) -> &'static str {
     }
 }
 
+/// Says so if a field is not as it was.
+fn unchanged(event: &Field, field: &'static str, old: Option<&Value>) {
+    let (here, name) = (event.child(field), name_in_core(field));
+    if same(here.value(), old) {
+        return;
+    }
+    let place = event.standing_for(name, here.value());
+    match field {
+        // Numbers and texts that are not there are printed as nothing of their kind.
+        "deprecatedCount" => place.invalid_as(here.number(), IMMUTABLE),
+        "deprecatedFirstTimestamp" | "deprecatedLastTimestamp" | "eventTime" | "related" => {
+            place.invalid_printed(&here.printed(), IMMUTABLE);
+        }
+        "regarding" | "deprecatedSource" => place.invalid_printed(&here.printed(), IMMUTABLE),
+        _ => place.invalid_as(here.text(), IMMUTABLE),
+    }
+}
+
 fn to_core(event: &mut Value) {
     let Some(fields) = event.as_object_mut() else {
         return;
@@ -203,6 +226,7 @@ fn from_core(event: &mut Value) {
 
 fn rules(event: &Field) {
     core_event::rules(event, &HERE);
+    series(&event.child("series"));
     let time = event.child("eventTime");
     if !time.is_set() {
         time.required("");
@@ -229,7 +253,6 @@ fn rules(event: &Field) {
             .standing_for("source", source.value())
             .invalid_as("", "needs to be unset");
     }
-    series(&event.child("series"));
 }
 
 fn series(series: &Field) {
@@ -281,11 +304,11 @@ mod tests {
         assert_eq!(
             create_errors("events.k8s.io", "events", event),
             [
+                r#"series.count: Invalid value: "": should be at least 2"#,
+                "series.lastObservedTime: Required value",
                 r#"type: Invalid value: "": has invalid value: Panic"#,
                 r#"count: Invalid value: "": needs to be unset"#,
                 r#"source: Invalid value: "": needs to be unset"#,
-                r#"series.count: Invalid value: "": should be at least 2"#,
-                "series.lastObservedTime: Required value",
             ]
         );
     }

@@ -96,7 +96,13 @@ impl Resource {
         act: impl FnOnce(&Write<'_>) -> T,
     ) -> T {
         let descriptor = self.kind.descriptor();
-        let convert = |object: &Value, api_version: &str| convert(&self.siblings, object, api_version);
+        // What was written in another group, as events are in two, is owned by nobody here.
+        let is_of_group = |version: &str| {
+            GroupVersion::parse(version).is_some_and(|version| version.group == descriptor.kind.group)
+        };
+        let convert = |object: &Value, api_version: &str| {
+            is_of_group(api_version).then(|| convert(&self.siblings, object, api_version))?
+        };
         act(&Write {
             manager: &context.field_manager,
             api_version: &descriptor.kind.api_version(),

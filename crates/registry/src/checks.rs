@@ -62,8 +62,11 @@ pub(crate) fn update(
         Some(part) => kind.validate_part_update(part, new, old),
     });
     refuse(kind, new, &errors)?;
-    for warning in kind.warnings(new, Some(old)) {
-        warnings.add(warning);
+    // Who writes a part is told nothing of the rest.
+    if part.is_none() {
+        for warning in kind.warnings(new, Some(old)) {
+            warnings.add(warning);
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ pub mod columns;
 pub mod needs;
 pub mod update;
 pub mod validation;
+mod warnings;
 
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::room::{room, status_apart};
 use crate::toolkit::Report;
-use crate::toolkit::columns::{list, text};
+use crate::toolkit::columns::text;
 use crate::toolkit::defaults::{
     Object, object_at, object_or_new, objects, restore, text as text_of, when_empty, when_missing,
 };
@@ -80,23 +81,7 @@ impl Strategy for Service {
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
-        let spec = &new["spec"];
-        let mut warnings = Vec::new();
-        if spec["clusterIP"] == "None" && spec["sessionAffinity"] == "ClientIP" {
-            warnings.push("spec.SessionAffinity is ignored for headless services".to_owned());
-        }
-        if !list(spec, &["externalIPs"]).is_empty() {
-            let warning = "spec.externalIPs is deprecated and may no longer be implemented in some clusters";
-            warnings.push(warning.to_owned());
-        }
-        if !text(spec, &["externalName"]).is_empty() && spec["type"] != "ExternalName" {
-            warnings.push(r#"spec.externalName is ignored when spec.type is not "ExternalName""#.to_owned());
-        }
-        if spec["trafficDistribution"] == "PreferClose" {
-            let warning = r#"spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone""#;
-            warnings.push(warning.to_owned());
-        }
-        warnings
+        warnings::of(new)
     }
 
     fn returns_deleted_object(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What may change in a service, and what stays although the client left it out.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 
 use super::{needs, validation};
@@ -134,16 +136,20 @@ pub fn rules(service: &Field, old: &Value) {
     let spec = service.child("spec");
     let old = &old["spec"];
     let value = spec.value().unwrap_or(&Value::Null);
-    if needs::cluster_ip(value) && needs::cluster_ip(old) {
-        addresses(&spec.child("clusterIPs"), old);
+    let is_external = |spec: &Value| text(spec, &["type"]) == "ExternalName";
+    if !is_external(value) && !is_external(old) {
+        addresses(&spec, old);
+        families(&spec, old);
     }
     let class = spec.child("loadBalancerClass");
     if needs::load_balancer_class(value)
         && needs::load_balancer_class(old)
         && !same_field(value, old, "loadBalancerClass")
     {
-        class.invalid("may not change once set");
+        class.invalid(FOR_LIFE);
     }
+    // Upstream looks at the class for changes, and once more with all the rest.
+    validation::balancer_class(&class, spec.text_of("type"));
     if needs::health_check_node_port(value)
         && needs::health_check_node_port(old)
         && !same_field(value, old, "healthCheckNodePort")
@@ -153,25 +159,78 @@ pub fn rules(service: &Field, old: &Value) {
     validation::rules(service);
 }
 
-/// The first address is for life; a second may come and go.
-fn addresses(addresses: &Field, old: &Value) {
-    let old = list(old, &["clusterIPs"]);
-    let (Some(was), Some(is)) = (old.first(), addresses.texts().next()) else {
-        if let (Some(_), None) = (old.first(), addresses.texts().next()) {
+const FOR_LIFE: &str = "may not change once set";
+
+/// The first address is for life; a second may come and go. Services without addresses of their own have none to lose.
+fn addresses(spec: &Field, old: &Value) {
+    let value = spec.value().unwrap_or(&Value::Null);
+    if needs::is_headless(value) && needs::is_headless(old) {
+        return;
+    }
+    let (addresses, old) = (spec.child("clusterIPs"), list(old, &["clusterIPs"]));
+    let printed = || addresses.value().cloned().unwrap_or(Value::Null);
+    let differs = |at: usize| addresses.item(at).value() != old.get(at);
+    match addresses.len().cmp(&old.len()) {
+        Ordering::Equal => {
+            for at in (0..old.len()).filter(|at| differs(*at)) {
+                addresses.item(at).invalid_as(printed(), FOR_LIFE);
+            }
+        }
+        Ordering::Less if addresses.is_empty() => {
             addresses
                 .item(0)
-                .invalid_as(Value::Null, "primary clusterIP can not be unset");
+                .invalid_as(printed(), "primary clusterIP can not be unset");
         }
-        return;
-    };
-    let printed = || addresses.value().cloned().unwrap_or(Value::Null);
-    if was != is {
-        addresses.item(0).invalid_as(printed(), "may not change once set");
+        Ordering::Less | Ordering::Greater => {
+            if !old.is_empty() && differs(0) {
+                addresses.item(0).invalid_as(printed(), FOR_LIFE);
+            }
+            if addresses.len() < old.len() {
+                released(spec, "clusterIP");
+            }
+        }
     }
-    if let (Some(was), Some(is)) = (old.get(1), addresses.texts().nth(1))
-        && was != is
-    {
-        addresses.item(1).invalid_as(printed(), "may not change once set");
+}
+
+/// The same for the families of addresses.
+fn families(spec: &Field, old: &Value) {
+    let value = spec.value().unwrap_or(&Value::Null);
+    if needs::is_headless(value) || needs::is_headless(old) {
+        return;
+    }
+    let (families, old) = (spec.child("ipFamilies"), list(old, &["ipFamilies"]));
+    let differs = |at: usize| families.item(at).value() != old.get(at);
+    let of = |field| spec.child(field).value().cloned().unwrap_or(Value::Null);
+    match families.len().cmp(&old.len()) {
+        Ordering::Equal => {
+            for _ in (0..old.len()).filter(|at| differs(*at)) {
+                families.item(0).invalid_as(of("ipFamilies"), FOR_LIFE);
+            }
+        }
+        Ordering::Less | Ordering::Greater => {
+            if families.len() < old.len() && spec.child("clusterIPs").is_empty() {
+                families
+                    .item(0)
+                    .invalid_as(of("ipFamilies"), "primary ipFamily can not be unset");
+            }
+            if !old.is_empty() && !families.is_empty() && differs(0) {
+                // Upstream prints the addresses here.
+                families.item(0).invalid_as(of("clusterIPs"), FOR_LIFE);
+            }
+            if families.len() == 1 && old.len() > 1 {
+                released(spec, "ipFamily");
+            }
+        }
+    }
+}
+
+/// Who gives the second address back says so.
+fn released(spec: &Field, what: &str) {
+    let policy = spec.child("ipFamilyPolicy");
+    if policy.text() != "SingleStack" {
+        policy.invalid(&format!(
+            "must be set to 'SingleStack' when releasing the secondary {what}"
+        ));
     }
 }
 

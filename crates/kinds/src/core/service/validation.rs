@@ -16,7 +16,6 @@ const ONLY_BALANCED: &str = "may only be used when `type` is 'LoadBalancer'";
 const NOT_EXTERNAL: &str = "may not be set for ExternalName services";
 /// A day, in seconds.
 const MAX_STICKY_SECONDS: i64 = 86_400;
-const KUBELET_PORT: i64 = 10_250;
 
 /// The rules for a whole service.
 pub fn rules(service: &Field) {
@@ -32,7 +31,7 @@ pub fn rules(service: &Field) {
         ports.required("");
     }
     by_type(spec, kind, is_headless);
-    self::ports(&ports, kind);
+    self::ports(&ports);
     spec.child("selector").labels();
     session_affinity(spec);
     if kind != "ExternalName" {
@@ -46,9 +45,10 @@ pub fn rules(service: &Field) {
         }
     }
     spec.child("type").one_of(TYPES);
+    unique_ports(&ports, kind);
     source_ranges(spec, annotations, kind);
+    load_balancer(service, kind);
     traffic_policies(spec, value);
-    load_balancer(spec, kind);
     let distribution = spec.child("trafficDistribution");
     distribution.any_of_if_set(&["PreferClose", "PreferSameZone", "PreferSameNode"]);
 }
@@ -56,20 +56,9 @@ pub fn rules(service: &Field) {
 fn by_type(spec: &Field, kind: &str, is_headless: bool) {
     let addresses = spec.child("clusterIPs");
     match kind {
-        "LoadBalancer" => {
-            for port in spec.child("ports").items() {
-                if port.child("port").number() == KUBELET_PORT {
-                    let complaint =
-                        format!("may not expose port {KUBELET_PORT} externally since it is used by kubelet");
-                    port.invalid_as(KUBELET_PORT, &complaint);
-                }
-            }
-            if is_headless {
-                addresses
-                    .item(0)
-                    .invalid_as("None", "may not be set to 'None' for LoadBalancer services");
-            }
-        }
+        "LoadBalancer" if is_headless => addresses
+            .item(0)
+            .invalid_as("None", "may not be set to 'None' for LoadBalancer services"),
         "NodePort" if is_headless => addresses
             .item(0)
             .invalid_as("None", "may not be set to 'None' for NodePort services"),
@@ -94,8 +83,8 @@ fn by_type(spec: &Field, kind: &str, is_headless: bool) {
     }
 }
 
-fn ports(ports: &Field, kind: &str) {
-    let (mut names, mut numbers, mut of_nodes) = (Seen::new(), Seen::new(), Seen::new());
+fn ports(ports: &Field) {
+    let mut names = Seen::new();
     for port in ports.items() {
         let name = port.child("name");
         if name.is_empty() {
@@ -108,26 +97,37 @@ fn ports(ports: &Field, kind: &str) {
                 name.duplicate();
             }
         }
-        let number = port.child("port");
-        number.port_number();
+        port.child("port").port_number();
         port.child("protocol").one_of(PROTOCOLS);
         port.child("targetPort").port_number_or_name();
         let protocol = port.child("appProtocol");
         if protocol.is_set() {
             protocol.qualified_name();
         }
+    }
+}
+
+/// Ports of nodes only where the type has them, and each port once for a protocol.
+fn unique_ports(ports: &Field, kind: &str) {
+    for port in ports.items().filter(|_| kind == "ClusterIP") {
         let of_node = port.child("nodePort");
-        if of_node.number() != 0 && kind == "ClusterIP" {
+        if of_node.number() != 0 {
             of_node.forbidden("may not be used when `type` is 'ClusterIP'");
         }
-        let protocol = port.text_of("protocol");
-        if of_node.number() != 0 && of_nodes.again((protocol, of_node.number())) {
+    }
+    let (mut numbers, mut of_nodes) = (Seen::new(), Seen::new());
+    for port in ports.items() {
+        let of_node = port.child("nodePort");
+        if of_node.number() != 0 && of_nodes.again((port.text_of("protocol"), of_node.number())) {
             of_node.duplicate();
         }
-        if numbers.again((protocol, number.number())) {
+    }
+    for port in ports.items() {
+        let (protocol, number) = (port.text_of("protocol"), port.child("port").number());
+        if numbers.again((protocol, number)) {
             let printed = format!(
-                r#"{{"Name":"","Protocol":{protocol:?},"AppProtocol":null,"Port":{},"TargetPort":0,"NodePort":0}}"#,
-                number.number()
+                r#"{{"Name":"","Protocol":{},"AppProtocol":null,"Port":{number},"TargetPort":0,"NodePort":0}}"#,
+                Value::from(protocol)
             );
             port.duplicate_printed(&printed, "");
         }
@@ -154,7 +154,7 @@ fn session_affinity(spec: &Field) {
                 ));
             }
         }
-        "None" if config.is_set() => config.forbidden("must not be set when `sessionAffinity` is None"),
+        "None" if config.is_set() => config.forbidden("must not be set when session affinity is None"),
         _ => {}
     }
 }
@@ -178,30 +178,38 @@ fn cluster_ips(spec: &Field) {
         }
     }
     policy.any_of_if_set(&["PreferDualStack", "RequireDualStack", "SingleStack"]);
+    let are_addresses = are_addresses(&addresses);
     if addresses.len() > 2 {
         addresses.invalid("may only hold up to 2 values");
     }
-    let mut found = [0, 0];
+    if !are_addresses {
+        return;
+    }
+    let ips: Vec<IpAddr> = addresses.texts().filter_map(meta::name::parse_ip).collect();
+    if ips.len() > 1 && ips.iter().all(IpAddr::is_ipv4) | ips.iter().all(IpAddr::is_ipv6) {
+        addresses.invalid("may specify no more than one IP for each IP family");
+    }
+    for (index, (ip, address)) in ips.into_iter().zip(addresses.items()).enumerate() {
+        expected_family(&address, ip, index, families.item(index).text());
+    }
+}
+
+/// Whether all are addresses, or the only one says that there is none; says what is wrong.
+fn are_addresses(addresses: &Field) -> bool {
+    let mut all = true;
     for (index, address) in addresses.items().enumerate() {
-        let text = address.text();
-        if text == "None" {
+        if index == 0 && address.text() == "None" {
             if addresses.len() > 1 {
                 addresses.invalid("'None' must be the first and only value");
+                all = false;
             }
             continue;
         }
-        let complaints = meta::name::ip(text);
-        let is_address = complaints.is_empty();
+        let complaints = meta::name::ip(address.text());
+        all &= complaints.is_empty();
         address.complain(complaints);
-        let Some(ip) = meta::name::parse_ip(text).filter(|_| is_address) else {
-            continue;
-        };
-        found[usize::from(ip.is_ipv6())] += 1;
-        expected_family(&address, ip, index, families.item(index).text());
     }
-    if found.iter().any(|&count| count > 1) {
-        addresses.invalid("may specify no more than one IP for each IP family");
-    }
+    all
 }
 
 fn expected_family(address: &Field, ip: IpAddr, index: usize, family: &str) {
@@ -266,6 +274,8 @@ fn traffic_policies(spec: &Field, value: &Value) {
     if health.number() != 0 && !needs::health_check_node_port(value) {
         health
             .invalid("may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+    } else if health.number() != 0 {
+        health.port_number();
     }
     let internal = spec.child("internalTrafficPolicy");
     if internal.is_set() {
@@ -275,22 +285,24 @@ fn traffic_policies(spec: &Field, value: &Value) {
     }
 }
 
-fn load_balancer(spec: &Field, kind: &str) {
-    let class = spec.child("loadBalancerClass");
-    if class.is_set() {
-        if kind == "LoadBalancer" {
-            class.qualified_name();
-        } else {
-            class.forbidden(ONLY_BALANCED);
-        }
-    }
+fn load_balancer(service: &Field, kind: &str) {
+    let spec = service.child("spec");
     let allocate = spec.child("allocateLoadBalancerNodePorts");
-    if kind == "LoadBalancer" {
-        if !allocate.is_set() {
-            allocate.required("");
-        }
-    } else if allocate.is_set() {
+    if allocate.is_set() && kind != "LoadBalancer" {
         allocate.forbidden(ONLY_BALANCED);
+    } else if !allocate.is_set() && kind == "LoadBalancer" {
+        // Upstream's path leaves the spec out.
+        service.child("allocateLoadBalancerNodePorts").required("");
+    }
+    balancer_class(&spec.child("loadBalancerClass"), kind);
+}
+
+/// Which balancer, if the service has one.
+pub fn balancer_class(class: &Field, kind: &str) {
+    if class.is_set() && kind == "LoadBalancer" {
+        class.qualified_name();
+    } else if class.is_set() {
+        class.forbidden(ONLY_BALANCED);
     }
 }
 

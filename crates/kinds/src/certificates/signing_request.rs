@@ -57,6 +57,10 @@ impl Strategy for CertificateSigningRequest {
         Report::of(self.0.schema, object, |request| rules(request, true))
     }
 
+    fn validate_name(&self, _name: &str, _prefix: bool) -> Vec<String> {
+        Vec::new()
+    }
+
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
     }
@@ -175,7 +179,7 @@ fn rules(request: &Field, is_new: bool) {
     let spec = request.child("spec");
     let pem = spec.child("request");
     if !is_request(pem.text()) {
-        pem.invalid_as(pem.text(), "PEM block type must be CERTIFICATE REQUEST");
+        pem.invalid("PEM block type must be CERTIFICATE REQUEST");
     }
     let usages = spec.child("usages");
     usages.needed();
@@ -236,7 +240,10 @@ fn signer_name(signer: &Field) {
         }
     }
     if !domain.contains('.') {
-        signer.invalid("should be a domain with at least two segments separated by dots");
+        signer.invalid_as(
+            domain,
+            "should be a domain with at least two segments separated by dots",
+        );
     }
     if path.is_empty() {
         return signer.invalid(FORM);
@@ -274,7 +281,7 @@ fn conditions(conditions: &Field, old: &Value, subresource: &str) {
                     status.not_supported(&["True"]);
                 }
             }
-            _ => status.one_of(&["True", "False", "Unknown"]),
+            _ => status.one_of(&["False", "True", "Unknown"]),
         }
         if kinds.again(kind.text()) {
             kind.duplicate();

@@ -9,13 +9,19 @@ use crate::room::{image, room};
 use crate::toolkit::addresses;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{items_mut, objects, remove, when_missing};
-use crate::toolkit::{Field, Report, Seen, same_field};
+use crate::toolkit::{Field, Report, Seen, same};
 
 room! {
     /// Addresses behind a service, a part of them.
     EndpointSlice
 }
 
+/// Who looks after a slice, and who of them knows what addresses look like.
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+const CONTROLLERS: [&str; 2] = [
+    "endpointslice-controller.k8s.io",
+    "endpointslicemirroring-controller.k8s.io",
+];
 const MAX_ENDPOINTS: usize = 1000;
 const MAX_ADDRESSES: usize = 100;
 const MAX_PORTS: usize = 20_000;
@@ -64,6 +70,18 @@ impl Strategy for EndpointSlice {
         ))
     }
 
+    fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if old.is_none() && text(new, &["addressType"]) == "FQDN" {
+            warnings.push("spec.addressType: FQDN endpoints are deprecated".to_owned());
+        }
+        let managed_by = text(new, &["metadata", "labels", MANAGED_BY]);
+        if !CONTROLLERS.contains(&managed_by) {
+            warnings.extend(odd_addresses(new));
+        }
+        warnings
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
@@ -103,6 +121,18 @@ impl Strategy for EndpointSlice {
     }
 }
 
+/// Addresses that should be written in another way.
+fn odd_addresses(slice: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (index, endpoint) in list(slice, &["endpoints"]).iter().enumerate() {
+        for (at, address) in list(endpoint, &["addresses"]).iter().enumerate() {
+            let warning = meta::name::ip_warning(address.as_str().unwrap_or(""));
+            warnings.extend(warning.map(|warning| format!("endpoints[{index}].addresses[{at}]: {warning}")));
+        }
+    }
+    warnings
+}
+
 /// Topology has fields of its own; the old map is not written any more. No endpoints are none, however they are written.
 fn without_old_topology(slice: &mut Value) {
     if list(slice, &["endpoints"]).is_empty() {
@@ -125,27 +155,28 @@ fn some_of(texts: impl Iterator<Item = String>) -> String {
 fn rules(slice: &Field, old: Option<&Value>) {
     let kind = slice.child("addressType");
     kind.one_of(&["FQDN", "IPv4", "IPv6"]);
+    ports(&slice.child("ports"));
     let endpoints = slice.child("endpoints");
+    // What was good enough once is so again.
+    if old.is_some_and(|old| same(endpoints.value(), old.get("endpoints"))) {
+        return;
+    }
     if endpoints.len() > MAX_ENDPOINTS {
         return endpoints.too_many(MAX_ENDPOINTS);
     }
     for endpoint in endpoints.items() {
-        let mut olds = old.map_or(&[][..], |old| list(old, &["endpoints"])).iter();
-        // What was good enough once is so again.
-        let is_known = olds.any(|old| same_field(old, endpoint.value().unwrap_or(&Value::Null), "addresses"));
-        self::endpoint(&endpoint, kind.text(), is_known);
+        self::endpoint(&endpoint, kind.text());
     }
-    ports(&slice.child("ports"));
 }
 
-fn endpoint(endpoint: &Field, kind: &str, is_known: bool) {
+fn endpoint(endpoint: &Field, kind: &str) {
     let addresses = endpoint.child("addresses");
     if addresses.is_empty() {
         addresses.required("must contain at least 1 address");
     } else if addresses.len() > MAX_ADDRESSES {
         addresses.too_many(MAX_ADDRESSES);
     }
-    for address in addresses.items().filter(|_| !is_known) {
+    for address in addresses.items() {
         self::address(&addresses, &address, kind);
     }
     let node = endpoint.child("nodeName");
@@ -157,44 +188,44 @@ fn endpoint(endpoint: &Field, kind: &str, is_known: bool) {
         hostname.dns_label();
     }
     let hints = endpoint.child("hints");
-    for places in ["forZones", "forNodes"] {
-        self::hints(&hints.child(places));
+    if self::hints(&hints.child("forZones"), |name| name.label_value()) {
+        self::hints(&hints.child("forNodes"), |name| name.dns_subdomain());
     }
 }
 
 fn address(addresses: &Field, address: &Field, kind: &str) {
     let text = address.text();
-    let family = |v6: bool| {
-        meta::name::parse_ip(text).is_some_and(|ip| ip.is_ipv6() == v6 && text.contains(':') == v6)
+    let (complaints, is_v6) = match kind {
+        "IPv4" => (meta::name::ip(text), false),
+        "IPv6" => (meta::name::canonical_ip(text), true),
+        "FQDN" => return address.complain(meta::name::fully_qualified_domain_name(text)),
+        _ => return,
     };
-    match kind {
-        "IPv4" if family(false) && meta::name::ip(text).is_empty() => addresses::of_endpoint(address),
-        // Upstream names the list here, not its item.
-        "IPv4" => addresses.invalid_as(text, "must be an IPv4 address"),
-        "IPv6" if family(true) => addresses::of_endpoint(address),
-        "IPv6" => addresses.invalid_as(text, "must be an IPv6 address"),
-        "FQDN" => {
-            for complaint in meta::name::fully_qualified_domain_name(text) {
-                address.invalid(&complaint);
-            }
-        }
-        _ => {}
+    if !complaints.is_empty() {
+        return address.complain(complaints);
     }
+    if meta::name::parse_ip(text).is_some_and(|ip| ip.is_ipv6() != is_v6) {
+        // Upstream names the list here, not its item.
+        addresses.invalid_as(text, &format!("must be an {kind} address"));
+    }
+    addresses::of_endpoint(address);
 }
 
-fn hints(places: &Field) {
+/// For whom an endpoint is meant; whether there are not too many.
+fn hints(places: &Field, rule: fn(&Field)) -> bool {
     if places.len() > MAX_HINTS {
-        return places.too_many(MAX_HINTS);
+        places.too_many(MAX_HINTS);
+        return false;
     }
     let mut seen = Seen::new();
     for place in places.items() {
         let name = place.child("name");
         if seen.again(name.text()) {
             name.duplicate();
-        } else {
-            name.label_value();
         }
+        rule(&name);
     }
+    true
 }
 
 fn ports(ports: &Field) {
@@ -210,7 +241,7 @@ fn ports(ports: &Field) {
         if names.again(name.text()) {
             name.duplicate();
         }
-        port.child("protocol").one_of(PROTOCOLS);
+        port.child("protocol").any_of(PROTOCOLS);
         let protocol = port.child("appProtocol");
         if protocol.is_set() {
             protocol.qualified_name();
@@ -246,6 +277,13 @@ mod tests {
             &["endpoints[0].addresses: Required value: must contain at least 1 address"],
         );
         check("", json!({"addresses": ["x"]}), &["addressType: Required value"]);
+        check(
+            "IPv4",
+            json!({"addresses": ["x"]}),
+            &[
+                r#"endpoints[0].addresses[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"#,
+            ],
+        );
     }
 
     #[test]

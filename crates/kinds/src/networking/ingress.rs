@@ -182,9 +182,8 @@ fn rule(rule: &Field) {
     if !host.is_empty() {
         if meta::name::parse_ip(host.text()).is_some() {
             host.invalid("must be a DNS name, not an IP address");
-        } else {
-            self::host(&host);
         }
+        self::host(&host);
     }
     let http = rule.child("http");
     if !http.is_set() {
@@ -194,7 +193,6 @@ fn rule(rule: &Field) {
     paths.needed();
     for path in paths.items() {
         self::path(&path);
-        backend(&path.child("backend"));
     }
 }
 
@@ -202,7 +200,7 @@ fn path(path: &Field) {
     let (kind, text) = (path.child("pathType"), path.child("path"));
     let is_absolute = text.text().starts_with('/');
     match kind.text() {
-        "" => kind.required("pathType must be specified"),
+        _ if !kind.is_set() => return kind.required("pathType must be specified"),
         "Exact" | "Prefix" => {
             if !is_absolute {
                 text.invalid_as(text.text(), "must be an absolute path");
@@ -225,6 +223,7 @@ fn path(path: &Field) {
         }
         _ => kind.not_supported(&["Exact", "ImplementationSpecific", "Prefix"]),
     }
+    backend(&path.child("backend"));
 }
 
 fn backend(backend: &Field) {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::ingress::reference;
 use crate::room::room;
+use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, created, name, or_none, text};
 use crate::toolkit::defaults::{object_at, object_in, when_missing};
 use crate::toolkit::{Field, Report};
@@ -31,9 +32,12 @@ impl Strategy for IngressClass {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |class| {
-            rules(class);
             let spec = class.child("spec");
-            spec.child("controller").immutable(old["spec"].get("controller"));
+            let controller = spec.child("controller");
+            if controller.text() != text(old, &["spec", "controller"]) {
+                controller.invalid_as(controller.text(), IMMUTABLE);
+            }
+            rules(class);
         })
     }
 
@@ -83,7 +87,7 @@ fn rules(class: &Field) {
     if controller.text().len() > MAX_CONTROLLER {
         controller.too_long(MAX_CONTROLLER);
     }
-    controller.complain(meta::name::domain_prefixed_path(controller.text()));
+    controller.domain_prefixed_path();
     let parameters = spec.child("parameters");
     if !parameters.is_set() {
         return;
@@ -91,9 +95,9 @@ fn rules(class: &Field) {
     reference(&parameters);
     let namespace = parameters.child("namespace");
     match parameters.text_of("scope") {
-        "" => parameters.child("scope").required(""),
+        _ if !parameters.child("scope").is_set() => parameters.child("scope").required(""),
         "Namespace" => {
-            if namespace.is_empty() {
+            if !namespace.is_set() {
                 namespace.required("`parameters.scope` is set to 'Namespace'");
             } else {
                 namespace.dns_label();

@@ -20,20 +20,14 @@ impl Strategy for IPAddress {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |address| {
+            rules(address);
             let spec = address.child("spec");
             spec.child("parentRef").immutable(old["spec"].get("parentRef"));
         })
     }
 
     fn validate_name(&self, name: &str, _prefix: bool) -> Vec<String> {
-        let complaints = meta::name::ip(name);
-        let canonical = meta::name::parse_ip(name).map(|ip| ip.to_string());
-        match canonical {
-            Some(canonical) if complaints.is_empty() && canonical != name => {
-                vec![format!("must be in canonical form ({canonical:?})")]
-            }
-            _ => complaints,
-        }
+        meta::name::canonical_ip(name)
     }
 
     fn selectable_field_names(&self) -> &'static [&'static str] {

@@ -109,11 +109,11 @@ fn port(port: &Field) {
         None => last.invalid("may not be specified when `port` is not specified"),
         Some(Value::String(_)) => last.invalid("may not be specified when `port` is non-numeric"),
         Some(_) => {
-            last.port_number();
             if last.number() < first.number() {
                 // Upstream prints the port here.
                 last.invalid_as(first.number(), "must be greater than or equal to `port`");
             }
+            last.port_number();
         }
     }
 }

@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::core::pod::validation::{requirements, scheduling};
 use crate::room::room;
+use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
-use crate::toolkit::{Field, Report};
+use crate::toolkit::node_labels;
+use crate::toolkit::{Field, Report, Seen};
 
 room! {
     /// A way to run containers.
@@ -26,8 +28,20 @@ impl Strategy for RuntimeClass {
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |class| {
             rules(class);
-            class.child("handler").immutable(old.get("handler"));
+            let handler = class.child("handler");
+            if handler.text() != text(old, &["handler"]) {
+                handler.invalid_as(handler.text(), IMMUTABLE);
+            }
         })
+    }
+
+    fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
+        let labels = new.pointer("/scheduling/nodeSelector").and_then(Value::as_object);
+        let old = labels
+            .into_iter()
+            .flat_map(|labels| labels.keys())
+            .filter_map(|label| node_labels::deprecated(label));
+        old.map(|why| format!("scheduling.nodeSelector: {why}")).collect()
     }
 
     fn allows_unconditional_update(&self) -> bool {
@@ -64,12 +78,11 @@ fn rules(class: &Field) {
     places.child("nodeSelector").labels();
     let tolerations = places.child("tolerations");
     scheduling::tolerations(&tolerations);
-    let mut seen: Vec<Option<&Value>> = Vec::new();
+    let mut seen = Seen::new();
     for toleration in tolerations.items() {
-        if seen.contains(&toleration.value()) {
+        if seen.again(["key", "operator", "value", "effect"].map(|field| toleration.text_of(field))) {
             toleration.duplicate();
         }
-        seen.push(toleration.value());
     }
 }
 

@@ -60,7 +60,7 @@ impl Events {
                 Err(status) => return self.error(&status, out),
             },
             (_, View::Whole) => object.json().clone(),
-            (_, View::Metadata(version)) => {
+            (_, View::Metadata(version) | View::MetadataList(version)) => {
                 let hidden = self.resource.kind().annotation_of_a_field();
                 partial(hidden, object.json(), version)
             }

@@ -13,7 +13,6 @@ mod load;
 mod million;
 mod perf;
 mod process;
-mod table;
 mod values;
 
 use std::path::{Path, PathBuf};

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::load::{self, Result};
 use super::process::{Process, Program};
-use super::table::{Figure, Table};
 use super::values::key;
 use super::{Options, disk};
 use crate::process::resident_mb;
+use crate::table::{Figure, Table};
 
 /// A store may take so much of the disk; what takes more is ended, and what it wrote goes.
 const MOST_BYTES: u64 = 3 << 30;
@@ -19,7 +19,7 @@ const LOOKED_AFTER: usize = 50_000;
 /// Measures and prints.
 pub async fn run(programs: &[Program], options: &Options, directory: &Path) -> Result<()> {
     println!("\n{} keys with values of 1,000 bytes", options.keys);
-    let mut table = Table::new(programs);
+    let mut table = Table::new(programs.iter().map(Program::name).collect());
     for (column, program) in programs.iter().enumerate() {
         let folder = tempfile::Builder::new()
             .prefix(program.name())

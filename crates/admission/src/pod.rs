@@ -4,6 +4,15 @@ use serde_json::Value;
 
 use crate::request::items;
 
+/// Why nothing can be asked for by that name, if it can be no name at all.
+pub(crate) fn unreadable_name(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("resource name may not be empty".to_owned());
+    }
+    let complaints = meta::name::path_segment(name);
+    (!complaints.is_empty()).then(|| format!("invalid resource name {name:?}: [{}]", complaints.join(" ")))
+}
+
 /// The annotation that a kubelet puts on the mirror of a static pod.
 pub(crate) const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 

@@ -61,10 +61,10 @@ impl Authenticator for RequestHeaderAuthenticator {
         if credentials.peer_certificates.is_empty() {
             return Ok(None);
         }
-        let verified = self
+        let certificate = self
             .verifier
             .verify(credentials.peer_certificates, credentials.now)?;
-        let name = &verified.certificate.common_name;
+        let name = &certificate.common_name;
         if !self.allowed_names.is_empty() && !self.allowed_names.contains(name) {
             return Err(AuthenticationError(format!(
                 "x509: subject with cn={name} is not in the allowed list"

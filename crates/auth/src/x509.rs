@@ -1,6 +1,5 @@
 //! Client certificates: the common name is the user, the organizations are groups.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,15 +21,7 @@ const EXTRA_CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// costs a digest and not a signature.
 pub struct ChainVerifier {
     anchors: Vec<TrustAnchor<'static>>,
-    verified: Remembered<Verified>,
-}
-
-/// The leaf of a verified chain.
-pub struct Verified {
-    /// The certificate.
-    pub certificate: Certificate,
-    /// What the user is told to have shown: made once, as every request asks for it.
-    credential: String,
+    verified: Remembered<Certificate>,
 }
 
 impl ChainVerifier {
@@ -56,24 +47,24 @@ impl ChainVerifier {
         &self,
         chain: &[CertificateDer<'static>],
         now: Timestamp,
-    ) -> Result<Arc<Verified>, AuthenticationError> {
+    ) -> Result<std::sync::Arc<Certificate>, AuthenticationError> {
         let key = digest(chain.iter().map(AsRef::as_ref));
-        let verified = match self.verified.get(&key) {
-            Some(verified) => verified,
+        let certificate = match self.verified.get(&key) {
+            Some(certificate) => certificate,
             None => self.verified.insert(key, self.verify_signatures(chain, now)?),
         };
         // What is remembered was verified at another time.
-        if !verified.certificate.validity.contains(now) {
+        if !certificate.validity.contains(now) {
             return Err(refused("certificate has expired or is not yet valid"));
         }
-        Ok(verified)
+        Ok(certificate)
     }
 
     fn verify_signatures(
         &self,
         chain: &[CertificateDer<'static>],
         now: Timestamp,
-    ) -> Result<Verified, AuthenticationError> {
+    ) -> Result<Certificate, AuthenticationError> {
         let (leaf, intermediates) = chain.split_first().ok_or_else(|| refused("no certificate"))?;
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         EndEntityCert::try_from(leaf)
@@ -88,11 +79,7 @@ impl ChainVerifier {
                 None,
             )
             .map_err(refused)?;
-        let certificate = Certificate::from_der(leaf.clone()).map_err(refused)?;
-        Ok(Verified {
-            credential: format!("X509SHA256={}", certificate.fingerprint()),
-            certificate,
-        })
+        Certificate::from_der(leaf.clone()).map_err(refused)
     }
 }
 
@@ -112,15 +99,15 @@ impl Authenticator for X509Authenticator {
         if credentials.peer_certificates.is_empty() {
             return Ok(None);
         }
-        let verified = self.0.verify(credentials.peer_certificates, credentials.now)?;
-        let certificate = &verified.certificate;
+        let certificate = self.0.verify(credentials.peer_certificates, credentials.now)?;
         if certificate.common_name.is_empty() {
             return Ok(None);
         }
+        let credential = format!("X509SHA256={}", certificate.fingerprint());
         let user = User {
             name: certificate.common_name.clone(),
             groups: certificate.organizations.clone(),
-            extra: [(EXTRA_CREDENTIAL_ID.to_owned(), vec![verified.credential.clone()])].into(),
+            extra: [(EXTRA_CREDENTIAL_ID.to_owned(), vec![credential])].into(),
             uid: certificate.uid.clone(),
         };
         Ok(Some(user.into()))

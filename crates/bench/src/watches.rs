@@ -12,8 +12,6 @@ use client::{Client, ListOptions, Scope};
 use crate::pods;
 use crate::process;
 use crate::server::{Target, TargetOptions, connect};
-use crate::table::Figure;
-use crate::turns::{self, Result as Result_};
 use crate::wire::{Address, Connection, SMALL_BUFFER};
 
 /// Options of `watches`.
@@ -45,17 +43,18 @@ const WRITERS: usize = 8;
 const STREAMS: usize = 100;
 const PATH: &str = "/api/v1/namespaces/bench/configmaps";
 
+type Result_<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
 /// Measures and prints.
 pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    turns::run(
-        binary,
-        &options.target,
-        async |target: &Target, address: &Address| measure(target, address, options).await,
-    )
-    .await
+    let target = Target::new(binary, &options.target)?;
+    let address = Address::of(&target.kubeconfig).map_err(|e| e.to_string())?;
+    measure(&target, &address, options)
+        .await
+        .map_err(|e| e.to_string().into())
 }
 
-async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<Vec<Figure>> {
+async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<()> {
     pods::fill(address, 0, 1, 2000).await?;
     let mut writers = Vec::new();
     for number in 0..WRITERS {
@@ -63,10 +62,9 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
         put(&mut connection, "POST", number, 0).await?;
         writers.push(connection);
     }
-    let told = idle_and_busy(target, address, options, &mut writers).await?;
+    idle_and_busy(target, address, options, &mut writers).await?;
     streams(target, options).await?;
-    stalled(target, address, options, &mut writers).await?;
-    Ok(vec![told])
+    stalled(target, address, options, &mut writers).await
 }
 
 /// Memory per idle watch, then deliveries to all of them.
@@ -75,7 +73,7 @@ async fn idle_and_busy(
     address: &Address,
     options: &Options,
     writers: &mut [Connection],
-) -> Result_<Figure> {
+) -> Result_<()> {
     let mut idle = connections(address, options.watchers, None).await?;
     for connection in &mut idle {
         connection
@@ -109,12 +107,12 @@ async fn idle_and_busy(
     }
     let (took, used) = (began.elapsed(), process::cpu(&target.pids) - cpu);
     let told = seen.load(Ordering::Relaxed) - start;
-    let rate = told as f64 / used.as_secs_f64();
     println!(
-        "{} watchers, 1 KB events: {told} of {due} deliveries in {took:.1?}, {rate:.0} per second of server CPU",
+        "{} watchers, 1 KB events: {told} of {due} deliveries in {took:.1?}, {:.0} per second of server CPU",
         options.watchers,
+        told as f64 / used.as_secs_f64()
     );
-    Ok(Figure::rate("deliveries per second of CPU", rate))
+    Ok(())
 }
 
 /// Reads what has come, and counts the events in it.

@@ -15,6 +15,7 @@ mod batch;
 mod certificates;
 mod coordination;
 mod core;
+mod disabled;
 mod discovery;
 mod events;
 mod facts;

@@ -11,6 +11,10 @@ macro_rules! room {
             fn descriptor(&self) -> &resource::Descriptor {
                 &self.0
             }
+
+            fn disabled_fields(&self) -> resource::Disabled {
+                crate::disabled::of(&self.0)
+            }
         }
     };
 }

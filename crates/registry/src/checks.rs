@@ -19,6 +19,10 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
     if kind.generation_image(new).is_some() {
         metadata::set(new, "generation", 1.into());
     }
+    kind.disabled_fields().drop(new, None);
+    for warning in kind.early_warnings(new) {
+        warnings.add(warning);
+    }
     kind.prepare_for_create(new);
     let mut errors = metadata_errors(kind, new);
     errors.extend(kind.validate(new));
@@ -39,13 +43,14 @@ pub(crate) fn update(
 ) -> Result<(), Status> {
     metadata::keep(new, old);
     let part = part(kind, subresource);
-    let mut is_new_generation = false;
+    if part != Some("status") {
+        kind.disabled_fields().drop(new, Some(old));
+    }
     match part {
         None => {
             if has_status(kind) {
                 replace_status(kind, new, Some(old));
             }
-            is_new_generation = kind.counts_what_is_dropped() && kind.begins_generation(new, old);
             kind.prepare_for_update(new, old);
         }
         Some(part) => {
@@ -55,7 +60,7 @@ pub(crate) fn update(
             kind.prepare_part_for_update(part, new, old);
         }
     }
-    if is_new_generation || kind.begins_generation(new, old) {
+    if kind.begins_generation(new, old) {
         metadata::count_generation(new);
     }
     let mut errors = metadata_update_errors(kind, part.unwrap_or(""), new, old);

@@ -8,6 +8,7 @@ use schema::SchemaRef;
 use serde_json::Value;
 
 use crate::descriptor::Descriptor;
+use crate::disabled::Disabled;
 use crate::table::{Column, Row};
 
 /// A kind: facts and behaviour together.
@@ -23,6 +24,11 @@ pub trait Kind: Strategy {
     /// The OpenAPI schema by which a custom resource was defined.
     fn open_api(&self) -> Option<Value> {
         None
+    }
+
+    /// The fields that are taken from what a client writes, because their features are off.
+    fn disabled_fields(&self) -> Disabled {
+        Disabled::default()
     }
 
     /// Whether it is the kind of a custom resource. Those have no protobuf form, no strategic merge, and simpler routes.
@@ -137,11 +143,6 @@ pub trait Strategy: Send + Sync {
         ErrorList::new()
     }
 
-    /// What is wrong with what an object asks to be given (a service's addresses): nothing is given then, and nothing else told.
-    fn validate_wishes(&self, _new: &Value) -> ErrorList {
-        ErrorList::new()
-    }
-
     /// What a client may not change on update is put back. The caller restores `status` if there is a status subresource,
     /// and counts `metadata.generation` up if `spec` (see [`Strategy::counts_generation`]) changed.
     fn prepare_for_update(&self, _new: &mut Value, _old: &Value) {}
@@ -153,6 +154,11 @@ pub trait Strategy: Send + Sync {
 
     /// Warnings for the client on create (`old` is none) and update.
     fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Warnings for who makes an object that are said before it is prepared, and even if it is refused.
+    fn early_warnings(&self, _new: &Value) -> Vec<String> {
         Vec::new()
     }
 
@@ -218,12 +224,6 @@ pub trait Strategy: Send + Sync {
     /// Whether a change begins a new generation.
     fn begins_generation(&self, new: &Value, old: &Value) -> bool {
         self.generation_image(new) != self.generation_image(old)
-    }
-
-    /// Whether what is put back or taken away of a change by [`Strategy::prepare_for_update`] begins a new generation all the
-    /// same.
-    fn counts_what_is_dropped(&self) -> bool {
-        false
     }
 
     /// Why nothing of this kind is made at present, if that is so.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meta::{Quantity, Status};
+use meta::{Quantity, Reason, Status};
 use registry::AdmissionRequest;
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::plugin::Plugin;
 use crate::pod;
 use crate::request::resources::{PODS, RUNTIME_CLASSES};
-use crate::request::{Request, items, text};
+use crate::request::{Request, items};
 
 /// The plugin.
 pub(crate) struct RuntimeClass {
@@ -20,9 +20,11 @@ pub(crate) struct RuntimeClass {
 
 impl RuntimeClass {
     async fn class_of(&self, request: &AdmissionRequest<'_>) -> Result<Option<Value>, Status> {
-        let name = text(request.proposed(), "/spec/runtimeClassName");
-        if name.is_empty() {
+        let Some(name) = request.proposed()["spec"]["runtimeClassName"].as_str() else {
             return Ok(None);
+        };
+        if let Some(why) = pod::unreadable_name(name) {
+            return Err(Status::failure(500, Reason::UNKNOWN, why));
         }
         match self.cluster.get(&RUNTIME_CLASSES, "", name).await? {
             Some(class) => Ok(Some(class.tree())),
@@ -53,7 +55,7 @@ impl Plugin for RuntimeClass {
             return Ok(());
         }
         let class = self.class_of(request).await?;
-        let has_own = has_entries(&request.proposed()["spec"]["overhead"]);
+        let has_own = !request.proposed()["spec"]["overhead"].is_null();
         if has_own && class.is_none_or(|class| overhead_of(&class).is_none()) {
             let why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
             return Err(request.forbidden(why));
@@ -77,7 +79,7 @@ fn set_overhead(request: &mut AdmissionRequest<'_>, class: &Value) -> Result<(),
         return Ok(());
     };
     let own = &request.proposed()["spec"]["overhead"];
-    if has_entries(own) && !are_equal(own, overhead) {
+    if !own.is_null() && !are_equal(own, overhead) {
         let why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
         return Err(request.forbidden(why));
     }
@@ -180,6 +182,11 @@ mod tests {
                 refused("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"),
             ),
             (json!({"overhead": {"cpu": "1m"}}), refused(without)),
+            (json!({"overhead": {}}), refused(without)),
+            (
+                json!({"runtimeClassName": "a/b"}),
+                Err("invalid resource name \"a/b\": [may not contain '/']".to_owned()),
+            ),
             (
                 json!({"runtimeClassName": "rd", "overhead": {"cpu": "1m"}}),
                 refused(without),

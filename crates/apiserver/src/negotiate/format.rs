@@ -73,8 +73,6 @@ pub enum View {
     Table(ViewVersion),
     /// Its metadata.
     Metadata(ViewVersion),
-    /// The metadata of a list of objects.
-    MetadataList(ViewVersion),
 }
 
 /// The form of an answer.
@@ -148,7 +146,7 @@ impl Offer {
                 "as" => kind = value,
                 "g" => group = value,
                 "v" => version = value,
-                "stream" if value != "watch" => return None,
+                "stream" if !(self.stream && value == "watch") => return None,
                 "pretty" => format.pretty = value == "1",
                 _ => {}
             }
@@ -159,9 +157,6 @@ impl Offer {
 
     fn view(self, kind: &str, group: &str, version: &str, encoding: Encoding) -> Option<View> {
         if kind.is_empty() {
-            if !(group.is_empty() && version.is_empty()) {
-                return None;
-            }
             return (self.protobuf || encoding != Encoding::Protobuf).then_some(View::Whole);
         }
         let version = match (group, version) {
@@ -171,8 +166,9 @@ impl Offer {
         };
         match kind {
             "Table" => (self.table && encoding != Encoding::Protobuf).then_some(View::Table(version)),
-            "PartialObjectMetadata" => self.metadata.then_some(View::Metadata(version)),
-            "PartialObjectMetadataList" => self.metadata.then_some(View::MetadataList(version)),
+            "PartialObjectMetadata" | "PartialObjectMetadataList" => {
+                self.metadata.then_some(View::Metadata(version))
+            }
             _ => None,
         }
     }
@@ -270,7 +266,7 @@ mod tests {
             OBJECT,
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
             Encoding::Protobuf,
-            View::MetadataList(ViewVersion::V1),
+            View::Metadata(ViewVersion::V1),
         );
         let protobuf_first =
             "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, application/json";
@@ -282,8 +278,7 @@ mod tests {
         let all = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         assert_eq!(refused(OBJECT, "text/html"), all);
         assert_eq!(refused(OBJECT, "application/cbor"), all);
-        assert_eq!(refused(OBJECT, "application/json;stream=other"), all);
-        assert_eq!(refused(OBJECT, "application/json;v=v1"), all);
+        assert_eq!(refused(OBJECT, "application/json;stream=watch"), all);
         assert_eq!(
             refused(Offer::DOCUMENT, "application/json;as=Table;v=v1;g=meta.k8s.io"),
             all

@@ -31,12 +31,12 @@ impl From<Status> for Refusal {
     }
 }
 
-/// 406 of the router, if no form at all fits.
-pub fn routed(call: &Call, forms: &[&str]) -> Result<(), Status> {
+/// 406, as the router has it if no form at all fits, else as the handler has it.
+pub fn not_acceptable(call: &Call, forms: &[&str], refusal: Status) -> Status {
     let accept = crate::negotiate::Accept::parse(call.accept().unwrap_or_default());
-    if accept.is_routed(forms) {
-        Ok(())
+    if accept.covers_any(forms) {
+        refusal
     } else {
-        Err(no_such_form(forms))
+        no_such_form(forms)
     }
 }

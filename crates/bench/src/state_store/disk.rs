@@ -27,11 +27,7 @@ pub fn bytes(directory: &Path) -> Result<u64, std::io::Error> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let metadata = match entry.metadata() {
-            // A store that runs removes files.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            metadata => metadata?,
-        };
+        let metadata = entry.metadata()?;
         bytes += if metadata.is_dir() {
             self::bytes(&entry.path())?
         } else {

@@ -1,6 +1,5 @@
 //! The loads that etcd and `pintle etcd` are put under, through etcd's own interface.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +10,6 @@ use etcd_rpc::message::{
 use tokio::task::JoinSet;
 
 use super::connection::{Answers, CallError, Connection, framed};
-use super::frames::Clients;
 use super::process::Process;
 use super::values::{VALUE_BYTES, key, values};
 use crate::process::cpu;
@@ -68,21 +66,24 @@ pub async fn operations(
     if operation == Operation::Get {
         fill(server, 0..GET_KEYS, key).await?;
     }
-    let values: Arc<[Bytes]> = values().into();
+    let connections = connections(server, clients.div_ceil(on_each)).await?;
+    let values = values();
     let began = Instant::now();
     let cpu_before = cpu(&[server.pid()]);
     let mut running = JoinSet::new();
-    for first in (0..clients).step_by(on_each) {
-        let values = values.clone();
-        let sharing = Clients {
-            path: path(operation),
-            numbers: (first..clients.min(first + on_each)).collect(),
-            messages: move |client: usize, number| {
-                message(operation, client, number, values[client % values.len()].clone())
-            },
-            until: began + duration,
-        };
-        running.spawn(sharing.run(server.port));
+    for client in 0..clients {
+        let connection = connections[client % connections.len()].clone();
+        let value = values[client % values.len()].clone();
+        running.spawn(async move {
+            let mut times = Vec::new();
+            while began.elapsed() < duration {
+                let start = Instant::now();
+                let (path, message) = message(operation, client, times.len(), value.clone());
+                connection.call(path, message).await?;
+                times.push(start.elapsed());
+            }
+            Ok::<_, CallError>(times)
+        });
     }
     let mut times = Vec::new();
     while let Some(ended) = running.join_next().await {
@@ -97,19 +98,11 @@ pub async fn operations(
     })
 }
 
-fn path(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Put => PUT,
-        Operation::Create => TXN,
-        Operation::Get => RANGE,
-    }
-}
-
-fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> Bytes {
+fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> (&'static str, Bytes) {
     match operation {
         Operation::Put => {
             let key = format!("/registry/pods/namespace-{client:04}/pod-{:06}", number % 100);
-            framed(&put(key, value))
+            (PUT, framed(&put(key, value)))
         }
         Operation::Create => {
             let key = Bytes::from(format!("/registry/pods/created-{client:04}/pod-{number:06}"));
@@ -128,9 +121,12 @@ fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> 
                 }))],
                 failure: vec![RequestOp::from(Request::Range(single(key)))],
             };
-            framed(&request)
+            (TXN, framed(&request))
         }
-        Operation::Get => framed(&single(key((client + 7 * number) % GET_KEYS).into())),
+        Operation::Get => (
+            RANGE,
+            framed(&single(key((client + 7 * number) % GET_KEYS).into())),
+        ),
     }
 }
 

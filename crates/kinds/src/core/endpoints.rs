@@ -126,8 +126,7 @@ fn address(address: &Field) {
     ip.ip_address();
     for (field, is_label) in [("hostname", true), ("nodeName", false)] {
         let field = address.child(field);
-        // A node that is named at all has a name.
-        if field.is_empty() && (is_label || !field.is_set()) {
+        if field.is_empty() {
             continue;
         }
         if is_label {

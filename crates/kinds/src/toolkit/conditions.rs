@@ -16,10 +16,7 @@ pub fn rules(conditions: &Field) {
         }
         kind.qualified_name();
         condition.child("status").any_of(&["False", "True", "Unknown"]);
-        let generation = condition.child("observedGeneration");
-        if generation.number() < 0 {
-            generation.invalid("must be greater than or equal to zero");
-        }
+        condition.child("observedGeneration").non_negative();
         let time = condition.child("lastTransitionTime");
         if !time.is_set() {
             time.required("");

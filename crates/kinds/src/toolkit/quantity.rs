@@ -17,7 +17,8 @@ pub fn of(resources: &Value, name: &str) -> Option<Quantity> {
     read(resources.get(name))
 }
 
-/// Whether the amount is a whole number.
+/// Whether the amount is a whole number. Upstream looks at thousandths, of which there can be no more than fit: what is
+/// larger counts as a fraction.
 pub fn is_whole(quantity: Quantity) -> bool {
-    quantity.round_up(0) == quantity
+    quantity.milli_value() % 1000 == 0
 }

@@ -60,11 +60,7 @@ impl Resource {
                 return Ok(Change::Apply { config, force });
             }
         };
-        let parsed = match context.field_validation {
-            FieldValidation::Ignore => Patch::parse_loosely(patch_type, &body),
-            FieldValidation::Warn | FieldValidation::Strict => Patch::parse(patch_type, &body),
-        };
-        Ok(match parsed {
+        Ok(match Patch::parse(patch_type, &body) {
             Ok(patch) => Change::Patch(patch),
             Err(error) => Change::Unreadable(error.to_status()),
         })

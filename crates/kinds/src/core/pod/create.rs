@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::validation::security::MAX_APP_ARMOR_NAME;
 use super::{labels, profiles, qos, validation};
 use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
@@ -64,9 +65,9 @@ pub fn profile(name: &str) -> Option<Value> {
         "unconfined" => Some(json!({"type": "Unconfined"})),
         "runtime/default" => Some(json!({"type": "RuntimeDefault"})),
         _ => {
-            let file = name
-                .strip_prefix("localhost/")
-                .filter(|file| !file.trim().is_empty())?;
+            let file = name.strip_prefix("localhost/").filter(|file| {
+                !file.is_empty() && file.trim() == *file && file.len() <= MAX_APP_ARMOR_NAME
+            })?;
             Some(json!({"type": "Localhost", "localhostProfile": file}))
         }
     }
@@ -150,8 +151,7 @@ pub fn special_annotations(annotations: &Field, spec: &Field) {
 
 fn deletion_cost(annotation: &Field) {
     let text = annotation.text();
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let is_plain = !digits.starts_with('+') && (digits == "0" || !digits.starts_with('0')) && text != "-0";
+    let is_plain = text == "0" || text.starts_with(['-', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     if !is_plain || text.parse::<i32>().is_err() {
         annotation.invalid("must be a 32bit integer");
     }

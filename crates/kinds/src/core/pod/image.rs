@@ -60,7 +60,13 @@ fn is_name(name: &str) -> bool {
         }
         _ => (None, name),
     };
-    domain.is_none_or(is_domain) && path.len() <= 255 && path.split('/').all(is_path_component)
+    // What stands in no folder of the default registry stands in `library/` there.
+    let folder = if domain.is_none() && !path.contains('/') {
+        "library/".len()
+    } else {
+        0
+    };
+    domain.is_none_or(is_domain) && folder + path.len() <= 255 && path.split('/').all(is_path_component)
 }
 
 fn is_domain(domain: &str) -> bool {

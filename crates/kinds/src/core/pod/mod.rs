@@ -68,6 +68,10 @@ impl Strategy for Pod {
         warnings::of_pod(new, old)
     }
 
+    fn early_warnings(&self, new: &Value) -> Vec<String> {
+        warnings::of_profiles(new)
+    }
+
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
         resource::strategy::spec_only(object)
     }

@@ -5,17 +5,20 @@ use super::validation::each_container;
 use crate::toolkit::Field;
 
 /// The annotation that names a seccomp profile for the whole pod.
-const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
+pub const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
 /// Annotations that name one for a container.
-const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+pub const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const LOCAL: &str = "localhost/";
 
 /// Whether the annotations name profiles that can be.
 pub fn annotations(annotations: &Field) {
-    for (key, _) in annotations.entries() {
-        if key != SECCOMP && !key.starts_with(SECCOMP_CONTAINER) {
-            continue;
-        }
+    let mut keys: Vec<&str> = annotations
+        .entries()
+        .map(|(key, _)| key)
+        .filter(|key| *key == SECCOMP || key.starts_with(SECCOMP_CONTAINER))
+        .collect();
+    keys.sort_by_key(|key| *key != SECCOMP);
+    for key in keys {
         let annotation = annotations.child(key);
         match annotation.text() {
             "runtime/default" | "docker/default" | "unconfined" => {}

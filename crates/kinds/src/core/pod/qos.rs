@@ -13,14 +13,12 @@ const COMPUTE: [&str; 2] = ["cpu", "memory"];
 pub fn class(pod: &Value) -> &'static str {
     let (mut requests, mut limits) = (Amounts::new(), Amounts::new());
     let mut is_guaranteed = true;
-    let own =
-        at(pod, &["spec", "resources"]).filter(|own| !own["limits"].is_null() || !own["requests"].is_null());
     let mut count = |resources: &Value| {
         add(&mut requests, &resources["requests"]);
         let limited = add(&mut limits, &resources["limits"]);
         is_guaranteed &= limited == COMPUTE.len();
     };
-    match own {
+    match at(pod, &["spec", "resources"]).filter(|own| !own.is_null()) {
         Some(own) => count(own),
         None => {
             let containers = list(pod, &["spec", "containers"]).iter();

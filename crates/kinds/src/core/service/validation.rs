@@ -159,8 +159,7 @@ fn session_affinity(spec: &Field) {
     }
 }
 
-/// The addresses a service has or asks for, and their families.
-pub fn cluster_ips(spec: &Field) {
+fn cluster_ips(spec: &Field) {
     let (first, addresses) = (spec.child("clusterIP"), spec.child("clusterIPs"));
     let (families, policy) = (spec.child("ipFamilies"), spec.child("ipFamilyPolicy"));
     let listed = addresses.texts().next();
@@ -281,7 +280,7 @@ fn traffic_policies(spec: &Field, value: &Value) {
     let internal = spec.child("internalTrafficPolicy");
     if internal.is_set() {
         internal.any_of(POLICIES);
-    } else if needs::internal_traffic_policy(value) {
+    } else if needs::cluster_ip(value) {
         internal.required("");
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::core::resources::{is_huge_pages, total_requests};
-use crate::toolkit::defaults::{Object, has, object_in, object_or_new};
+use crate::core::resources::{is_huge_pages, total_limits, total_requests};
+use crate::toolkit::defaults::{Object, is_zero, object_in, object_or_new};
 use crate::toolkit::quantity;
 
 /// Whoever sets a limit and no request asks for that much.
@@ -25,33 +25,48 @@ pub fn requests_from_limits(container: &mut Object) {
     }
 }
 
-/// What the pod as a whole asks for, if it has resources of its own: what its containers ask for together, else its limit.
+/// What the pod as a whole asks for and may use, if it has resources of its own. Huge pages: as many as its containers may
+/// use together. Else what its containers ask for together, else its limit.
 pub fn pod_level(spec: &mut Object) {
-    let has_own = spec
-        .get("resources")
-        .and_then(Value::as_object)
-        .is_some_and(|own| has(own, "limits") || has(own, "requests"));
-    if !has_own {
-        return;
-    }
-    let is_pods = |name: &str| matches!(name, "cpu" | "memory") || is_huge_pages(name);
     let containers = Value::Object(
         ["containers", "initContainers"]
             .iter()
             .filter_map(|&list| Some((list.to_owned(), spec.get(list)?.clone())))
             .collect(),
     );
-    let mut wanted = Object::new();
-    for (name, quantity) in total_requests(Some(&containers)) {
-        if is_pods(&name) {
-            wanted.insert(name, quantity.to_string().into());
-        }
-    }
     let Some(own) = object_in(spec, "resources") else {
         return;
     };
+    let has_any = |own: &Object, list: &str| own.get(list).is_some_and(|list| !is_zero(list));
+    if !has_any(own, "limits") && !has_any(own, "requests") {
+        return;
+    }
+    let pages: Vec<_> = total_limits(Some(&containers))
+        .into_iter()
+        .filter(|(name, _)| is_huge_pages(name))
+        .collect();
+    for (name, most) in pages {
+        let is_asked_for = own
+            .get("requests")
+            .is_some_and(|requests| !requests[&name].is_null());
+        if !is_asked_for && let Some(limits) = object_or_new(own, "limits") {
+            limits.entry(name).or_insert_with(|| most.to_string().into());
+        }
+    }
+    if has_any(own, "limits") {
+        requests_of_pod(own, &containers);
+    }
+}
+
+fn requests_of_pod(own: &mut Object, containers: &Value) {
+    let mut wanted = Object::new();
+    for (name, amount) in total_requests(Some(containers)) {
+        if matches!(name.as_str(), "cpu" | "memory") {
+            wanted.insert(name, amount.to_string().into());
+        }
+    }
     for (name, limit) in own.get("limits").and_then(Value::as_object).into_iter().flatten() {
-        if is_pods(name) {
+        if matches!(name.as_str(), "cpu" | "memory") || is_huge_pages(name) {
             wanted.entry(name.clone()).or_insert_with(|| limit.clone());
         }
     }
@@ -59,8 +74,8 @@ pub fn pod_level(spec: &mut Object) {
         return;
     }
     if let Some(requests) = object_or_new(own, "requests") {
-        for (name, quantity) in wanted {
-            requests.entry(name).or_insert(quantity);
+        for (name, amount) in wanted {
+            requests.entry(name).or_insert(amount);
         }
     }
 }

@@ -41,9 +41,10 @@ pub fn config(spec: &Field) {
     for search in searches.items() {
         let text = search.text();
         if text != "." {
-            search.complain(names::dns1123_subdomain_with_underscore(
-                text.strip_suffix('.').unwrap_or(text),
-            ));
+            let text = text.strip_suffix('.').unwrap_or(text);
+            for complaint in names::dns1123_subdomain_with_underscore(text) {
+                search.invalid_as(text, &complaint);
+            }
         }
     }
     for option in config.child("options").items() {

@@ -92,7 +92,7 @@ fn name_of_object(name: &Field) {
 }
 
 /// The containers of all three lists.
-pub fn each_container(spec: &Field, mut rules: impl FnMut(&Field)) {
+pub fn each_container<'v>(spec: &Field<'_, 'v>, mut rules: impl FnMut(&Field<'_, 'v>)) {
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         for container in spec.child(list).items() {
             rules(&container);

@@ -25,12 +25,9 @@ pub fn of_container(context: &Field, pod: &PodContext) {
         if context.child("privileged").is_true() {
             context.invalid("cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
         }
-        if context
-            .child("capabilities")
-            .child("add")
-            .texts()
-            .any(|capability| capability == "CAP_SYS_ADMIN")
-        {
+        let capabilities = context.child("capabilities");
+        let added = capabilities.child("add");
+        for _ in added.texts().filter(|capability| *capability == "CAP_SYS_ADMIN") {
             context.invalid(
                 "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
             );
@@ -125,12 +122,22 @@ fn shared_field(sysctl: &str) -> Option<&'static str> {
     if name.starts_with("net.") {
         return Some("hostNetwork");
     }
-    let is_ipc = name == "kernel.sem"
-        || ["kernel.shm", "kernel.msg", "fs.mqueue."]
-            .iter()
-            .any(|start| name.starts_with(start));
-    is_ipc.then_some("hostIPC")
+    (name.starts_with("fs.mqueue.") || OF_IPC.contains(&name.as_str())).then_some("hostIPC")
 }
+
+/// What belongs to the namespace of IPC by its whole name.
+const OF_IPC: [&str; 10] = [
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+    "kernel.shm",
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.msg",
+];
 
 fn is_sysctl(name: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -193,7 +200,8 @@ fn app_armor(profile: &Field) {
     }
 }
 
-const MAX_APP_ARMOR_NAME: usize = 4095;
+/// The longest name of an AppArmor profile, in bytes.
+pub const MAX_APP_ARMOR_NAME: usize = 4095;
 
 /// A pod with its own users cannot share what belongs to the host's.
 pub fn host_users(spec: &Field, pod: &PodContext) {

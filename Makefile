@@ -57,9 +57,9 @@ lint:
 bench: build setup-tests
 	cargo run --release --quiet --package bench
 
-## the state store side by side with a real etcd: a quarter of an hour
+## the state store side by side with a real etcd: twenty minutes; ARGS="--parts loads,perf --rounds 3" chooses
 bench-store: build setup-tests
-	cargo run --release --quiet --package bench -- store
+	cargo run --release --quiet --package bench -- store $(ARGS)
 
 ## recorded exchanges of a real kube-apiserver, from the folder that APIDIFF names, against pintle
 apidiff: build setup-tests

@@ -37,7 +37,7 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(node_restriction::NodeRestriction { cluster: cluster() }),
         Box::new(taint_nodes_by_condition::TaintNodesByCondition),
         Box::new(pod_security::PodSecurity { cluster: cluster() }),
-        Box::new(priority::Priority { cluster: cluster() }),
+        Box::new(priority::Priority::new(cluster())),
         Box::new(default_toleration_seconds::DefaultTolerationSeconds),
         Box::new(default_class::DefaultClass::storage(cluster())),
         Box::new(storage_object_in_use_protection::StorageObjectInUseProtection),

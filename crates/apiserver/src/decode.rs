@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::negotiate::Encoding;
+use crate::respond::metadata::go_package;
 
 /// Bytes of a body that a message shows.
 const SHOWN_BYTES: usize = 30;
@@ -230,10 +231,7 @@ impl Reader<'_> {
         if kind.kind == wanted.kind && same_kinds(&kind.group, &wanted.group) {
             return self.accept_version(kind);
         }
-        let package = match &*wanted.group {
-            "" | "events.k8s.io" => "core",
-            group => group.split('.').next().unwrap_or_default(),
-        };
+        let package = go_package(&wanted.group);
         let error = format!(
             "converting ({}.{}) to ({package}.{}): unknown conversion",
             kind.version, kind.kind, wanted.kind

@@ -8,6 +8,12 @@ pub trait Follower: Send + Sync {
     /// The resources to follow.
     fn resources(&self) -> Vec<GroupResource>;
 
+    /// Whether an object is none of its business, by the values of the kind's selectable fields. It is not told of such an
+    /// object, or, if it knows it already, that it is gone.
+    fn passes_over<'o>(&self, _resource: &GroupResource, _field: &dyn Fn(&str) -> Option<&'o str>) -> bool {
+        false
+    }
+
     /// An object that is there, new or changed.
     fn set(&self, resource: &GroupResource, object: &Value);
 

@@ -61,10 +61,10 @@ impl Authenticator for RequestHeaderAuthenticator {
         if credentials.peer_certificates.is_empty() {
             return Ok(None);
         }
-        let certificate = self
+        let verified = self
             .verifier
             .verify(credentials.peer_certificates, credentials.now)?;
-        let name = &certificate.common_name;
+        let name = &verified.certificate.common_name;
         if !self.allowed_names.is_empty() && !self.allowed_names.contains(name) {
             return Err(AuthenticationError(format!(
                 "x509: subject with cn={name} is not in the allowed list"

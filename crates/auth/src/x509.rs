@@ -1,5 +1,6 @@
 //! Client certificates: the common name is the user, the organizations are groups.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +22,15 @@ const EXTRA_CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 /// costs a digest and not a signature.
 pub struct ChainVerifier {
     anchors: Vec<TrustAnchor<'static>>,
-    verified: Remembered<Certificate>,
+    verified: Remembered<Verified>,
+}
+
+/// The leaf of a verified chain.
+pub struct Verified {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What the user is told to have shown: made once, as every request asks for it.
+    credential: String,
 }
 
 impl ChainVerifier {
@@ -47,24 +56,24 @@ impl ChainVerifier {
         &self,
         chain: &[CertificateDer<'static>],
         now: Timestamp,
-    ) -> Result<std::sync::Arc<Certificate>, AuthenticationError> {
+    ) -> Result<Arc<Verified>, AuthenticationError> {
         let key = digest(chain.iter().map(AsRef::as_ref));
-        let certificate = match self.verified.get(&key) {
-            Some(certificate) => certificate,
+        let verified = match self.verified.get(&key) {
+            Some(verified) => verified,
             None => self.verified.insert(key, self.verify_signatures(chain, now)?),
         };
         // What is remembered was verified at another time.
-        if !certificate.validity.contains(now) {
+        if !verified.certificate.validity.contains(now) {
             return Err(refused("certificate has expired or is not yet valid"));
         }
-        Ok(certificate)
+        Ok(verified)
     }
 
     fn verify_signatures(
         &self,
         chain: &[CertificateDer<'static>],
         now: Timestamp,
-    ) -> Result<Certificate, AuthenticationError> {
+    ) -> Result<Verified, AuthenticationError> {
         let (leaf, intermediates) = chain.split_first().ok_or_else(|| refused("no certificate"))?;
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         EndEntityCert::try_from(leaf)
@@ -79,7 +88,11 @@ impl ChainVerifier {
                 None,
             )
             .map_err(refused)?;
-        Certificate::from_der(leaf.clone()).map_err(refused)
+        let certificate = Certificate::from_der(leaf.clone()).map_err(refused)?;
+        Ok(Verified {
+            credential: format!("X509SHA256={}", certificate.fingerprint()),
+            certificate,
+        })
     }
 }
 
@@ -99,15 +112,15 @@ impl Authenticator for X509Authenticator {
         if credentials.peer_certificates.is_empty() {
             return Ok(None);
         }
-        let certificate = self.0.verify(credentials.peer_certificates, credentials.now)?;
+        let verified = self.0.verify(credentials.peer_certificates, credentials.now)?;
+        let certificate = &verified.certificate;
         if certificate.common_name.is_empty() {
             return Ok(None);
         }
-        let credential = format!("X509SHA256={}", certificate.fingerprint());
         let user = User {
             name: certificate.common_name.clone(),
             groups: certificate.organizations.clone(),
-            extra: [(EXTRA_CREDENTIAL_ID.to_owned(), vec![credential])].into(),
+            extra: [(EXTRA_CREDENTIAL_ID.to_owned(), vec![verified.credential.clone()])].into(),
             uid: certificate.uid.clone(),
         };
         Ok(Some(user.into()))

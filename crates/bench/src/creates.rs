@@ -1,6 +1,6 @@
 //! Durable pod creates per second over HTTPS.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -10,87 +10,87 @@ use serde_json::{Value, json};
 
 use crate::pods;
 use crate::process;
-use crate::server::Server;
-use crate::wire::Address;
+use crate::server::{Target, TargetOptions};
+use crate::table::Figure;
+use crate::turns;
+use crate::wire::{Address, Connection};
 
 /// Options of `creates`.
 #[derive(Debug, Args)]
 pub struct Options {
+    #[command(flatten)]
+    target: TargetOptions,
     /// Connections.
     #[arg(long, default_value_t = 32)]
     connections: usize,
     /// Pods.
     #[arg(long, default_value_t = 10_000)]
     pods: usize,
-    /// A server that is there already.
-    #[arg(long)]
-    kubeconfig: Option<PathBuf>,
-    /// Its processes, for the CPU they use.
-    #[arg(long)]
-    pid: Vec<u32>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            target: TargetOptions::default(),
             connections: 32,
             pods: 10_000,
-            kubeconfig: None,
-            pid: Vec::new(),
         }
     }
 }
 
 /// Measures and prints.
 pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let own = match options.kubeconfig {
-        Some(_) => None,
-        None => Some(Server::start(binary)?),
-    };
-    let kubeconfig = match (&options.kubeconfig, &own) {
-        (Some(path), _) => path.clone(),
-        (None, Some(server)) => server.kubeconfig.clone(),
-        (None, None) => return Ok(()),
-    };
-    let pids = own
-        .as_ref()
-        .map_or_else(|| options.pid.clone(), |server| vec![server.pid()]);
-    let address = Address::of(&kubeconfig).map_err(|error| error.to_string())?;
-    pods::namespace(&address)
-        .await
-        .map_err(|error| error.to_string())?;
+    turns::run(
+        binary,
+        &options.target,
+        async |target: &Target, address: &Address| measure(target, address, options).await,
+    )
+    .await
+}
 
-    let next = Arc::new(AtomicUsize::new(0));
-    let (began, before) = (Instant::now(), process::cpu(&pids));
-    let mut writers = tokio::task::JoinSet::new();
+async fn measure(target: &Target, address: &Address, options: &Options) -> turns::Result<Vec<Figure>> {
+    pods::namespace(address).await?;
+    let mut connections = Vec::with_capacity(options.connections);
     for _ in 0..options.connections {
-        let (mut connection, next, pods) = (
-            address.connect().await.map_err(|error| error.to_string())?,
-            next.clone(),
-            options.pods,
-        );
+        connections.push(address.connect().await?);
+    }
+    let (began, before) = (Instant::now(), process::cpu(&target.pids));
+    create(connections, options.pods).await?;
+    let (took, used) = (began.elapsed(), process::cpu(&target.pids) - before);
+    let rate = options.pods as f64 / took.as_secs_f64();
+    let each = used / u32::try_from(options.pods)?.max(1);
+    println!(
+        "pod creates, {} connections: {rate:.0}/s, {} us of server CPU each, {:.1} MB resident with {} pods",
+        options.connections,
+        each.as_micros(),
+        process::resident_mb(&target.pids),
+        options.pods
+    );
+    Ok(vec![
+        Figure::rate("pod creates", rate),
+        Figure::microseconds("pod creates, CPU each", each),
+    ])
+}
+
+/// Makes so many pods, each connection the next that nobody has made.
+async fn create(connections: Vec<Connection>, pods: usize) -> turns::Result<()> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut writers = tokio::task::JoinSet::new();
+    for mut connection in connections {
+        let next = next.clone();
         writers.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= pods {
-                    return Ok::<_, Box<dyn std::error::Error + Send + Sync>>(());
+                    return turns::Result::Ok(());
                 }
                 pods::post(&mut connection, pods::PATH, &pod(number)).await?;
             }
         });
     }
     while let Some(writer) = writers.join_next().await {
-        writer?.map_err(|error| error.to_string())?;
+        writer??;
     }
-    let (took, used) = (began.elapsed(), process::cpu(&pids) - before);
-    let rate = options.pods as f64 / took.as_secs_f64();
-    let each = used.as_micros() as f64 / options.pods as f64;
-    println!(
-        "pod creates, {} connections: {rate:.0}/s, {each:.0} us of server CPU each, {:.1} MB resident with {} pods",
-        options.connections,
-        process::resident_mb(&pids),
-        options.pods
-    );
     Ok(())
 }
 

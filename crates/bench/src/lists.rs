@@ -9,6 +9,8 @@ use crate::pods;
 use crate::process;
 use crate::reads::Load;
 use crate::server::{Target, TargetOptions};
+use crate::table::Figure;
+use crate::turns::{self, Result as Result_};
 use crate::wire::{Address, Connection, SMALL_BUFFER};
 
 /// Options of `lists`.
@@ -41,18 +43,17 @@ impl Default for Options {
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
-type Result_<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
 /// Measures and prints.
 pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let target = Target::new(binary, &options.target)?;
-    let address = Address::of(&target.kubeconfig).map_err(|e| e.to_string())?;
-    measure(&target, &address, options)
-        .await
-        .map_err(|e| e.to_string().into())
+    turns::run(
+        binary,
+        &options.target,
+        async |target: &Target, address: &Address| measure(target, address, options).await,
+    )
+    .await
 }
 
-async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<()> {
+async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<Vec<Figure>> {
     let memory = |when: &str| {
         println!(
             "memory {when}: {:.1} MB, at most {:.1} MB so far",
@@ -60,6 +61,7 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
             process::peak_mb(&target.pids)
         );
     };
+    let mut figures = Vec::new();
     memory("empty");
     pods::fill(address, 0, options.pods, options.bytes).await?;
     memory(&format!("with {} pods", options.pods));
@@ -85,10 +87,12 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
             connections,
             seconds: options.seconds,
         };
-        load.run(what, async |connection: &mut Connection, _| {
-            connection.get(&path, accept).await.map(drop)
-        })
-        .await?;
+        let rate = load
+            .run(what, async |connection: &mut Connection, _| {
+                connection.get(&path, accept).await.map(drop)
+            })
+            .await?;
+        figures.extend(rate);
     }
     memory("after the lists");
     for (what, accept) in [("JSON", JSON), ("protobuf", PROTOBUF)] {
@@ -105,6 +109,10 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
         )
         .await?;
         memory(&format!("after 16 whole lists in {what} at a time"));
+        figures.push(Figure::megabytes(
+            &format!("peak memory, 16 whole lists, {what}"),
+            process::peak_mb(&target.pids) * f64::from(1 << 20),
+        ));
     }
     let mut stalled = Vec::new();
     for _ in 0..16 {
@@ -116,5 +124,5 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     memory("with 16 whole lists that nobody reads");
-    Ok(())
+    Ok(figures)
 }

@@ -2,7 +2,7 @@
 //!
 //! `start` measures how a server starts and what it takes when idle; `creates` how many pods it stores per second; `reads`,
 //! `lists` and `watches` what reading costs it; `node` what a one-node cluster takes when idle, and how soon a pod runs; `store` sets the state store beside a real etcd. With `--kubeconfig` a program runs against a server that is there already (and `--pid` names its processes); else against a
-//! pintle of its own.
+//! pintle of its own. With `--against` (and `--against-pid`) it runs against both in turns, and says what one has of the other.
 
 mod creates;
 mod lists;
@@ -13,6 +13,8 @@ mod reads;
 mod server;
 mod start;
 mod state_store;
+mod table;
+mod turns;
 mod watches;
 mod wire;
 

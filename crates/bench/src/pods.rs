@@ -53,6 +53,15 @@ pub async fn fill(address: &Address, from: usize, to: usize, bytes: usize) -> Re
     Ok(())
 }
 
+/// Removes all pods, so that the next round finds what the first one found.
+pub async fn clear(address: &Address) -> Result<()> {
+    let mut connection = address.connect().await?;
+    match connection.call("DELETE", PATH, "", b"").await?.code {
+        200 | 202 => Ok(()),
+        code => Err(format!("DELETE {PATH} was answered with {code}").into()),
+    }
+}
+
 /// Creates what is not there.
 pub async fn post(connection: &mut crate::wire::Connection, path: &str, object: &Value) -> Result<()> {
     let body = serde_json::to_vec(object)?;

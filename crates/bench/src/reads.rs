@@ -8,6 +8,8 @@ use clap::Args;
 use crate::pods;
 use crate::process;
 use crate::server::{Target, TargetOptions};
+use crate::table::Figure;
+use crate::turns::{self, Result as Result_};
 use crate::wire::{Address, Connection};
 
 /// Options of `reads`.
@@ -35,18 +37,18 @@ impl Default for Options {
 
 /// Measures and prints.
 pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let target = Target::new(binary, &options.target)?;
-    let address = Address::of(&target.kubeconfig).map_err(|e| e.to_string())?;
-    measure(&target, &address, options)
-        .await
-        .map_err(|e| e.to_string().into())
+    turns::run(
+        binary,
+        &options.target,
+        async |target: &Target, address: &Address| measure(target, address, options).await,
+    )
+    .await
 }
 
-type Result_<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<()> {
+async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<Vec<Figure>> {
     pods::fill(address, 0, 1000, 2000).await?;
     pods::fill(address, 900_000, 900_001, 10_000).await?;
+    let mut figures = Vec::new();
     let (small, large) = (pods::name(1), pods::name(900_000));
     for (what, accept) in [
         ("JSON", "application/json"),
@@ -59,11 +61,13 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
             connections: options.connections,
             seconds: options.seconds,
         };
-        load.run(
-            &format!("GET one object, {what}"),
-            async |connection: &mut Connection, _| connection.get(&path, accept).await.map(drop),
-        )
-        .await?;
+        let rate = load
+            .run(
+                &format!("GET one object, {what}"),
+                async |connection: &mut Connection, _| connection.get(&path, accept).await.map(drop),
+            )
+            .await?;
+        figures.extend(rate);
     }
     let path = format!("{}/{large}", pods::PATH);
     let mut watchers = Vec::new();
@@ -82,24 +86,26 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
         connections: 1,
         seconds: options.seconds,
     };
-    load.run(
-        "PATCH of a 10 KB pod, 10 watchers",
-        async |connection: &mut Connection, round| {
-            let body = format!(r#"{{"metadata":{{"annotations":{{"round":"{round}"}}}}}}"#);
-            let header = "Content-Type: application/merge-patch+json\r\n";
-            match connection
-                .call("PATCH", &path, header, body.as_bytes())
-                .await?
-                .code
-            {
-                200 => Ok(()),
-                code => Err(format!("PATCH was answered with {code}").into()),
-            }
-        },
-    )
-    .await?;
+    let rate = load
+        .run(
+            "PATCH of a 10 KB pod, 10 watchers",
+            async |connection: &mut Connection, round| {
+                let body = format!(r#"{{"metadata":{{"annotations":{{"round":"{round}"}}}}}}"#);
+                let header = "Content-Type: application/merge-patch+json\r\n";
+                match connection
+                    .call("PATCH", &path, header, body.as_bytes())
+                    .await?
+                    .code
+                {
+                    200 => Ok(()),
+                    code => Err(format!("PATCH was answered with {code}").into()),
+                }
+            },
+        )
+        .await?;
+    figures.extend(rate);
     watchers.iter().for_each(tokio::task::JoinHandle::abort);
-    Ok(())
+    Ok(figures)
 }
 
 /// A load of one request after the other on each connection.
@@ -115,12 +121,12 @@ pub struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Measures and prints.
+    /// Measures and prints: how many in a second, and the CPU of one.
     pub async fn run(
         &self,
         what: &str,
         request: impl AsyncFn(&mut Connection, usize) -> Result_<()>,
-    ) -> Result_<()> {
+    ) -> Result_<[Figure; 2]> {
         let mut connections = Vec::new();
         for _ in 0..self.connections {
             let mut connection = self.address.connect().await?;
@@ -141,12 +147,17 @@ impl Load<'_> {
         let counts = futures::future::try_join_all(readers).await?;
         let (took, used) = (began.elapsed(), process::cpu(&self.target.pids) - before);
         let count: usize = counts.iter().sum();
+        let rate = count as f64 / took.as_secs_f64();
+        let each = used / u32::try_from(count)?.max(1);
         println!(
-            "{what}, {} connections: {:.0}/s, {:.0} us of server CPU each",
+            "{what}, {} connections: {rate:.0}/s, {} us of server CPU each",
             self.connections,
-            count as f64 / took.as_secs_f64(),
-            used.as_micros() as f64 / count.max(1) as f64
+            each.as_micros(),
         );
-        Ok(())
+        let figure = format!("{what}, {} connections", self.connections);
+        Ok([
+            Figure::rate(&figure, rate),
+            Figure::microseconds(&format!("{what}, CPU each"), each),
+        ])
     }
 }

@@ -28,6 +28,15 @@ pub struct NotStarted(String);
 impl Server {
     /// Starts a control plane with an empty data directory.
     pub fn start(binary: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::start_with(binary, &[])
+    }
+
+    /// Starts an API server with its store, and nothing else.
+    pub fn start_alone(binary: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::start_with(binary, &["--disable-controller-manager", "--disable-scheduler"])
+    }
+
+    fn start_with(binary: &Path, more: &[&str]) -> Result<Self, Box<dyn std::error::Error>> {
         let folder = TempDir::with_prefix("pintle-bench-")?;
         let began = Instant::now();
         let mut child = Command::new(binary)
@@ -37,6 +46,7 @@ impl Server {
                 "--bind-address=127.0.0.1",
                 "--https-listen-port=0",
             ])
+            .args(more)
             .arg("--data-dir")
             .arg(folder.path().join("data"))
             .stdin(Stdio::null())
@@ -79,6 +89,15 @@ pub struct TargetOptions {
     /// Its processes, for the CPU and memory they use.
     #[arg(long)]
     pid: Vec<u32>,
+    /// Another server that is there already, an API server without controllers: it and a pintle started for the purpose take turns.
+    #[arg(long, value_name = "KUBECONFIG", conflicts_with = "kubeconfig")]
+    pub against: Option<PathBuf>,
+    /// The processes of that other server, its store included.
+    #[arg(long, requires = "against")]
+    against_pid: Vec<u32>,
+    /// How often the two take turns.
+    #[arg(long, default_value_t = 3, requires = "against")]
+    pub rounds: usize,
 }
 
 /// The server that is measured.
@@ -100,12 +119,29 @@ impl Target {
                 pids: options.pid.clone(),
             });
         }
-        let own = Server::start(binary)?;
-        Ok(Self {
+        Ok(Self::of(Server::start(binary)?))
+    }
+
+    /// A pintle without controllers, as the other server of a comparison is.
+    pub fn alone(binary: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self::of(Server::start_alone(binary)?))
+    }
+
+    /// The other server of a comparison.
+    pub fn other(kubeconfig: &Path, options: &TargetOptions) -> Self {
+        Self {
+            _own: None,
+            kubeconfig: kubeconfig.to_owned(),
+            pids: options.against_pid.clone(),
+        }
+    }
+
+    fn of(own: Server) -> Self {
+        Self {
             kubeconfig: own.kubeconfig.clone(),
             pids: vec![own.pid()],
             _own: Some(own),
-        })
+        }
     }
 }
 

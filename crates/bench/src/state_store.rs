@@ -8,10 +8,11 @@ mod comparison;
 mod connection;
 mod disk;
 mod embedded;
+mod frames;
 mod load;
 mod million;
+mod perf;
 mod process;
-mod table;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,15 @@ pub struct Options {
     /// The etcd binary.
     #[arg(long, default_value = "etcd")]
     etcd: PathBuf,
+    /// The etcdctl binary.
+    #[arg(long, default_value = "etcdctl")]
+    etcdctl: PathBuf,
+    /// How heavy the load of `etcdctl check perf` is: s, m, l or xl.
+    #[arg(long, default_value = "xl")]
+    perf_load: String,
+    /// How often the stores take turns in it.
+    #[arg(long, default_value_t = 1)]
+    perf_rounds: usize,
     /// Measure one store only.
     #[arg(long, value_enum)]
     only: Option<Only>,
@@ -62,6 +72,8 @@ enum Part {
     Loads,
     /// Memory, disk and start with many keys.
     Million,
+    /// `etcdctl check perf`.
+    Perf,
 }
 
 /// One of the stores.
@@ -77,7 +89,7 @@ impl Options {
     /// What takes a minute only.
     pub fn shortened() -> Self {
         Self {
-            parts: Vec::new(),
+            parts: vec![Part::Embedded, Part::Loads, Part::Million],
             rounds: 1,
             load_seconds: 1.0,
             ranges: 5,
@@ -85,6 +97,9 @@ impl Options {
             keys: 100_000,
             directory: None,
             etcd: PathBuf::from("etcd"),
+            etcdctl: PathBuf::from("etcdctl"),
+            perf_load: String::from("xl"),
+            perf_rounds: 1,
             only: None,
         }
     }
@@ -129,6 +144,9 @@ fn measure(binary: &Path, options: &Options) -> Result<()> {
         }
         if options.has(Part::Million) {
             million::run(&programs, options, directory).await?;
+        }
+        if options.has(Part::Perf) {
+            perf::run(&programs, options, directory).await?;
         }
         Ok(())
     })

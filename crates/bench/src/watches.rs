@@ -12,6 +12,8 @@ use client::{Client, ListOptions, Scope};
 use crate::pods;
 use crate::process;
 use crate::server::{Target, TargetOptions, connect};
+use crate::table::Figure;
+use crate::turns::{self, Result as Result_};
 use crate::wire::{Address, Connection, SMALL_BUFFER};
 
 /// Options of `watches`.
@@ -43,18 +45,17 @@ const WRITERS: usize = 8;
 const STREAMS: usize = 100;
 const PATH: &str = "/api/v1/namespaces/bench/configmaps";
 
-type Result_<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
 /// Measures and prints.
 pub async fn run(binary: &Path, options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let target = Target::new(binary, &options.target)?;
-    let address = Address::of(&target.kubeconfig).map_err(|e| e.to_string())?;
-    measure(&target, &address, options)
-        .await
-        .map_err(|e| e.to_string().into())
+    turns::run(
+        binary,
+        &options.target,
+        async |target: &Target, address: &Address| measure(target, address, options).await,
+    )
+    .await
 }
 
-async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<()> {
+async fn measure(target: &Target, address: &Address, options: &Options) -> Result_<Vec<Figure>> {
     pods::fill(address, 0, 1, 2000).await?;
     let mut writers = Vec::new();
     for number in 0..WRITERS {
@@ -62,9 +63,10 @@ async fn measure(target: &Target, address: &Address, options: &Options) -> Resul
         put(&mut connection, "POST", number, 0).await?;
         writers.push(connection);
     }
-    idle_and_busy(target, address, options, &mut writers).await?;
+    let told = idle_and_busy(target, address, options, &mut writers).await?;
     streams(target, options).await?;
-    stalled(target, address, options, &mut writers).await
+    stalled(target, address, options, &mut writers).await?;
+    Ok(vec![told])
 }
 
 /// Memory per idle watch, then deliveries to all of them.
@@ -73,7 +75,7 @@ async fn idle_and_busy(
     address: &Address,
     options: &Options,
     writers: &mut [Connection],
-) -> Result_<()> {
+) -> Result_<Figure> {
     let mut idle = connections(address, options.watchers, None).await?;
     for connection in &mut idle {
         connection
@@ -107,12 +109,12 @@ async fn idle_and_busy(
     }
     let (took, used) = (began.elapsed(), process::cpu(&target.pids) - cpu);
     let told = seen.load(Ordering::Relaxed) - start;
+    let rate = told as f64 / used.as_secs_f64();
     println!(
-        "{} watchers, 1 KB events: {told} of {due} deliveries in {took:.1?}, {:.0} per second of server CPU",
+        "{} watchers, 1 KB events: {told} of {due} deliveries in {took:.1?}, {rate:.0} per second of server CPU",
         options.watchers,
-        told as f64 / used.as_secs_f64()
     );
-    Ok(())
+    Ok(Figure::rate("deliveries per second of CPU", rate))
 }
 
 /// Reads what has come, and counts the events in it.

@@ -60,6 +60,10 @@ impl Source {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     fn line(&self, line: u32) -> Option<String> {
         let index = (line as usize).checked_sub(1)?;
         let from = *self.lines.get(index)?;
@@ -163,6 +167,10 @@ fn shown(source: &Source, problem: &Problem) -> String {
     let Some(place) = problem.location else {
         return format!("ERROR: <input>:-1:0: {}", problem.message);
     };
+    // Of nothing there is no line to show, and no first column.
+    if source.is_empty() {
+        return format!("ERROR: <input>:{}:0: {}", place.line, problem.message);
+    }
     let mut text = format!(
         "ERROR: <input>:{}:{}: {}",
         place.line,

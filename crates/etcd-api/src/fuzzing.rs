@@ -11,7 +11,7 @@ use etcd_rpc::message::*;
 use h2::client::SendRequest;
 use prost::Message;
 use store::{KeyRange, MemoryStore, RangeRequest as StoreRange, StateStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::keyspace;
 use crate::server::serve_connection;
@@ -55,6 +55,8 @@ const MAX_STEPS: usize = 64;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// So much is under way on a connection.
 const PIPE: usize = 64 << 10;
+/// A client takes so much before it has to say more.
+const WINDOW: u32 = 16 << 20;
 /// Longer than any lease that a script may wait for.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -214,9 +216,18 @@ async fn play(calls: Vec<Call>) {
 pub(crate) async fn connect(api: Arc<EtcdApi>) -> SendRequest<Bytes> {
     let (client, server) = tokio::io::duplex(PIPE);
     tokio::spawn(serve_connection(api, server));
-    let (client, connection) = h2::client::handshake(client)
-        .await
-        .expect("the server speaks HTTP/2");
+    talk_http2(client).await
+}
+
+/// A client of a server behind a stream.
+pub(crate) async fn talk_http2(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> SendRequest<Bytes> {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    let (client, connection) = builder.handshake(stream).await.expect("the server speaks HTTP/2");
     tokio::spawn(async move { drop(connection.await) });
     client
 }

@@ -1,5 +1,7 @@
 //! The body of a patch request.
 
+use std::sync::Arc;
+
 use meta::GroupVersionKind;
 use meta::field::{FieldError, Path};
 use meta::status::{Reason, Status};
@@ -31,6 +33,8 @@ pub enum PatchType {
 pub struct Patch {
     changes: Changes,
     strict: Vec<String>,
+    /// As it was sent.
+    body: Arc<[u8]>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +99,28 @@ impl Patch {
             PatchType::Json | PatchType::Merge => "error decoding patch: ",
             PatchType::Strategic => "",
         };
+        let mut patch = Self::read(patch_type, body, prefix)?;
+        patch.body = Arc::from(body);
+        Ok(patch)
+    }
+
+    /// Reads a body whose unknown and duplicate fields do not matter. Of a JSON patch upstream then looks less closely at the
+    /// operations before it does them.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_loosely(patch_type: PatchType, body: &[u8]) -> Result<Self, PatchError> {
+        if patch_type != PatchType::Json {
+            return Self::parse(patch_type, body);
+        }
+        let text = text::read(body).map_err(PatchError::Decode)?;
+        let operations = Operation::read_loosely(text.value).map_err(PatchError::Decode)?;
+        let mut patch = Self::operations(operations, Vec::new())?;
+        patch.body = Arc::from(body);
+        Ok(patch)
+    }
+
+    fn read(patch_type: PatchType, body: &[u8], prefix: &str) -> Result<Self, PatchError> {
         let undecodable = |message: String| PatchError::Decode(format!("{prefix}{message}"));
         let Text { value, duplicates } = text::read(body).map_err(undecodable)?;
         match patch_type {
@@ -119,6 +145,7 @@ impl Patch {
         Self {
             changes,
             strict: strict.collect(),
+            body: Arc::default(),
         }
     }
 
@@ -135,12 +162,17 @@ impl Patch {
         }
         let operations = Operation::read_all(value)
             .map_err(|message| PatchError::Decode(format!("error decoding patch: {message}")))?;
+        Self::operations(operations, strict)
+    }
+
+    fn operations(operations: Vec<Operation>, strict: Vec<String>) -> Result<Self, PatchError> {
         if operations.len() > MAX_OPERATIONS {
             return Err(PatchError::TooManyOperations(operations.len()));
         }
         Ok(Self {
             changes: Changes::Json(operations),
             strict,
+            body: Arc::default(),
         })
     }
 
@@ -166,13 +198,35 @@ impl Patch {
 
     /// The answer if the outcome cannot be decoded: ` "" is invalid: patch: Invalid value: "...": why`.
     pub fn invalid(&self, object: &Value, schema: Option<SchemaRef<'_>>, why: &str) -> Status {
-        let shown = match (&self.changes, self.patched(object, schema)) {
+        let shown = match (&self.changes, self.text(object, schema)) {
             (Changes::Strategic(patch), _) => strategic::printed(&Value::Object(patch.clone())),
-            (_, Ok(document)) => document.to_text(schema),
+            (_, Ok(text)) => text,
             (_, Err(error)) => return error.to_status(),
         };
         let error = FieldError::invalid(&Path::new("patch"), shown, why);
         Status::invalid(&GroupVersionKind::new("", "", ""), "", &[error])
+    }
+
+    /// The outcome as upstream would write it: its order of fields, and numbers as they were sent. Strategic merge patches
+    /// have no text.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn text(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<String, PatchError> {
+        let text = Document::Whole(object.clone()).to_text(schema);
+        let mut document =
+            Document::written(text.as_bytes()).unwrap_or_else(|| Document::Whole(object.clone()));
+        match &self.changes {
+            Changes::Json(operations) => {
+                json::apply(&mut document, &Operation::with_written(operations, &self.body))?;
+            }
+            Changes::Merge(_) => {
+                let body = std::str::from_utf8(&self.body).unwrap_or("{}");
+                merge::apply_written(&mut document, body);
+            }
+            Changes::Strategic(_) => {}
+        }
+        Ok(document.to_text(None))
     }
 
     fn patched(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<Document, PatchError> {
@@ -269,6 +323,46 @@ mod tests {
             &Value::from(operations).to_string(),
             "Request entity is too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
         );
+    }
+
+    #[test]
+    fn operations_can_be_read_loosely() {
+        for (body, expected) in [
+            ("[{\"op\":1,\"path\":{}}]", ""),
+            (
+                "{}",
+                "json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+            ),
+            (
+                "[5]",
+                "json: cannot unmarshal number into Go value of type jsonpatch.Operation",
+            ),
+            ("[", "unexpected end of JSON input"),
+        ] {
+            let outcome = Patch::parse_loosely(PatchType::Json, body.as_bytes());
+            let message = outcome.err().map_or(String::new(), |error| error.to_string());
+            assert_eq!(message, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_outcome_is_as_it_was_written() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "name": "a"}});
+        for (patch_type, body, expected) in [
+            (
+                PatchType::Json,
+                r#"[{"op":"add","path":"/data","value":{"b": 3e0, "a": 1}},{"op":"move","from":"/metadata","path":"/x"}]"#,
+                r#"{"apiVersion":"v1","data":{"b":3e0,"a":1},"kind":"ConfigMap","x":{"name":"a","uid":"u"}}"#,
+            ),
+            (
+                PatchType::Merge,
+                r#"{"data": {"b": [{"z": 1, "y": null, "x": 3e0}], "a": null}}"#,
+                r#"{"apiVersion":"v1","data":{"b":[{"x":3e0,"z":1}]},"kind":"ConfigMap","metadata":{"name":"a","uid":"u"}}"#,
+            ),
+        ] {
+            let patch = Patch::parse(patch_type, body.as_bytes()).unwrap();
+            assert_eq!(patch.text(&object, config_map()).unwrap(), expected);
+        }
     }
 
     #[test]

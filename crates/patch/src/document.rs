@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use schema::SchemaRef;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// A JSON value that remembers where it was taken apart.
@@ -13,17 +14,57 @@ use serde_json::{Map, Value};
 pub(crate) enum Document {
     /// Untouched.
     Whole(Value),
+    /// Untouched, and as it was written: for messages, which show numbers and the order of fields so.
+    Written(Text),
     /// An object taken apart.
     Object(BTreeMap<String, Document>),
     /// A list taken apart.
     List(Vec<Document>),
 }
 
+/// A JSON value as text.
+#[derive(Clone, Debug)]
+pub(crate) struct Text(Box<RawValue>);
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
 impl Document {
+    /// A JSON text; none if it is none.
+    pub fn written(json: &[u8]) -> Option<Self> {
+        let text: &RawValue = serde_json::from_slice(json).ok()?;
+        Some(Self::Written(Text(text.to_owned())))
+    }
+
+    /// The members of an object as they were written.
+    pub fn written_members(json: &[u8]) -> Option<BTreeMap<String, Self>> {
+        let members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
+        let written = |(name, text)| (name, Self::Written(Text(text)));
+        Some(members.into_iter().map(written).collect())
+    }
+
+    /// The items of a list as they were written.
+    pub fn written_items(json: &[u8]) -> Option<Vec<Self>> {
+        let items: Vec<Box<RawValue>> = serde_json::from_slice(json).ok()?;
+        Some(items.into_iter().map(|text| Self::Written(Text(text))).collect())
+    }
+
+    /// The text, if it is untouched.
+    pub fn as_written(&self) -> Option<&str> {
+        match self {
+            Self::Written(text) => Some(text.0.get()),
+            _ => None,
+        }
+    }
+
     /// The value.
     pub fn into_value(self) -> Value {
         match self {
             Self::Whole(value) => value,
+            Self::Written(text) => serde_json::from_str(text.0.get()).unwrap_or_default(),
             Self::Object(fields) => fields
                 .into_iter()
                 .map(|(name, field)| (name, field.into_value()))
@@ -39,6 +80,12 @@ impl Document {
             let fields = std::mem::take(fields);
             *self = Self::Object(fields.into_iter().map(|(k, v)| (k, Self::Whole(v))).collect());
         }
+        if let Some(fields) = self
+            .as_written()
+            .and_then(|text| Self::written_members(text.as_bytes()))
+        {
+            *self = Self::Object(fields);
+        }
         match self {
             Self::Object(fields) => Some(fields),
             _ => None,
@@ -51,6 +98,12 @@ impl Document {
             let items = std::mem::take(items);
             *self = Self::List(items.into_iter().map(Self::Whole).collect());
         }
+        if let Some(items) = self
+            .as_written()
+            .and_then(|text| Self::written_items(text.as_bytes()))
+        {
+            *self = Self::List(items);
+        }
         match self {
             Self::List(items) => Some(items),
             _ => None,
@@ -61,6 +114,7 @@ impl Document {
     pub(crate) fn equals(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Whole(own), value) => own == value,
+            (Self::Written(_), value) => self.clone().into_value() == *value,
             (Self::Object(own), Value::Object(fields)) => {
                 own.len() == fields.len()
                     && own
@@ -85,6 +139,7 @@ impl Document {
     fn write(&self, schema: Option<SchemaRef<'_>>, text: &mut String) {
         match self {
             Self::Whole(value) => write_value(value, schema, text),
+            Self::Written(written) => write_compact(written.0.get(), text),
             Self::Object(fields) => write_list(text, '{', '}', fields, |(name, field), text| {
                 write_string(name, text);
                 text.push(':');
@@ -160,17 +215,38 @@ fn write_list<T>(
     text.push(close);
 }
 
-/// As Go writes it: what could be read as HTML is escaped as well.
+/// JSON without its spaces.
+fn write_compact(json: &str, text: &mut String) {
+    let (mut in_string, mut escaped) = (false, false);
+    for c in json.chars() {
+        if !in_string && c.is_ascii_whitespace() {
+            continue;
+        }
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = in_string,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+        write_char(c, text);
+    }
+}
+
 fn write_string(string: &str, text: &mut String) {
     for c in serde_json::Value::from(string).to_string().chars() {
-        match c {
-            '<' => text.push_str("\\u003c"),
-            '>' => text.push_str("\\u003e"),
-            '&' => text.push_str("\\u0026"),
-            '\u{2028}' => text.push_str("\\u2028"),
-            '\u{2029}' => text.push_str("\\u2029"),
-            c => text.push(c),
-        }
+        write_char(c, text);
+    }
+}
+
+/// As Go writes it: what could be read as HTML is escaped as well.
+fn write_char(c: char, text: &mut String) {
+    match c {
+        '<' => text.push_str("\\u003c"),
+        '>' => text.push_str("\\u003e"),
+        '&' => text.push_str("\\u0026"),
+        '\u{2028}' => text.push_str("\\u2028"),
+        '\u{2029}' => text.push_str("\\u2029"),
+        c => text.push(c),
     }
 }
 
@@ -197,5 +273,20 @@ mod tests {
             document.to_text(schema),
             r#"{"apiVersion":"v1","data":{"a":"1","b":"\u003c\u0026\u003e"},"kind":"ConfigMap","metadata":{"name":"n","uid":"u","labels":{"x":"y"}}}"#
         );
+    }
+    #[test]
+    fn what_was_written_is_shown_so() {
+        let mut document =
+            Document::written(br#"{"b": {"z": 3e0, "a": "< \" >"}, "a": [ 1, {"y":1, "x":2} ]}"#).unwrap();
+        assert_eq!(
+            document.to_text(None),
+            r#"{"b":{"z":3e0,"a":"\u003c \" \u003e"},"a":[1,{"y":1,"x":2}]}"#
+        );
+        document.as_object_mut().unwrap();
+        assert_eq!(
+            document.to_text(None),
+            r#"{"a":[1,{"y":1,"x":2}],"b":{"z":3e0,"a":"\u003c \" \u003e"}}"#
+        );
+        assert!(document.equals(&json!({"b": {"z": 3.0, "a": "< \" >"}, "a": [1, {"x": 2, "y": 1}]})));
     }
 }

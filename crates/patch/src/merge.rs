@@ -29,6 +29,49 @@ pub(crate) fn apply(document: &mut Document, patch: Value) {
     }
 }
 
+/// The same for a patch as it was written, for messages: what it replaces is shown in the order of the alphabet, numbers as
+/// they are.
+pub(crate) fn apply_written(document: &mut Document, patch: &str) {
+    let Some(changes) = Document::written_members(patch.as_bytes()) else {
+        *document = apart(patch);
+        return;
+    };
+    if document.as_object_mut().is_none() {
+        *document = Document::Object(BTreeMap::new());
+    }
+    let Some(fields) = document.as_object_mut() else {
+        return;
+    };
+    for (name, change) in changes {
+        let change = change.as_written().unwrap_or("null");
+        if change == "null" {
+            fields.remove(&name);
+        } else {
+            let field = fields.entry(name).or_insert(Document::Whole(Value::Null));
+            apply_written(field, change);
+        }
+    }
+}
+
+/// A text all taken apart, without its nulls.
+fn apart(json: &str) -> Document {
+    let below = |document: &mut Document| {
+        if let Some(text) = document.as_written() {
+            *document = apart(text);
+        }
+    };
+    if let Some(mut fields) = Document::written_members(json.as_bytes()) {
+        fields.retain(|_, field| field.as_written() != Some("null"));
+        fields.values_mut().for_each(below);
+        return Document::Object(fields);
+    }
+    if let Some(mut items) = Document::written_items(json.as_bytes()) {
+        items.iter_mut().for_each(below);
+        return Document::List(items);
+    }
+    Document::written(json.as_bytes()).unwrap_or(Document::Whole(Value::Null))
+}
+
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields

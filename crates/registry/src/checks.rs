@@ -43,6 +43,7 @@ pub(crate) fn update(
 ) -> Result<(), Status> {
     metadata::keep(new, old);
     let part = part(kind, subresource);
+    let mut is_new_generation = false;
     if part != Some("status") {
         kind.disabled_fields().drop(new, Some(old));
     }
@@ -51,6 +52,7 @@ pub(crate) fn update(
             if has_status(kind) {
                 replace_status(kind, new, Some(old));
             }
+            is_new_generation = kind.counts_what_is_dropped() && kind.begins_generation(new, old);
             kind.prepare_for_update(new, old);
         }
         Some(part) => {
@@ -60,7 +62,7 @@ pub(crate) fn update(
             kind.prepare_part_for_update(part, new, old);
         }
     }
-    if kind.begins_generation(new, old) {
+    if is_new_generation || kind.begins_generation(new, old) {
         metadata::count_generation(new);
     }
     let mut errors = metadata_update_errors(kind, part.unwrap_or(""), new, old);

@@ -143,6 +143,11 @@ pub trait Strategy: Send + Sync {
         ErrorList::new()
     }
 
+    /// What is wrong with what an object asks to be given (a service's addresses): nothing is given then, and nothing else told.
+    fn validate_wishes(&self, _new: &Value) -> ErrorList {
+        ErrorList::new()
+    }
+
     /// What a client may not change on update is put back. The caller restores `status` if there is a status subresource,
     /// and counts `metadata.generation` up if `spec` (see [`Strategy::counts_generation`]) changed.
     fn prepare_for_update(&self, _new: &mut Value, _old: &Value) {}
@@ -224,6 +229,12 @@ pub trait Strategy: Send + Sync {
     /// Whether a change begins a new generation.
     fn begins_generation(&self, new: &Value, old: &Value) -> bool {
         self.generation_image(new) != self.generation_image(old)
+    }
+
+    /// Whether what is put back or taken away of a change by [`Strategy::prepare_for_update`] begins a new generation all the
+    /// same.
+    fn counts_what_is_dropped(&self) -> bool {
+        false
     }
 
     /// Why nothing of this kind is made at present, if that is so.

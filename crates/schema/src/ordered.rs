@@ -29,15 +29,16 @@ pub fn in_order<'v>(
     fields: &'v Map<String, Value>,
     schema: Option<SchemaRef<'static>>,
 ) -> impl Iterator<Item = (&'v String, Ordered<'v>)> {
-    let declared = schema.into_iter().flat_map(SchemaRef::fields);
-    let known = declared.filter_map(|(name, schema)| {
-        let (name, value) = fields.get_key_value(name)?;
-        Some((name, Ordered::new(value, Some(schema))))
-    });
-    let unknown = fields
-        .iter()
-        .filter(move |(name, _)| schema.is_none_or(|schema| schema.field(name).is_none()));
-    known.chain(unknown.map(|(name, value)| (name, Ordered::new(value, None))))
+    let placed = fields.iter().map(
+        |(name, value)| match schema.and_then(|schema| schema.declared(name)) {
+            Some((place, schema)) => (place, name, Ordered::new(value, Some(schema))),
+            None => (usize::MAX, name, Ordered::new(value, None)),
+        },
+    );
+    // An object has few of the fields that its type declares: to sort those is less than to look for all.
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_by_key(|(place, ..)| *place);
+    placed.into_iter().map(|(_, name, value)| (name, value))
 }
 
 impl Serialize for Ordered<'_> {

@@ -221,6 +221,15 @@ impl<'a> SchemaRef<'a> {
         }
     }
 
+    /// The field of that JSON name if this is an object of a built-in type, and how many are declared before it.
+    pub(crate) fn declared(self, json_name: &str) -> Option<(usize, SchemaRef<'a>)> {
+        let Kind::Object(of) = self.kind() else {
+            return None;
+        };
+        let place = of.position(json_name)?;
+        Some((place, SchemaRef::of_field(&of.fields[place])))
+    }
+
     /// All fields with their JSON names, in the order of their declaration, if this is an object.
     pub fn fields(self) -> impl Iterator<Item = (&'a str, SchemaRef<'a>)> {
         let fields: &'static [Field] = match self.kind() {

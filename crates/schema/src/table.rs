@@ -243,9 +243,11 @@ impl Kind {
 impl Type {
     /// The position of the field of that JSON name.
     pub(crate) fn position(&self, json_name: &str) -> Option<usize> {
-        let found = self
-            .by_name
-            .binary_search_by(|&index| self.fields[usize::from(index)].name.cmp(json_name));
+        // Names differ early: to compare them here is less than a call.
+        let found = self.by_name.binary_search_by(|&index| {
+            let name = self.fields[usize::from(index)].name;
+            name.bytes().cmp(json_name.bytes())
+        });
         found.ok().map(|position| usize::from(self.by_name[position]))
     }
 

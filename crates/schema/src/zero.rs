@@ -21,10 +21,10 @@ pub(crate) fn zero(kind: Kind) -> Value {
 
 /// How an object is written of which nothing was given.
 pub(crate) fn zero_object(of: &Type) -> Map<String, Value> {
-    let given = of
-        .fields
-        .iter()
-        .filter_map(|field| Some((field.name.to_owned(), absent(field)?)));
+    let given = of.fields.iter().filter_map(|field| {
+        let value = absent(field)?;
+        Some((field.name.to_owned(), value))
+    });
     given.collect()
 }
 

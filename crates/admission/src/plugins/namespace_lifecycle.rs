@@ -1,16 +1,18 @@
 //! NamespaceLifecycle: nothing is made in a namespace that is not there or is going, and some namespaces never go.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::status::Cause;
 use meta::{GroupResource, Status};
-use registry::{AdmissionRequest, Operation};
+use registry::{AdmissionRequest, Object, Operation};
+use serde::Deserialize;
 
 use crate::cluster::Cluster;
 use crate::plugin::Plugin;
+use crate::request::Request;
 use crate::request::resources::NAMESPACES;
-use crate::request::{Request, text};
 
 /// Namespaces that cannot be deleted.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
@@ -40,12 +42,32 @@ impl Plugin for NamespaceLifecycle {
         let Some(namespace) = self.cluster.get(&NAMESPACES, "", name).await? else {
             return Err(Status::not_found(&GroupResource::new("", "namespaces"), name));
         };
-        let is_terminating = text(&namespace.tree(), "/status/phase") == "Terminating";
-        if request.operation == Operation::Create && is_terminating {
+        if request.operation == Operation::Create && is_terminating(&namespace) {
             return Err(terminating(request));
         }
         Ok(())
     }
+}
+
+/// What is looked at of a namespace.
+#[derive(Deserialize)]
+struct Namespace<'a> {
+    #[serde(borrow)]
+    status: Option<NamespaceStatus<'a>>,
+}
+
+#[derive(Deserialize)]
+struct NamespaceStatus<'a> {
+    #[serde(borrow)]
+    phase: Option<Cow<'a, str>>,
+}
+
+fn is_terminating(namespace: &Object) -> bool {
+    let read: Option<Namespace<'_>> = namespace.read();
+    let phase = read
+        .and_then(|namespace| namespace.status)
+        .and_then(|status| status.phase);
+    phase.is_some_and(|phase| phase == "Terminating")
 }
 
 /// 403 with the cause by which controllers know that trying again is in vain.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meta::Status;
 use meta::object::name;
-use registry::{AdmissionRequest, Operation};
+use meta::{GroupVersionResource, Status};
+use registry::{AdmissionRequest, Object, Operation};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::hooks::{Compiled, Memo};
 use crate::plugin::Plugin;
 use crate::request::resources::{PODS, PRIORITY_CLASSES};
 use crate::request::{Request, text};
@@ -17,15 +18,26 @@ const PREEMPT: &str = "PreemptLowerPriority";
 
 /// The plugin.
 pub(crate) struct Priority {
-    pub(crate) cluster: Arc<dyn Cluster>,
+    cluster: Arc<dyn Cluster>,
+    classes: Memo<Class>,
 }
 
 /// What a pod gets from its class.
+#[derive(Clone)]
 struct Class {
     /// None if no class is the default.
     name: Option<String>,
     value: i64,
     preemption_policy: String,
+    is_default: bool,
+}
+
+impl Compiled for Class {
+    const RESOURCE: GroupVersionResource = PRIORITY_CLASSES;
+
+    fn compile(object: &Object, _cluster: &Arc<dyn Cluster>) -> Self {
+        Self::of(&object.tree())
+    }
 }
 
 impl Class {
@@ -35,11 +47,29 @@ impl Class {
             name: Some(name(class).to_owned()),
             value: class["value"].as_i64().unwrap_or(0),
             preemption_policy: if policy.is_empty() { PREEMPT } else { policy }.to_owned(),
+            is_default: is_default(class),
+        }
+    }
+
+    /// What pods get where no class is the default.
+    fn none() -> Self {
+        Self {
+            name: None,
+            value: 0,
+            preemption_policy: PREEMPT.to_owned(),
+            is_default: false,
         }
     }
 }
 
 impl Priority {
+    pub(crate) fn new(cluster: Arc<dyn Cluster>) -> Self {
+        Self {
+            cluster,
+            classes: Memo::default(),
+        }
+    }
+
     async fn class_of(&self, request: &AdmissionRequest<'_>) -> Result<Class, Status> {
         let name = text(request.proposed(), "/spec/priorityClassName");
         if name.is_empty() {
@@ -53,15 +83,10 @@ impl Priority {
 
     /// The default class. Of several, the one of the lowest value.
     async fn default_class(&self) -> Result<Class, Status> {
-        let classes = self.cluster.list(&PRIORITY_CLASSES, None).await?;
-        let classes = classes.iter().map(|class| class.tree());
-        let defaults = classes.filter(is_default);
-        let lowest = defaults.min_by_key(|class| class["value"].as_i64());
-        Ok(lowest.as_ref().map(Class::of).unwrap_or(Class {
-            name: None,
-            value: 0,
-            preemption_policy: PREEMPT.to_owned(),
-        }))
+        let classes = self.classes.current(&self.cluster).await?;
+        let defaults = classes.iter().filter(|(_, class)| class.is_default);
+        let lowest = defaults.min_by_key(|(_, class)| class.value);
+        Ok(lowest.map_or_else(Class::none, |(_, class)| Class::clone(class)))
     }
 
     async fn set_priority(&self, request: &mut AdmissionRequest<'_>) -> Result<(), Status> {
@@ -174,9 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn pods_get_the_number_of_their_class() {
-        let plugin = Priority {
-            cluster: cluster().shared(),
-        };
+        let plugin = Priority::new(cluster().shared());
         let computed = |what: &str, given: &str, computed: &str| {
             format!(
                 "pods \"p\" is forbidden: the {what} ({given}) must not be provided in pod spec; priority admission \
@@ -225,9 +248,7 @@ mod tests {
     #[tokio::test]
     async fn there_is_one_default_class() {
         let default = |name: &str| json!({"metadata": {"name": name}, "value": 5, "globalDefault": true});
-        let plugin = Priority {
-            cluster: cluster().with(&PRIORITY_CLASSES, default("usual")).shared(),
-        };
+        let plugin = Priority::new(cluster().with(&PRIORITY_CLASSES, default("usual")).shared());
         let pod = json!({"metadata": {"name": "p"}, "spec": {}});
         let pod = Write::create(&PODS, pod).through(&plugin).await.unwrap();
         assert_eq!(

@@ -1,10 +1,13 @@
 //! ServiceAccount: a pod runs under a service account, whose token is mounted where clients look for it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::Status;
-use registry::{AdmissionRequest, Operation};
+use registry::{AdmissionRequest, Object, Operation};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,7 +33,7 @@ pub(crate) struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    async fn account_of(&self, request: &AdmissionRequest<'_>) -> Result<Value, Status> {
+    async fn account_of(&self, request: &AdmissionRequest<'_>) -> Result<Arc<Object>, Status> {
         let (namespace, name) = (
             request.namespace,
             text(request.proposed(), "/spec/serviceAccountName"),
@@ -41,7 +44,7 @@ impl ServiceAccount {
             )));
         }
         match self.cluster.get(&SERVICE_ACCOUNTS, namespace, name).await? {
-            Some(account) => Ok(account.tree()),
+            Some(account) => Ok(account),
             None => Err(request.forbidden(format_args!(
                 "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
             ))),
@@ -66,12 +69,13 @@ impl Plugin for ServiceAccount {
             name_account(pod);
         }
         let account = self.account_of(request).await?;
+        let wishes: Wishes = account.read().unwrap_or_default();
         if let Some(pod) = &mut request.object {
-            if mounts_token(pod, &account) {
+            if mounts_token(pod, &wishes) {
                 mount_token(pod);
             }
             if items(pod, "/spec/imagePullSecrets").is_empty() {
-                take_pull_secrets(pod, &account);
+                take_pull_secrets(pod, &wishes);
             }
         }
         Ok(())
@@ -87,11 +91,40 @@ impl Plugin for ServiceAccount {
             return check_mirror(request);
         }
         let account = self.account_of(request).await?;
-        if annotation(&account, ENFORCE_SECRETS) == Some("true") {
-            return check_secrets(request, &account);
+        if is_limited(&account) {
+            return check_secrets(request, &account.tree());
         }
         Ok(())
     }
+}
+
+/// What an account says of the pods that run under it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Wishes {
+    automount_service_account_token: Option<bool>,
+    image_pull_secrets: Option<Vec<Value>>,
+}
+
+/// What tells whether an account is limited to the secrets it lists.
+#[derive(Deserialize)]
+struct Limits<'a> {
+    #[serde(borrow)]
+    metadata: Option<Annotated<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Annotated<'a> {
+    #[serde(borrow)]
+    annotations: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
+}
+
+fn is_limited(account: &Object) -> bool {
+    let limits: Option<Limits<'_>> = account.read();
+    let annotations = limits
+        .and_then(|limits| limits.metadata)
+        .and_then(|metadata| metadata.annotations);
+    annotations.is_some_and(|all| all.get(ENFORCE_SECRETS).is_some_and(|value| value == "true"))
 }
 
 fn is_mirror(pod: &Value) -> bool {
@@ -135,12 +168,11 @@ fn name_account(pod: &mut Value) {
 }
 
 /// The pod decides, else the account, else yes.
-fn mounts_token(pod: &Value, account: &Value) -> bool {
+fn mounts_token(pod: &Value, account: &Wishes) -> bool {
     let own = pod
         .pointer("/spec/automountServiceAccountToken")
         .and_then(Value::as_bool);
-    own.or_else(|| account["automountServiceAccountToken"].as_bool())
-        .unwrap_or(true)
+    own.or(account.automount_service_account_token).unwrap_or(true)
 }
 
 /// Mounts the token in every container that has nothing at its place.
@@ -193,8 +225,8 @@ fn suffix() -> String {
         .collect()
 }
 
-fn take_pull_secrets(pod: &mut Value, account: &Value) {
-    let secrets = items(account, "/imagePullSecrets");
+fn take_pull_secrets(pod: &mut Value, account: &Wishes) {
+    let secrets = account.image_pull_secrets.as_deref().unwrap_or_default();
     if !secrets.is_empty() {
         let names = secrets.iter().map(|secret| json!({"name": secret["name"]}));
         pod["spec"]["imagePullSecrets"] = names.collect();

@@ -21,7 +21,7 @@ const WRITE_BYTES: usize = 32 << 10;
 const FULL_CROWD: u32 = 1000;
 
 /// Fewer wait for so much less; a few do not wait at all.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a watcher among so many waits after it was told something.
 fn pause(crowd: usize) -> Duration {
@@ -35,6 +35,9 @@ fn pause(crowd: usize) -> Duration {
 
 /// Turns events into bytes.
 pub trait EncodeEvent: Send + 'static {
+    /// About how long an event becomes, so that room is made once.
+    fn expected_bytes(&self, event: &WatchEvent) -> usize;
+
     /// Appends an event.
     fn encode(&mut self, event: WatchEvent, out: &mut BytesMut);
 }
@@ -49,11 +52,20 @@ struct State<E> {
     _counted: Entered,
 }
 
+/// The events of one write.
+#[derive(Default)]
+struct Gathered {
+    events: Vec<WatchEvent>,
+    /// About how long they become.
+    bytes: usize,
+}
+
 impl<E: EncodeEvent> State<E> {
-    /// Appends an event; an error is the last one.
-    fn push(&mut self, event: WatchEvent, out: &mut BytesMut) {
+    /// Takes an event in; an error is the last one.
+    fn push(&mut self, event: WatchEvent, gathered: &mut Gathered) {
         self.ended |= matches!(event, WatchEvent::Error(_));
-        self.encoder.encode(event, out);
+        gathered.bytes += self.encoder.expected_bytes(&event);
+        gathered.events.push(event);
     }
 
     /// The next write; none at the end of the watch or of the server.
@@ -66,26 +78,35 @@ impl<E: EncodeEvent> State<E> {
             event = self.watcher.next() => event?,
             () = self.shutdown.cancelled() => return None,
         };
-        let mut out = BytesMut::new();
-        self.push(first, &mut out);
-        self.gather(&mut out);
+        let mut gathered = Gathered::default();
+        self.push(first, &mut gathered);
+        self.gather(&mut gathered);
         // What is at hand and fills a write, as the present state does, has nothing to wait for.
-        if !self.ended && out.len() < WRITE_BYTES / 2 {
+        if !self.ended && gathered.bytes < WRITE_BYTES / 2 {
             self.pause().await;
-            self.gather(&mut out);
+            self.gather(&mut gathered);
         }
         self.told = Some(Instant::now());
-        Some(out.freeze())
+        Some(self.encode(gathered))
     }
 
-    /// Appends what is there already, up to the size of a write.
-    fn gather(&mut self, out: &mut BytesMut) {
-        while !self.ended && out.len() < WRITE_BYTES {
+    /// Takes in what is there already, up to the size of a write.
+    fn gather(&mut self, gathered: &mut Gathered) {
+        while !self.ended && gathered.bytes < WRITE_BYTES {
             let Some(event) = self.watcher.try_next() else {
                 return;
             };
-            self.push(event, out);
+            self.push(event, gathered);
         }
+    }
+
+    /// Only what is about to be written takes memory, and no more than it has to.
+    fn encode(&mut self, gathered: Gathered) -> Bytes {
+        let mut out = BytesMut::with_capacity(gathered.bytes);
+        for event in gathered.events {
+            self.encoder.encode(event, &mut out);
+        }
+        out.freeze()
     }
 
     /// Waits while others who watch the same are told, so that more can be told at once.
@@ -128,6 +149,6 @@ mod tests {
     #[test]
     fn only_crowds_wait() {
         let millis = [0, 1, 50, 100, 500, 1000, 1_000_000].map(|crowd| pause(crowd).as_millis());
-        assert_eq!(millis, [0, 0, 0, 2, 10, 20, 20]);
+        assert_eq!(millis, [0, 0, 0, 5, 25, 50, 50]);
     }
 }

@@ -130,7 +130,7 @@ fn answer(call: &Call, value: &serde_json::Value) -> Response {
 
 /// The same where upstream's router looks at the forms first.
 fn answer_routed(call: &Call, value: &serde_json::Value) -> Response {
-    if !Accept::parse(call.accept().unwrap_or_default()).covers_any(&FORMS) {
+    if !Accept::parse(call.accept().unwrap_or_default()).is_routed(&FORMS) {
         return status(call, &no_such_form(&FORMS));
     }
     answer(call, value)

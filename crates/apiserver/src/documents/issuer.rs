@@ -33,7 +33,7 @@ impl IssuerDocuments {
 }
 
 fn serve(call: &Call, media_type: &'static str, bytes: &Bytes) -> Response {
-    if !Accept::parse(call.accept().unwrap_or_default()).covers_any(&[media_type]) {
+    if !Accept::parse(call.accept().unwrap_or_default()).is_routed(&[media_type]) {
         return status(call, &no_such_form(&[media_type]));
     }
     let mut response = with_bytes(StatusCode::OK, media_type, bytes.clone());

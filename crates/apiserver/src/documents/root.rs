@@ -22,7 +22,7 @@ pub fn paths(mut paths: Vec<String>) -> Response {
 
 /// Answers with a tree in JSON, if the client takes it.
 pub fn json_only(call: &Call, code: StatusCode, media_type: &'static str, value: &Value) -> Response {
-    if !Accept::parse(call.accept().unwrap_or_default()).covers_any(&[media_type]) {
+    if !Accept::parse(call.accept().unwrap_or_default()).is_routed(&[media_type]) {
         return status(call, &no_such_form(&[media_type]));
     }
     with_bytes(code, media_type, codec::to_json(value))

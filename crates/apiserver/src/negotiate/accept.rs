@@ -50,11 +50,15 @@ impl<'a> Accept<'a> {
         &self.0
     }
 
-    /// Whether any range covers one of the media types, whatever its parameters.
-    pub fn covers_any(&self, media_types: &[&str]) -> bool {
-        self.0
-            .iter()
-            .any(|range| media_types.iter().any(|media_type| range.covers(media_type)))
+    /// Whether upstream's router lets a request pass to a handler with these media types: one of them is named, whatever its
+    /// parameters, or anything will do. It knows no `application/*`.
+    pub fn is_routed(&self, media_types: &[&str]) -> bool {
+        let named = |range: &Range<'_>, media_type: &str| {
+            media_type.split_once('/') == Some((range.kind, range.subtype))
+        };
+        self.0.iter().any(|range| {
+            range.openness() == 2 || media_types.iter().any(|media_type| named(range, media_type))
+        })
     }
 }
 
@@ -119,6 +123,23 @@ mod tests {
         );
         check("*", &["*/*"]);
         check("nonsense", &[]);
+    }
+
+    #[test]
+    fn the_router_wants_a_form_by_its_name() {
+        for (header, routed) in [
+            ("", true),
+            ("*/*", true),
+            ("application/*", false),
+            ("text/html, application/json;q=0.1", true),
+            ("text/html", false),
+        ] {
+            assert_eq!(
+                Accept::parse(header).is_routed(&["application/json"]),
+                routed,
+                "{header}"
+            );
+        }
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum View {
     Table(ViewVersion),
     /// Its metadata.
     Metadata(ViewVersion),
+    /// The metadata of a list of objects.
+    MetadataList(ViewVersion),
 }
 
 /// The form of an answer.
@@ -146,7 +148,7 @@ impl Offer {
                 "as" => kind = value,
                 "g" => group = value,
                 "v" => version = value,
-                "stream" if !(self.stream && value == "watch") => return None,
+                "stream" if value != "watch" => return None,
                 "pretty" => format.pretty = value == "1",
                 _ => {}
             }
@@ -157,6 +159,9 @@ impl Offer {
 
     fn view(self, kind: &str, group: &str, version: &str, encoding: Encoding) -> Option<View> {
         if kind.is_empty() {
+            if !(group.is_empty() && version.is_empty()) {
+                return None;
+            }
             return (self.protobuf || encoding != Encoding::Protobuf).then_some(View::Whole);
         }
         let version = match (group, version) {
@@ -166,9 +171,8 @@ impl Offer {
         };
         match kind {
             "Table" => (self.table && encoding != Encoding::Protobuf).then_some(View::Table(version)),
-            "PartialObjectMetadata" | "PartialObjectMetadataList" => {
-                self.metadata.then_some(View::Metadata(version))
-            }
+            "PartialObjectMetadata" => self.metadata.then_some(View::Metadata(version)),
+            "PartialObjectMetadataList" => self.metadata.then_some(View::MetadataList(version)),
             _ => None,
         }
     }
@@ -266,7 +270,7 @@ mod tests {
             OBJECT,
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
             Encoding::Protobuf,
-            View::Metadata(ViewVersion::V1),
+            View::MetadataList(ViewVersion::V1),
         );
         let protobuf_first =
             "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, application/json";
@@ -278,7 +282,8 @@ mod tests {
         let all = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         assert_eq!(refused(OBJECT, "text/html"), all);
         assert_eq!(refused(OBJECT, "application/cbor"), all);
-        assert_eq!(refused(OBJECT, "application/json;stream=watch"), all);
+        assert_eq!(refused(OBJECT, "application/json;stream=other"), all);
+        assert_eq!(refused(OBJECT, "application/json;v=v1"), all);
         assert_eq!(
             refused(Offer::DOCUMENT, "application/json;as=Table;v=v1;g=meta.k8s.io"),
             all

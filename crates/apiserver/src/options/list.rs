@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meta::field::Path;
-use meta::{ErrorList, FieldError, Status};
+use meta::{ErrorList, FieldError, FieldSelector, LabelSelector, Status};
 use registry::{GetOptions, ListOptions, WatchOptions};
 
 use crate::options::number::integer;
@@ -37,6 +37,9 @@ pub fn list_options(query: &Query) -> Result<ListOptions, Status> {
         let why = "sendInitialEvents is forbidden for list";
         errors.push(FieldError::forbidden(&Path::new("sendInitialEvents"), why));
     }
+    if !errors.is_empty() {
+        check_selectors(&options.label_selector, &options.field_selector)?;
+    }
     refuse("ListOptions", &errors)?;
     Ok(options)
 }
@@ -60,8 +63,18 @@ pub fn watch_options(query: &Query, default_timeout: Duration) -> Result<WatchOp
     };
     let mut errors = ErrorList::new();
     check_watch(&options, query, &mut errors);
+    if !errors.is_empty() {
+        check_selectors(&options.label_selector, &options.field_selector)?;
+    }
     refuse("ListOptions", &errors)?;
     Ok(options)
+}
+
+/// What is no selector is told before contradictions among the options.
+fn check_selectors(labels: &str, fields: &str) -> Result<(), Status> {
+    LabelSelector::parse(labels).map_err(|error| Status::bad_request(error.to_string()))?;
+    FieldSelector::parse(fields).map_err(|error| Status::bad_request(error.to_string()))?;
+    Ok(())
 }
 
 fn text(query: &Query, name: &str) -> String {
@@ -133,7 +146,7 @@ mod tests {
         let options = list("limit=500&continue=abc&labelSelector=a%3Db").expect("options");
         assert_eq!((options.limit, options.continue_token.as_str()), (500, "abc"));
         assert_eq!(options.label_selector, "a=b");
-        assert_eq!(list("limit=").expect("options").limit, 0);
+        assert_eq!(list("limit=").expect_err("no number").code, 400);
         let error = list("limit=abc").expect_err("no number");
         assert_eq!(
             (error.code, error.message.as_str()),

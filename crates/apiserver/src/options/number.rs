@@ -4,9 +4,9 @@ use std::num::IntErrorKind;
 
 use meta::{Status, quote};
 
-/// A parameter's number; none if it is absent or empty.
+/// A parameter's number; none if it is absent.
 pub fn integer(value: Option<&str>) -> Result<Option<i64>, Status> {
-    let Some(text) = value.filter(|text| !text.is_empty()) else {
+    let Some(text) = value else {
         return Ok(None);
     };
     text.parse().map(Some).map_err(|error: std::num::ParseIntError| {

@@ -31,12 +31,12 @@ impl From<Status> for Refusal {
     }
 }
 
-/// 406, as the router has it if no form at all fits, else as the handler has it.
-pub fn not_acceptable(call: &Call, forms: &[&str], refusal: Status) -> Status {
+/// 406 of the router, if no form at all fits.
+pub fn routed(call: &Call, forms: &[&str]) -> Result<(), Status> {
     let accept = crate::negotiate::Accept::parse(call.accept().unwrap_or_default());
-    if accept.covers_any(forms) {
-        refusal
+    if accept.is_routed(forms) {
+        Ok(())
     } else {
-        no_such_form(forms)
+        Err(no_such_form(forms))
     }
 }

@@ -16,7 +16,7 @@ use crate::api::Api;
 use crate::call::Call;
 use crate::negotiate::{Format, Offer};
 use crate::request_info::RequestInfo;
-use crate::resources::refusal::{Refusal, not_acceptable};
+use crate::resources::refusal::{Refusal, routed};
 use crate::respond::status::{no_such_body, no_such_method, no_such_resource};
 
 const OBJECT_FORMS: &[&str] = &[
@@ -319,14 +319,14 @@ fn format(
     } else {
         OBJECT_FORMS
     };
-    match offer.negotiate(call.accept()) {
-        Ok(format) => Ok(Format {
-            pretty: call.wants_pretty(format),
-            ..format
-        }),
-        Err(refusal) if custom => Err(refusal.into()),
-        Err(refusal) => Err(not_acceptable(call, forms, refusal).into()),
+    if !custom {
+        routed(call, forms)?;
     }
+    let format = offer.negotiate(call.accept())?;
+    Ok(Format {
+        pretty: call.wants_pretty(format),
+        ..format
+    })
 }
 
 fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {

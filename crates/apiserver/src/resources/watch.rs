@@ -29,7 +29,7 @@ pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, St
     }
     let include = match route.format.view {
         View::Table(_) => IncludeObject::of(call)?,
-        View::Whole | View::Metadata(_) => IncludeObject::default(),
+        View::Whole | View::Metadata(_) | View::MetadataList(_) => IncludeObject::default(),
     };
     let watcher = route
         .resource

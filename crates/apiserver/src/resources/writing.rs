@@ -50,7 +50,7 @@ pub async fn body(call: &mut Call) -> Result<Bytes, Status> {
     read_all(&mut call.body, MAX_BODY_BYTES).await
 }
 
-/// The body as a tree of the kind that the route wants, with defaults filled in.
+/// The body as a tree of the kind that the route wants.
 pub async fn tree(
     call: &mut Call,
     route: &Route,
@@ -61,8 +61,7 @@ pub async fn tree(
     let options = options(call)?;
     if route.is_custom() && route.has_own_kind() {
         let kind = &**route.resource.kind();
-        let mut tree = decode_custom(&body, encoding, kind, options.field_validation, &call.warnings)?;
-        kind.default(&mut tree);
+        let tree = decode_custom(&body, encoding, kind, options.field_validation, &call.warnings)?;
         return Ok((tree, options));
     }
     let (kind, schema) = route.body_kind()?;
@@ -71,10 +70,7 @@ pub async fn tree(
         schema,
         validation: options.field_validation,
     };
-    let mut tree = decode(&body, encoding, wanted, &call.warnings)?;
-    if route.has_own_kind() {
-        route.resource.kind().default(&mut tree);
-    }
+    let tree = decode(&body, encoding, wanted, &call.warnings)?;
     Ok((tree, options))
 }
 

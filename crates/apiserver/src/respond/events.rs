@@ -33,7 +33,22 @@ pub struct Events {
     pub with_columns: bool,
 }
 
+/// What an event adds to its object, about.
+const AROUND: usize = 48;
+
 impl EncodeEvent for Events {
+    fn expected_bytes(&self, event: &WatchEvent) -> usize {
+        let object = match (event, self.format.view) {
+            (
+                WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object),
+                View::Whole,
+            ) => object.json().len(),
+            // A little of an object, or something little.
+            _ => 512,
+        };
+        object + AROUND
+    }
+
     fn encode(&mut self, event: WatchEvent, out: &mut BytesMut) {
         self.sent.increment();
         match event {
@@ -60,7 +75,7 @@ impl Events {
                 Err(status) => return self.error(&status, out),
             },
             (_, View::Whole) => object.json().clone(),
-            (_, View::Metadata(version)) => {
+            (_, View::Metadata(version) | View::MetadataList(version)) => {
                 let hidden = self.resource.kind().annotation_of_a_field();
                 partial(hidden, object.json(), version)
             }
@@ -119,7 +134,6 @@ impl Events {
 }
 
 fn put_json(out: &mut BytesMut, kind: &str, json: &[u8]) {
-    out.reserve(json.len() + kind.len() + 24);
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\",\"object\":");

@@ -16,7 +16,7 @@ use crate::codec;
 use crate::negotiate::{Encoding, Format, View, ViewVersion, pretty};
 use crate::protobuf;
 use crate::resources::Route;
-use crate::respond::metadata::{metadata_of, partial_prefix};
+use crate::respond::metadata::{metadata_of, no_such_view, partial_prefix};
 use crate::respond::send::send;
 use crate::respond::table::{IncludeObject, Rows};
 
@@ -36,7 +36,8 @@ pub fn answer(call: &Call, route: &Route, page: Page) -> Result<Response, Status
     let pieces = match (encoding, view) {
         (Encoding::Protobuf, View::Whole) => whole_protobuf(route, page)?,
         (_, View::Whole) => whole(route, page),
-        (_, View::Metadata(version)) => metadata(route, page, version),
+        (_, View::Metadata(_)) => return Err(no_such_view(route, "PartialObjectMetadata", true)),
+        (_, View::MetadataList(version)) => metadata(route, page, version),
         (_, View::Table(version)) => table(call, route, page, version)?,
     };
     let body = match (encoding, view) {
@@ -73,6 +74,13 @@ fn whole(route: &Route, page: Page) -> Pieces {
 fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
     let metadata = list_metadata(&page, route.is_custom());
     let head = head("PartialObjectMetadataList", version.api_version(), &metadata);
+    if page.items.is_empty() {
+        // Upstream has no list then.
+        let mut none = head;
+        none.truncate(none.len() - 1);
+        none.extend_from_slice(b"null}\n");
+        return Pieces::new(Some(none.len() as u64), Box::new(once(Bytes::from(none))));
+    }
     let hidden = route.resource.kind().annotation_of_a_field();
     let items: Vec<Bytes> = page
         .items

@@ -1,16 +1,40 @@
 //! Objects cut down to their metadata, without decoding them.
 
 use bytes::{Bytes, BytesMut};
+use meta::{Reason, Status};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::negotiate::ViewVersion;
+use crate::resources::Route;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
     metadata: &'a RawValue,
+}
+
+/// 406 where the metadata of an object is asked for and the answer is a list, or the reverse.
+pub fn no_such_view(route: &Route, wanted: &str, is_list: bool) -> Status {
+    let descriptor = route.descriptor();
+    let found = match (route.is_custom(), is_list) {
+        (true, true) => "unstructured.UnstructuredList".to_owned(),
+        (true, false) => "unstructured.Unstructured".to_owned(),
+        (false, true) => format!("{}.{}", go_package(&descriptor.kind.group), descriptor.list_kind),
+        (false, false) => format!("{}.{}", go_package(&descriptor.kind.group), descriptor.kind.kind),
+    };
+    let is = if is_list { "is" } else { "is not" };
+    let message = format!("you requested {wanted}, but the requested object {is} a list (*{found})");
+    Status::failure(406, Reason::NOT_ACCEPTABLE, message)
+}
+
+/// The package of a group's types inside upstream's server, as messages name it.
+pub fn go_package(group: &str) -> &str {
+    match group {
+        "" | "events.k8s.io" => "core",
+        group => group.split('.').next().unwrap_or_default(),
+    }
 }
 
 /// The `metadata` of an object in JSON, without an annotation if one is not to be shown: mostly a part of the same bytes.

@@ -10,7 +10,7 @@ use crate::clock::now_seconds;
 use crate::codec;
 use crate::negotiate::{Encoding, Format, View, pretty};
 use crate::resources::Route;
-use crate::respond::metadata::partial;
+use crate::respond::metadata::{no_such_view, partial};
 use crate::respond::send::send;
 use crate::respond::table::{IncludeObject, Rows};
 
@@ -31,6 +31,7 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
             let hidden = route.resource.kind().annotation_of_a_field();
             partial(hidden, object.json(), version)
         }
+        (_, View::MetadataList(_)) => return Err(no_such_view(route, "PartialObjectMetadataList", false)),
         (_, View::Table(version)) => {
             let include = IncludeObject::of(call)?;
             let rows = Rows {

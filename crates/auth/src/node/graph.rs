@@ -219,6 +219,11 @@ impl Follower for NodeGraph {
         vec![PODS, VOLUMES, ATTACHMENTS, SLICES]
     }
 
+    /// Most writes are of pods that no node has yet.
+    fn passes_over<'o>(&self, resource: &GroupResource, field: &dyn Fn(&str) -> Option<&'o str>) -> bool {
+        *resource == PODS && field("spec.nodeName") == Some("")
+    }
+
     fn set(&self, resource: &GroupResource, object: &Value) {
         let placed = |kind| Vertex::new(kind, "", object::name(object));
         let node = &object["spec"]["nodeName"];
@@ -275,6 +280,19 @@ mod tests {
                 "csi": {"nodeStageSecretRef": {"namespace": "x", "name": "stage"}},
             },
         })
+    }
+
+    #[test]
+    fn pods_without_a_node_are_passed_over() {
+        let graph = NodeGraph::default();
+        let on = |node: &'static str| move |field: &str| (field == "spec.nodeName").then_some(node);
+        for (resource, node, expected) in [(&PODS, "", true), (&PODS, "n", false), (&SLICES, "", false)] {
+            assert_eq!(
+                graph.passes_over(resource, &on(node)),
+                expected,
+                "{resource} {node:?}"
+            );
+        }
     }
 
     #[test]

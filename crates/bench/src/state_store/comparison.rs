@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::load::{self, ALONE, Operation, Rate, Result, SHARED};
 use super::process::Program;
-use super::table::{Figure, Table};
 use super::{Options, disk};
+use crate::table::{Figure, Table};
 
 /// Keys of the range that is read.
 const RANGE_KEYS: usize = 10_000;
@@ -16,7 +16,7 @@ const WATCHERS: usize = 1000;
 
 /// Measures and prints.
 pub async fn run(programs: &[Program], options: &Options, directory: &Path) -> Result<()> {
-    let mut table = Table::new(programs);
+    let mut table = Table::new(programs.iter().map(Program::name).collect());
     for round in 1..=options.rounds.max(1) {
         println!(
             "round {round}: a write of 1,000 bytes and fdatasync takes {:?}",

@@ -27,7 +27,11 @@ pub fn bytes(directory: &Path) -> Result<u64, std::io::Error> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let metadata = entry.metadata()?;
+        let metadata = match entry.metadata() {
+            // A store that runs removes files.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            metadata => metadata?,
+        };
         bytes += if metadata.is_dir() {
             self::bytes(&entry.path())?
         } else {

@@ -1,5 +1,6 @@
 //! The loads that etcd and `pintle etcd` are put under, through etcd's own interface.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use etcd_rpc::message::{
 use tokio::task::JoinSet;
 
 use super::connection::{Answers, CallError, Connection, framed};
+use super::frames::Clients;
 use super::process::Process;
 use super::values::{VALUE_BYTES, key, values};
 use crate::process::cpu;
@@ -66,24 +68,21 @@ pub async fn operations(
     if operation == Operation::Get {
         fill(server, 0..GET_KEYS, key).await?;
     }
-    let connections = connections(server, clients.div_ceil(on_each)).await?;
-    let values = values();
+    let values: Arc<[Bytes]> = values().into();
     let began = Instant::now();
     let cpu_before = cpu(&[server.pid()]);
     let mut running = JoinSet::new();
-    for client in 0..clients {
-        let connection = connections[client % connections.len()].clone();
-        let value = values[client % values.len()].clone();
-        running.spawn(async move {
-            let mut times = Vec::new();
-            while began.elapsed() < duration {
-                let start = Instant::now();
-                let (path, message) = message(operation, client, times.len(), value.clone());
-                connection.call(path, message).await?;
-                times.push(start.elapsed());
-            }
-            Ok::<_, CallError>(times)
-        });
+    for first in (0..clients).step_by(on_each) {
+        let values = values.clone();
+        let sharing = Clients {
+            path: path(operation),
+            numbers: (first..clients.min(first + on_each)).collect(),
+            messages: move |client: usize, number| {
+                message(operation, client, number, values[client % values.len()].clone())
+            },
+            until: began + duration,
+        };
+        running.spawn(sharing.run(server.port));
     }
     let mut times = Vec::new();
     while let Some(ended) = running.join_next().await {
@@ -98,11 +97,19 @@ pub async fn operations(
     })
 }
 
-fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> (&'static str, Bytes) {
+fn path(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Put => PUT,
+        Operation::Create => TXN,
+        Operation::Get => RANGE,
+    }
+}
+
+fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> Bytes {
     match operation {
         Operation::Put => {
             let key = format!("/registry/pods/namespace-{client:04}/pod-{:06}", number % 100);
-            (PUT, framed(&put(key, value)))
+            framed(&put(key, value))
         }
         Operation::Create => {
             let key = Bytes::from(format!("/registry/pods/created-{client:04}/pod-{number:06}"));
@@ -121,12 +128,9 @@ fn message(operation: Operation, client: usize, number: usize, value: Bytes) -> 
                 }))],
                 failure: vec![RequestOp::from(Request::Range(single(key)))],
             };
-            (TXN, framed(&request))
+            framed(&request)
         }
-        Operation::Get => (
-            RANGE,
-            framed(&single(key((client + 7 * number) % GET_KEYS).into())),
-        ),
+        Operation::Get => framed(&single(key((client + 7 * number) % GET_KEYS).into())),
     }
 }
 

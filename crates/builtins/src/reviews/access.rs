@@ -234,6 +234,16 @@ mod tests {
                 "spec.resourceAttributes.labelSelector.requirements[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
             ),
             (
+                "labelSelector",
+                json!({"requirements": [{"key": "a", "operator": "Newer"}]}),
+                "",
+            ),
+            (
+                "labelSelector",
+                json!({"requirements": [{"key": "a", "operator": "In", "values": ["-"]}]}),
+                "spec.resourceAttributes.labelSelector.requirements[0].values[0]: Invalid value: \"-\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+            ),
+            (
                 "fieldSelector",
                 json!({"requirements": [{"operator": "In", "values": ["b"]}]}),
                 "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified",

@@ -187,19 +187,24 @@ fn check_field(path: &Path, requirement: &Value) -> ErrorList {
     errors
 }
 
+/// Operators that are not known are for newer authorizers to judge.
 fn check_label(path: &Path, requirement: &Value) -> ErrorList {
     let mut errors = check_values(path, requirement);
-    let operator = text(requirement, "/operator");
-    if !matches!(operator, "In" | "NotIn" | "Exists" | "DoesNotExist") {
-        let why = "not a valid selector operator";
-        errors.push(FieldError::invalid(&path.child("operator"), operator, why));
-    }
     for problem in meta::name::qualified_name(text(requirement, "/key")) {
         errors.push(FieldError::invalid(
             &path.child("key"),
             text(requirement, "/key"),
             &problem,
         ));
+    }
+    for (index, value) in texts(requirement, "/values").iter().enumerate() {
+        for problem in meta::name::label_value(value) {
+            errors.push(FieldError::invalid(
+                &path.child("values").index(index),
+                value.as_str(),
+                &problem,
+            ));
+        }
     }
     errors
 }

@@ -50,6 +50,9 @@ impl fmt::Display for Family {
 pub(super) enum AddressError {
     #[error("the provided network does not match the current range")]
     OtherRange,
+    /// What a dry run says instead.
+    #[error("the provided IP ({0}) is not in the valid range. The range of valid IPs is {1}")]
+    OutOfRange(IpAddr, IpNet),
     #[error("provided IP is already allocated")]
     Taken,
     #[error("range is full")]
@@ -59,6 +62,7 @@ pub(super) enum AddressError {
 /// A range of service addresses: without the network's own address, and without the broadcast address.
 #[derive(Clone, Debug)]
 pub struct AddressRange {
+    network: IpNet,
     first: u128,
     last: u128,
     family: Family,
@@ -75,6 +79,7 @@ impl AddressRange {
         let first = network_address + 1;
         let size = last.saturating_sub(first) + 1;
         Self {
+            network: network.trunc(),
             first,
             last,
             family: Family::of(network.addr()),
@@ -85,6 +90,10 @@ impl AddressRange {
     /// Version 4 or 6.
     pub fn family(&self) -> Family {
         self.family
+    }
+
+    pub(super) fn network(&self) -> IpNet {
+        self.network
     }
 
     pub(super) fn free(&self) -> u128 {

@@ -92,6 +92,10 @@ impl ServiceAllocation {
         let invalid = |errors: &ErrorList| Status::invalid(&SERVICE, &name, errors);
         let held = old.map(Held::by).unwrap_or_default();
         let old_spec = old.map(|old| &old["spec"]);
+        let errors = self.kind.validate_wishes(new);
+        if !errors.is_empty() {
+            return Err(invalid(&errors));
+        }
         let spec = &mut new["spec"];
         // Validation will say what is wrong.
         if names_two_addresses(spec) {

@@ -184,12 +184,21 @@ impl Taking {
     /// Takes an address. A dry run only looks whether it is in range.
     pub fn address(&mut self, address: IpAddr) -> Result<(), AddressError> {
         let mut state = self.ledger.state.lock();
-        let range = state.range_of(address).ok_or(AddressError::OtherRange)?;
+        let out_of_range = self.out_of_range(&state, address);
+        let range = state.range_of(address).ok_or(out_of_range)?;
         if !self.dry_run {
             range.take(address)?;
             self.taken.addresses.insert(address);
         }
         Ok(())
+    }
+
+    fn out_of_range(&self, state: &State, address: IpAddr) -> AddressError {
+        let family = Family::of(address);
+        match state.ranges.iter().find(|range| range.family() == family) {
+            Some(range) if self.dry_run => AddressError::OutOfRange(address, range.network()),
+            _ => AddressError::OtherRange,
+        }
     }
 
     /// Takes some address of a family. A dry run is given the network's own, which nobody gets.

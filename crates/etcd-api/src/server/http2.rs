@@ -82,6 +82,7 @@ where
         calls: FuturesUnordered::new(),
         active: BTreeSet::new(),
         keep_alive: KeepAlive::new(),
+        is_blocked: false,
         is_leaving: false,
     };
     let ended = served.run(shutdown).await;
@@ -100,6 +101,8 @@ struct Served<S> {
     /// The requests that these are, without those that were given up.
     active: BTreeSet<u32>,
     keep_alive: KeepAlive,
+    /// Whether the client has not taken what was written last.
+    is_blocked: bool,
     is_leaving: bool,
 }
 
@@ -178,7 +181,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
             match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.incoming)? {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(0) => return Ok(Poll::Ready(())),
-                Poll::Ready(_) => self.parse()?,
+                Poll::Ready(_) => {
+                    self.keep_alive.show();
+                    self.parse()?;
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -203,7 +209,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
             };
             match self.receiver.frame(header, payload, &open) {
                 Ok(Event::Nothing) => {}
-                Ok(Event::Alive) => self.keep_alive.answered(),
                 Ok(Event::GivenUp) => drop(self.active.remove(&header.stream)),
                 Ok(Event::Call(call)) => {
                     self.active.insert(header.stream);
@@ -235,14 +240,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
                     break Poll::Ready(Ok(()));
                 }
                 let (slices, count) = outlet::slices(&parts);
-                match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+                let mut stream = Pin::new(&mut self.stream);
+                let written = match &slices[..count] {
+                    [only] => stream.as_mut().poll_write(cx, only),
+                    several => stream.as_mut().poll_write_vectored(cx, several),
+                };
+                match written {
                     Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     Poll::Ready(Ok(written)) => {
+                        if std::mem::take(&mut self.is_blocked) {
+                            self.keep_alive.show();
+                        }
                         all += written;
                         outlet::advance(&mut parts, written);
                     }
                     Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                    Poll::Pending => break Poll::Pending,
+                    Poll::Pending => {
+                        self.is_blocked = true;
+                        break Poll::Pending;
+                    }
                 }
             };
             self.outlet.written(all, parts);

@@ -43,7 +43,13 @@ impl Strategy for HorizontalPodAutoscaler {
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
-        Report::of(self.0.schema, object, validation::rules)
+        Report::of(self.0.schema, object, |scaler| validation::rules(scaler, None))
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |scaler| {
+            validation::rules(scaler, Some(&old["spec"]));
+        })
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {
@@ -110,7 +116,16 @@ impl Strategy for HorizontalPodAutoscalerV1 {
     fn validate(&self, object: &Value) -> ErrorList {
         let mut stored = object.clone();
         conversion::to_v2(&mut stored);
-        Report::of_any(&stored, validation::rules)
+        Report::of_any(&stored, |scaler| validation::rules(scaler, None))
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        let [new, old] = [new, old].map(|object| {
+            let mut stored = object.clone();
+            conversion::to_v2(&mut stored);
+            stored
+        });
+        Report::of_any(&new, |scaler| validation::rules(scaler, Some(&old["spec"])))
     }
 
     fn validate_part_update(&self, _subresource: &str, new: &Value, _old: &Value) -> ErrorList {

@@ -1,26 +1,23 @@
 //! What an autoscaler must be like.
 
-use super::metrics;
+use serde_json::Value;
+
+use super::metrics::{self, Versions};
+use crate::toolkit::checks::NOT_NEGATIVE;
+use crate::toolkit::columns::text;
 use crate::toolkit::{Field, quantity};
 
 const MAX_WINDOW_SECONDS: i64 = 3600;
 const MAX_PERIOD_SECONDS: i64 = 1800;
 
-/// The rules for a whole autoscaler.
-pub fn rules(scaler: &Field) {
+/// The rules for a whole autoscaler. `old` is its spec as it was, if there was one.
+pub fn rules(scaler: &Field, old: Option<&Value>) {
     let spec = scaler.child("spec");
-    target(&spec.child("scaleTargetRef"));
-    let (least, most) = (spec.child("minReplicas"), spec.child("maxReplicas"));
-    if least.is_set() && least.number() < 1 {
-        least.invalid("must be greater than or equal to 1");
-    }
-    if most.number() < 1 {
-        most.required("must be set and greater than 0");
-    }
-    if least.is_set() && most.number() < least.number() {
-        most.invalid_as(most.number(), "must be greater than or equal to `minReplicas`");
-    }
-    metrics::rules(&spec.child("metrics"), least.int());
+    let least = i64::from(old.is_none_or(|old| old["minReplicas"] != 0));
+    replicas(&spec, least);
+    target(&spec.child("scaleTargetRef"), old);
+    let (metrics, least) = (spec.child("metrics"), spec.child("minReplicas"));
+    metrics::rules(&metrics, least.int(), metrics::allowed_versions(old));
     let behavior = spec.child("behavior");
     for direction in ["scaleUp", "scaleDown"] {
         let direction = behavior.child(direction);
@@ -30,22 +27,36 @@ pub fn rules(scaler: &Field) {
     }
 }
 
-fn target(target: &Field) {
-    for field in ["kind", "name"] {
-        let field = target.child(field);
-        if field.is_empty() {
-            field.required("");
-        } else {
-            field.complain(meta::name::path_segment(field.text()));
-        }
+fn replicas(spec: &Field, lowest: i64) {
+    let (least, most) = (spec.child("minReplicas"), spec.child("maxReplicas"));
+    if least.is_set() && least.number() < lowest {
+        least.invalid(&format!("must be greater than or equal to {lowest}"));
     }
-    let version = target.child("apiVersion");
-    // Only the core group has no name, and nothing in it scales this way.
-    match version.text().split_once('/') {
-        Some((group, _)) if !group.is_empty() => {}
-        _ if target.text_of("kind") == "ReplicationController" && version.text() == "v1" => {}
-        _ => version.invalid_as(version.text(), "apiVersion must specify API group"),
+    if most.number() == 0 {
+        most.required("must be set and greater than 0");
+    } else if most.number() < 0 {
+        most.invalid("must be greater than or equal to 1");
     }
+    if least.is_set() && most.number() < least.number() {
+        most.invalid_as(most.number(), "must be greater than or equal to `minReplicas`");
+    }
+}
+
+/// What is scaled. What was there before is not judged again.
+fn target(target: &Field, old: Option<&Value>) {
+    let is_known = old.is_some_and(|old| {
+        let mut fields = ["apiVersion", "kind"].iter();
+        fields.all(|field| text(old, &["scaleTargetRef", field]) == target.text_of(field))
+    });
+    let versions = if is_known {
+        Versions::Any
+    } else if target.text_of("kind") == "ReplicationController" {
+        Versions::AlsoCore
+    } else {
+        // Nothing else in the core group scales.
+        Versions::WithGroup
+    };
+    metrics::reference(target, versions);
 }
 
 fn scaling(rules: &Field) {
@@ -55,10 +66,6 @@ fn scaling(rules: &Field) {
     }
     if window.number() > MAX_WINDOW_SECONDS {
         window.invalid(&format!("must be less than or equal to {MAX_WINDOW_SECONDS}"));
-    }
-    let tolerance = rules.child("tolerance");
-    if quantity::read(tolerance.value()).is_some_and(|tolerance| tolerance.sign() < 0) {
-        tolerance.invalid("must be greater or equal to zero");
     }
     rules
         .child("selectPolicy")
@@ -79,6 +86,10 @@ fn scaling(rules: &Field) {
         if period.number() > MAX_PERIOD_SECONDS {
             period.invalid(&format!("must be less than or equal to {MAX_PERIOD_SECONDS}"));
         }
+    }
+    let tolerance = rules.child("tolerance");
+    if quantity::read(tolerance.value()).is_some_and(|tolerance| tolerance.sign() < 0) {
+        tolerance.invalid(NOT_NEGATIVE);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::toolkit::columns::{
 };
 use crate::toolkit::defaults::{object_at, object_or_new, when_empty, when_missing};
 use crate::toolkit::selectors::label_selector_text;
-use crate::toolkit::{Field, Report};
+use crate::toolkit::{Field, Report, same};
 
 room! {
     /// Jobs that are started at given times.
@@ -48,7 +48,7 @@ impl Strategy for CronJob {
 
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |cron| {
-            rules(cron);
+            rules(cron, None);
             let metadata = cron.child("metadata");
             let name = metadata.child("name");
             if name.text().len() > MAX_NAME {
@@ -57,8 +57,8 @@ impl Strategy for CronJob {
         })
     }
 
-    fn validate_update(&self, new: &Value, _old: &Value) -> ErrorList {
-        Report::of(self.0.schema, new, rules)
+    fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |cron| rules(cron, Some(&old["spec"])))
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
@@ -136,39 +136,55 @@ impl Strategy for CronJob {
     }
 }
 
-fn rules(cron: &Field) {
+/// `old` is the spec as it was, if there was one.
+fn rules(cron: &Field, old: Option<&Value>) {
     let spec = cron.child("spec");
-    let when = spec.child("schedule");
+    let (when, zone) = (spec.child("schedule"), spec.child("timeZone"));
     if when.is_empty() {
         when.required("");
     } else {
-        if let Err(why) = schedule::check(when.text()) {
-            when.invalid(&why);
-        }
-        if schedule::names_zone(when.text()) {
-            when.invalid("cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-        }
+        let had_zone = old.is_some_and(|old| schedule::names_zone(text(old, &["schedule"])));
+        schedule(&when, &zone, had_zone);
     }
-    let zone = spec.child("timeZone");
-    if zone.is_set() {
+    spec.child("startingDeadlineSeconds").non_negative();
+    if zone.is_set() && old.is_none_or(|old| !same(old.get("timeZone"), zone.value())) {
         time_zone(&zone);
-    }
-    for field in [
-        "startingDeadlineSeconds",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-    ] {
-        spec.child(field).non_negative();
     }
     spec.child("concurrencyPolicy")
         .one_of(&["Allow", "Forbid", "Replace"]);
     let template = spec.child("jobTemplate");
-    let of_job = template.child("spec");
-    let manual = of_job.child("manualSelector");
+    of_job(&template.child("spec"));
+    for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        spec.child(field).non_negative();
+    }
+}
+
+/// A schedule names a zone only if it did so before that was refused.
+fn schedule(when: &Field, zone: &Field, had_zone: bool) {
+    if let Err(why) = schedule::check(when.text()) {
+        when.invalid(&why);
+    }
+    if !schedule::names_zone(when.text()) {
+        return;
+    }
+    if !had_zone {
+        when.invalid("cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    } else if zone.is_set() {
+        when.invalid("cannot use both timeZone field and TZ or CRON_TZ in schedule");
+    }
+}
+
+/// Jobs make their selectors themselves.
+fn of_job(job: &Field) {
+    job::validation::work(job);
+    let selector = job.child("selector");
+    if selector.is_set() {
+        selector.invalid("`selector` will be auto-generated");
+    }
+    let manual = job.child("manualSelector");
     if manual.is_true() {
         manual.not_supported(&["nil", "false"]);
     }
-    job::validation::work(&of_job);
 }
 
 fn time_zone(zone: &Field) {

@@ -126,7 +126,8 @@ fn address(address: &Field) {
     ip.ip_address();
     for (field, is_label) in [("hostname", true), ("nodeName", false)] {
         let field = address.child(field);
-        if field.is_empty() {
+        // A node that is named at all has a name.
+        if field.is_empty() && (is_label || !field.is_set()) {
             continue;
         }
         if is_label {

@@ -82,6 +82,10 @@ impl Strategy for EndpointSlice {
         warnings
     }
 
+    fn counts_what_is_dropped(&self) -> bool {
+        true
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
@@ -284,6 +288,21 @@ mod tests {
                 r#"endpoints[0].addresses[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"#,
             ],
         );
+    }
+
+    #[test]
+    fn odd_addresses_are_told() {
+        let room = crate::testing::room("discovery.k8s.io", "endpointslices");
+        let mut slice = json!({"addressType": "FQDN", "endpoints": [{"addresses": ["::0"]}]});
+        assert_eq!(
+            room.warnings(&slice, None),
+            [
+                "spec.addressType: FQDN endpoints are deprecated",
+                "endpoints[0].addresses[0]: IPv6 address \"::0\" should be in RFC 5952 canonical format (\"::\")",
+            ]
+        );
+        slice["metadata"]["labels"][super::MANAGED_BY] = super::CONTROLLERS[0].into();
+        assert_eq!(room.warnings(&slice, Some(&slice)), [""; 0]);
     }
 
     #[test]

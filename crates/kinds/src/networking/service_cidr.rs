@@ -59,7 +59,8 @@ fn rules(range: &Field) {
         return cidrs.required("at least one CIDR required");
     }
     if cidrs.len() > 2 {
-        return cidrs.invalid("may only hold up to 2 values");
+        // Upstream prints the list's parent here.
+        return cidrs.invalid_printed(&spec.printed(), "may only hold up to 2 values");
     }
     let mut families = [0, 0];
     for cidr in cidrs.items() {

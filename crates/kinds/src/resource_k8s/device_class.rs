@@ -22,6 +22,15 @@ impl Strategy for DeviceClass {
         Report::of(self.0.schema, object, |class| rules(&class.child("spec")))
     }
 
+    fn validate_name(&self, name: &str, _prefix: bool) -> Vec<String> {
+        let complaints = meta::name::dns1123_subdomain(name);
+        let in_bytes = |complaint: String| match complaint.strip_suffix(" characters") {
+            Some(most) => format!("{most} bytes"),
+            None => complaint,
+        };
+        complaints.into_iter().map(in_bytes).collect()
+    }
+
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
         resource::strategy::spec_only(object)
     }

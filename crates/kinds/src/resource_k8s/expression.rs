@@ -102,6 +102,10 @@ mod tests {
         let place = "spec.selectors[0].cel.expression";
         for (wrong, problem) in [
             (
+                "",
+                "Invalid value: \"\": compilation failed: ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
+            ),
+            (
                 "device.",
                 "Invalid value: \"device.\": compilation failed: ERROR: <input>:1:8: Syntax error: no viable alternative at input '.'\n | device.\n | .......^",
             ),

@@ -16,7 +16,10 @@ pub fn rules(conditions: &Field) {
         }
         kind.qualified_name();
         condition.child("status").any_of(&["False", "True", "Unknown"]);
-        condition.child("observedGeneration").non_negative();
+        let generation = condition.child("observedGeneration");
+        if generation.number() < 0 {
+            generation.invalid("must be greater than or equal to zero");
+        }
         let time = condition.child("lastTransitionTime");
         if !time.is_set() {
             time.required("");

@@ -82,7 +82,10 @@ impl<'a> Step<'a> {
         let path = self.operation.path.as_deref().ok_or(Problem::Malformed)?;
         let value = self.operation.value.clone().unwrap_or(Value::Null);
         match self.operation.op.as_str() {
-            "add" => self.add(path, Document::Whole(value)),
+            "add" => {
+                let added = self.given(value);
+                self.add(path, added)
+            }
             "replace" => self.replace(path, value),
             "remove" => self.remove(path).map(drop),
             "move" => self.relocate(path),
@@ -90,6 +93,10 @@ impl<'a> Step<'a> {
             "test" => self.test(path, &value),
             _ => Err(Problem::Malformed),
         }
+    }
+
+    fn given(&self, value: Value) -> Document {
+        self.operation.written.clone().unwrap_or(Document::Whole(value))
     }
 
     fn add(self, path: &'a str, value: Document) -> Result<(), Problem<'a>> {
@@ -102,11 +109,11 @@ impl<'a> Step<'a> {
             if !(value.is_object() || value.is_array()) {
                 return Err(Problem::Malformed);
             }
-            *self.document = Document::Whole(value);
+            *self.document = self.given(value);
             return Ok(());
         }
-        let replaced =
-            Pointer::parse(path).and_then(|pointer| pointer.set(self.document, Document::Whole(value)));
+        let given = self.given(value);
+        let replaced = Pointer::parse(path).and_then(|pointer| pointer.set(self.document, given));
         replaced.ok_or(Problem::Missing(path))
     }
 
@@ -126,12 +133,12 @@ impl<'a> Step<'a> {
         let found = Pointer::parse(from).and_then(|pointer| pointer.get(self.document));
         let value = found
             .ok_or(Problem::Missing(from))?
-            .map_or(Value::Null, |found| found.clone().into_value());
-        *self.copied_bytes += value.to_string().len();
+            .map_or(Document::Whole(Value::Null), Document::clone);
+        *self.copied_bytes += value.to_text(None).len();
         if *self.copied_bytes > MAX_COPIED_BYTES {
             return Err(Problem::CopiesTooMuch);
         }
-        self.add(path, Document::Whole(value))
+        self.add(path, value)
     }
 
     /// What is missing in an object that is there counts as null.

@@ -54,8 +54,9 @@ impl Feed {
         let page = self.resource.list(None, &ListOptions::default()).await?;
         let mut gone = std::mem::take(&mut self.known);
         for object in &page.items {
-            gone.remove(&key(object));
-            self.set(object);
+            if self.set(object) {
+                gone.remove(&key(object));
+            }
         }
         for (namespace, name) in gone {
             self.follower.remove(&self.name, &namespace, &name);
@@ -67,20 +68,32 @@ impl Feed {
         self.resource.watch(None, &options).await
     }
 
-    fn set(&mut self, object: &Object) {
+    /// Tells of an object, if it is the follower's business; says whether it is.
+    fn set(&mut self, object: &Object) -> bool {
+        let field = |field: &str| object.field(field);
+        if self.follower.passes_over(&self.name, &field) {
+            self.remove(object);
+            return false;
+        }
         self.known.insert(key(object));
         self.follower.set(&self.name, &object.tree());
+        true
+    }
+
+    fn remove(&mut self, object: &Object) {
+        if self.known.remove(&key(object)) {
+            self.follower
+                .remove(&self.name, object.namespace(), object.name());
+        }
     }
 
     async fn run(mut self, mut watcher: Watcher) {
         loop {
             match watcher.next().await {
-                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => self.set(&object),
-                Some(WatchEvent::Deleted(object)) => {
-                    self.known.remove(&key(&object));
-                    self.follower
-                        .remove(&self.name, object.namespace(), object.name());
+                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                    self.set(&object);
                 }
+                Some(WatchEvent::Deleted(object)) => self.remove(&object),
                 Some(WatchEvent::Bookmark { .. }) => {}
                 // The follower fell behind what the cache holds of the past.
                 Some(WatchEvent::Error(_)) | None => watcher = self.follow_again().await,

@@ -60,7 +60,11 @@ impl Resource {
                 return Ok(Change::Apply { config, force });
             }
         };
-        Ok(match Patch::parse(patch_type, &body) {
+        let parsed = match context.field_validation {
+            FieldValidation::Ignore => Patch::parse_loosely(patch_type, &body),
+            FieldValidation::Warn | FieldValidation::Strict => Patch::parse(patch_type, &body),
+        };
+        Ok(match parsed {
             Ok(patch) => Change::Patch(patch),
             Err(error) => Change::Unreadable(error.to_status()),
         })

@@ -1,7 +1,7 @@
 //! What a patch makes of an object, read as the object it says it is.
 
 use meta::{GroupVersion, GroupVersionKind, Status};
-use patch::Patch;
+use patch::{Patch, PatchError};
 use schema::decode::{TypeMeta, type_meta};
 use schema::{FieldValidation, SchemaRef};
 use serde_json::{Map, Value};
@@ -29,7 +29,8 @@ impl Resource {
         let read = if patch.is_strategic() {
             self.read_tree(context, target, patched, schema)
         } else {
-            self.read_text(context, target, patched, schema)
+            let text = || patch.text(old, Some(schema));
+            self.read_text(context, target, patched, schema, text)
         };
         let (mut new, problems) = read.map_err(|why| invalid(&why))?;
         judge(context, patch, problems, invalid)?;
@@ -74,6 +75,7 @@ impl Resource {
         target: &Target<'_>,
         patched: Value,
         own: SchemaRef<'_>,
+        text: impl FnOnce() -> Result<String, PatchError>,
     ) -> Result<(Value, Vec<String>), String> {
         let wanted = self.kind_of(target);
         let said = said(&patched)?;
@@ -86,7 +88,13 @@ impl Resource {
         if said.api_version.is_empty() && stated == *wanted {
             return Ok(without_version(patched, wanted));
         }
-        let decoded = schema::decode_value(patched, schema, leniently(context));
+        let decoded = match schema::decode_value(patched, schema, leniently(context)) {
+            Ok((new, report)) if report.is_empty() => Ok((new, report)),
+            // What is wrong is told in the order of the text, and of numbers as they stand there.
+            found => text().map_or(found, |text| {
+                schema::decode_json(text.as_bytes(), schema, leniently(context))
+            }),
+        };
         let (mut new, report) = decoded.map_err(|error| error.to_string())?;
         if stated != *wanted {
             return Err(unconvertible(&stated, wanted));

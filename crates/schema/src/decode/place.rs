@@ -61,6 +61,22 @@ impl Place<'_> {
         way
     }
 
+    /// What comes first where fields are read in the order of their declaration.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order = Vec::new();
+        let mut place = Some(self);
+        while let Some(here) = place {
+            order.push(match here.step {
+                Step::Field { owner, field } => owner.position(field.name).unwrap_or_default(),
+                Step::Key(_) => 0,
+                Step::Index(index) => index,
+            });
+            place = here.above;
+        }
+        order.reverse();
+        order
+    }
+
     /// Whether null stands for absence here.
     pub fn is_pointer(&self) -> bool {
         matches!(self.step, Step::Field { field, .. } if field.pointer)

@@ -30,6 +30,8 @@ pub(super) struct Problems {
     collects_strict: bool,
     strict: Vec<String>,
     error: Option<Failure>,
+    /// Where that is, for trees.
+    at: Vec<usize>,
     objects: usize,
 }
 
@@ -48,6 +50,7 @@ impl Problems {
             collects_strict: validation != FieldValidation::Ignore,
             strict: Vec::new(),
             error: None,
+            at: Vec::new(),
             objects: 0,
         }
     }
@@ -100,9 +103,14 @@ impl Problems {
         }
     }
 
+    /// Whether trees, not text, are decoded.
+    pub fn of_tree(&self) -> bool {
+        self.wording == Wording::Tree
+    }
+
     /// A JSON value (`string`, `number 1.5`, ...) that a value of that kind cannot be.
     pub fn wrong_type(&mut self, found: &str, place: Option<&Place<'_>>, kind: Kind) {
-        if self.error.is_none() {
+        if self.comes_first(place, false) {
             let message = match self.wording {
                 Wording::Json => wrong_type(found, place, kind),
                 Wording::Tree => not_convertible(found, place, kind),
@@ -111,20 +119,18 @@ impl Problems {
         }
     }
 
-    /// A number that a tree may write differently than the client did, where a value of another kind is wanted.
+    /// A number where a value of another kind is wanted. A tree may write it differently than the client did.
     pub fn wrong_number(&mut self, number: &Number, place: Option<&Place<'_>>, kind: Kind) {
-        let is_first = match kind {
-            Kind::IntOrString => self.form_counts(),
-            _ => self.error.is_none(),
-        };
-        if !is_first {
+        if !self.comes_first(place, matches!(kind, Kind::IntOrString)) {
             return;
         }
         let shown = number.to_string();
         let found = format!("number {shown}");
         match kind {
             Kind::IntOrString => self.wrong_form_type(&found, place, "int32"),
-            _ => self.wrong_type(&found, place, kind),
+            Kind::Int32 | Kind::Int64 => self.wrong_type(&found, place, kind),
+            _ if self.of_tree() => self.wrong_type(&found, place, kind),
+            _ => self.wrong_type("number", place, kind),
         }
         if let (Some(Failure::Type(flaw) | Failure::Form(flaw)), true) = (&mut self.error, number.is_f64()) {
             flaw.number = Some((shown, place.map_or_else(Vec::new, Place::way)));
@@ -132,16 +138,20 @@ impl Problems {
     }
 
     /// A text that is no base64: it counts like a wrong type.
-    pub fn wrong_bytes(&mut self, message: String) {
-        if self.error.is_none() {
-            self.error = Some(Failure::Type(Flaw::new(self.in_a_tree(message))));
+    pub fn wrong_bytes(&mut self, message: &str, place: Option<&Place<'_>>) {
+        if self.comes_first(place, false) {
+            let message = match self.wording {
+                Wording::Json => message.to_owned(),
+                Wording::Tree => format!("error decoding from json: {message}"),
+            };
+            self.error = Some(Failure::Type(Flaw::new(message)));
         }
     }
 
     /// A value whose own text form is not met.
-    pub fn wrong_form(&mut self, message: String) {
-        if self.form_counts() {
-            self.error = Some(Failure::Form(Flaw::new(self.in_a_tree(message))));
+    pub fn wrong_form(&mut self, message: String, place: Option<&Place<'_>>) {
+        if self.comes_first(place, true) {
+            self.error = Some(Failure::Form(Flaw::new(message)));
         }
     }
 
@@ -151,22 +161,24 @@ impl Problems {
             Wording::Json => place.and_then(Place::go_path),
             Wording::Tree => None,
         };
-        self.wrong_form(cannot_unmarshal(found, path, go_type));
+        self.wrong_form(cannot_unmarshal(found, path, go_type), place);
     }
 
-    /// Whether a value whose text form is not met is what the outcome tells.
-    fn form_counts(&self) -> bool {
-        match self.wording {
-            Wording::Json => !matches!(self.error, Some(Failure::Form(_))),
-            Wording::Tree => self.error.is_none(),
-        }
-    }
-
-    /// A type with its own text form makes text of a tree's value and decodes that.
-    fn in_a_tree(&self, message: String) -> String {
-        match self.wording {
-            Wording::Json => message,
-            Wording::Tree => format!("error decoding from json: {message}"),
+    /// Whether what is wrong at a place is what the outcome tells: in a text the first wrong type, unless a text form ends
+    /// it; in a tree the first in the order of declared fields.
+    fn comes_first(&mut self, place: Option<&Place<'_>>, is_form: bool) -> bool {
+        match (self.wording, &self.error) {
+            (Wording::Json, None) => true,
+            (Wording::Json, Some(error)) => is_form && matches!(error, Failure::Type(_)),
+            (Wording::Tree, error) => {
+                let order = place.map_or_else(Vec::new, Place::order);
+                let first = error.is_none() || order < self.at;
+                if first {
+                    self.at = order;
+                    self.error = None;
+                }
+                first
+            }
         }
     }
 
@@ -195,21 +207,29 @@ fn cannot_unmarshal(found: &str, path: Option<(&'static str, String)>, go_type: 
 
 /// What the decoder of trees says of a value that cannot be of that kind.
 fn not_convertible(found: &str, place: Option<&Place<'_>>, kind: Kind) -> String {
-    let is_whole = |number: &str| !number.contains(['.', 'e', 'E']);
-    let (go_kind, go_type) = match found.split_once(' ').unwrap_or((found, "")) {
-        ("array", _) => ("slice", "[]interface {}"),
-        ("object", _) => ("map", "map[string]interface {}"),
-        ("number", number) if is_whole(number) => ("int64", "int64"),
-        ("number", _) => ("float64", "float64"),
-        (scalar, _) => (scalar, scalar),
+    let go_kind = match found.split_once(' ').unwrap_or((found, "")) {
+        ("array", _) => "slice",
+        ("object", _) => "map",
+        ("number", number) if number.contains(['.', 'e', 'E']) => "float64",
+        ("number", _) => "int64",
+        (scalar, _) => scalar,
     };
-    match kind {
-        Kind::Object(_) => format!("cannot restore struct from: {go_kind}"),
-        Kind::Map(_) => format!("cannot restore map from {go_kind}"),
-        Kind::List(_) | Kind::WrappedList(_) | Kind::Bytes => format!("cannot restore slice from {go_kind}"),
-        _ => {
-            let wanted = place.map_or_else(|| kind.go_name(), |place| place.go_type(kind));
-            format!("cannot convert {go_type} to {wanted}")
+    let wanted = match kind {
+        Kind::Object(_) => return format!("cannot restore struct from: {go_kind}"),
+        Kind::Map(_) => return format!("cannot restore map from {go_kind}"),
+        Kind::List(_) | Kind::WrappedList(_) | Kind::Bytes => {
+            return format!("cannot restore slice from {go_kind}");
         }
+        kind => kind.go_name(),
+    };
+    // Go would convert these to one another, only that JSON does not.
+    let is_kindred = matches!(
+        (go_kind, &*wanted),
+        ("int64", "string") | ("float64", "int32" | "int64")
+    );
+    if is_kindred {
+        let declared = place.map_or_else(|| wanted.clone(), |place| place.go_type(kind));
+        return format!("cannot convert {go_kind} to {declared}");
     }
+    format!("unrecognized type: {wanted}")
 }

@@ -416,11 +416,20 @@ fn trees_have_messages_of_their_own() {
         ),
         (json!({"nodeSelector": 5}), "cannot restore map from int64"),
         (json!({"nodeName": 5}), "cannot convert int64 to string"),
-        (json!({"priority": "x"}), "cannot convert string to int32"),
+        (json!({"priority": "x"}), "unrecognized type: int32"),
+        (
+            json!({"hostNetwork": 1.5, "nodeName": true}),
+            "unrecognized type: string",
+        ),
+        (json!({"affinity": 1.5}), "cannot restore struct from: float64"),
+        (
+            json!({"activeDeadlineSeconds": "x", "restartPolicy": 5}),
+            "cannot convert int64 to v1.RestartPolicy",
+        ),
         (json!({"priority": 1.5}), "cannot convert float64 to int32"),
         (
             json!({"volumes": [{"emptyDir": {"sizeLimit": "1ZiB"}}]}),
-            "error decoding from json: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ),
     ] {
         let pod = json!({"spec": spec});

@@ -52,7 +52,8 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         if matches!(self.kind, Kind::Duration) && !self.place.is_some_and(Place::is_pointer) {
-            self.problems.wrong_form("time: invalid duration \"\"".to_owned());
+            let message = "time: invalid duration \"\"".to_owned();
+            self.problems.wrong_form(message, self.place);
         }
         // Null leaves a struct as it is.
         Ok(match (self.kind, self.earlier) {
@@ -235,7 +236,7 @@ impl Slot<'_, '_> {
             Ok(Some(text)) => Value::String(text.into_owned()),
             Ok(None) => Value::Null,
             Err(message) => {
-                self.problems.wrong_form(message);
+                self.problems.wrong_form(message, self.place);
                 Value::Null
             }
         }
@@ -246,7 +247,7 @@ impl Slot<'_, '_> {
         match forms::bytes(text) {
             Ok(text) => Value::String(text.into_owned()),
             Err(message) => {
-                self.problems.wrong_bytes(message);
+                self.problems.wrong_bytes(&message, self.place);
                 Value::Null
             }
         }
@@ -258,12 +259,39 @@ impl Slot<'_, '_> {
             Kind::Float64 => shortest(&number),
             kind if is_raw(kind) => Value::Number(number),
             Kind::Quantity => self.text(Cow::Owned(number.to_string())),
-            Kind::Int32 | Kind::Int64 | Kind::IntOrString => {
-                self.problems.wrong_number(&number, self.place, self.kind);
+            kind @ (Kind::Int32 | Kind::Int64) => match self.converted(&number) {
+                Some(whole) => whole,
+                None => {
+                    self.problems.wrong_number(&number, self.place, kind);
+                    Value::Null
+                }
+            },
+            Kind::Time | Kind::MicroTime | Kind::Duration | Kind::SchemaOr(_) => {
+                self.misfit("number", &number.to_string())
+            }
+            kind => {
+                self.problems.wrong_number(&number, self.place, kind);
                 Value::Null
             }
-            _ => self.misfit("number", &number.to_string()),
         }
+    }
+
+    /// What Go makes of a number in a tree where it wants an integer: it cuts off what is too wide, and takes a whole number
+    /// with a fraction.
+    #[allow(clippy::cast_possible_truncation)]
+    fn converted(&self, number: &Number) -> Option<Value> {
+        if !self.problems.of_tree() {
+            return None;
+        }
+        let wide = match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => integer,
+            (None, Some(float)) if float.fract() == 0.0 => float as i64,
+            _ => return None,
+        };
+        Some(match self.kind {
+            Kind::Int32 => Value::from(wide as i32),
+            _ => Value::from(wide),
+        })
     }
 
     /// A JSON value that a value of this kind cannot be. Types with a text form of their own are asked first, and have
@@ -276,12 +304,12 @@ impl Slot<'_, '_> {
             Kind::IntOrString => self.problems.wrong_form_type(found, self.place, "int32"),
             Kind::Quantity => {
                 if let Err(message) = forms::quantity(text) {
-                    self.problems.wrong_form(message);
+                    self.problems.wrong_form(message, self.place);
                 }
             }
             Kind::SchemaOr(SchemaOr::Bool) => {
-                self.problems
-                    .wrong_form("boolean or JSON schema expected".to_owned());
+                let message = "boolean or JSON schema expected".to_owned();
+                self.problems.wrong_form(message, self.place);
             }
             Kind::SchemaOr(_) => {}
             kind => self.problems.wrong_type(found, self.place, kind),

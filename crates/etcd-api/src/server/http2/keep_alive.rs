@@ -1,4 +1,4 @@
-//! Whether the client is still there: it is asked now and then.
+//! Whether the client is still there: it is asked when it has been silent for a while.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::frames::PING;
 use super::outlet::{Gone, Outlet};
 
-/// A client is asked so often.
+/// It is looked so often whether anything came.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 /// It answers within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -19,6 +19,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub(super) struct KeepAlive {
     timer: Pin<Box<Sleep>>,
     is_asked: bool,
+    /// Whether the client has shown itself since the timer began.
+    is_there: bool,
 }
 
 impl KeepAlive {
@@ -26,20 +28,24 @@ impl KeepAlive {
         Self {
             timer: Box::pin(sleep(ASK_EVERY)),
             is_asked: false,
+            is_there: false,
         }
     }
 
-    /// The client has answered.
-    pub(super) fn answered(&mut self) {
-        if std::mem::take(&mut self.is_asked) {
-            self.timer.as_mut().reset(Instant::now() + ASK_EVERY);
-        }
+    /// Something has come of the client, or it has taken what it had not taken: an answer may be stuck behind that.
+    pub(super) fn show(&mut self) {
+        self.is_there = true;
     }
 
     /// Asks when it is time; ready when the client has gone.
     pub(super) fn poll(&mut self, outlet: &Outlet, cx: &mut Context<'_>) -> Poll<Gone> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
+            if std::mem::take(&mut self.is_there) {
+                self.is_asked = false;
+                self.timer.as_mut().reset(Instant::now() + ASK_EVERY);
+                continue;
+            }
             if self.is_asked {
                 return Poll::Ready(Gone);
             }

@@ -15,8 +15,11 @@ use parking_lot::Mutex;
 
 use super::frames::*;
 
-/// So much waits for a client that does not read; nobody adds more then.
+/// So much of large answers waits for a client that does not read.
 const MAX_WAITING: usize = 256 << 10;
+/// With so much waiting, nothing is read that might have to be answered. It is more, so that a client which reads slowly can
+/// say that it is there.
+const TOO_MUCH_WAITING: usize = 2 * MAX_WAITING;
 /// Payloads from this size on are written from where they are.
 const SHARED_FROM: usize = 4 << 10;
 /// How much a client takes before it says more.
@@ -55,6 +58,7 @@ struct State {
 struct Sending {
     window: i64,
     waker: Option<Waker>,
+    waits_for_room: bool,
     is_relay: bool,
     is_reset: bool,
 }
@@ -141,7 +145,7 @@ impl Outlet {
             if sending.window > MAX_WINDOW {
                 return Err(Code::FlowControl);
             }
-            sending.wake();
+            sending.wake_for_room();
         }
         Ok(())
     }
@@ -156,7 +160,7 @@ impl Outlet {
             if state.window > MAX_WINDOW {
                 return Err(Code::FlowControl);
             }
-            state.streams.values_mut().for_each(Sending::wake);
+            state.streams.values_mut().for_each(Sending::wake_for_room);
             return Ok(());
         }
         let first_window = state.first_window;
@@ -167,7 +171,7 @@ impl Outlet {
             Entry::Vacant(_) => return Ok(()),
         };
         sending.window += more;
-        sending.wake();
+        sending.wake_for_room();
         if sending.window > MAX_WINDOW {
             return Err(Code::FlowControl);
         }
@@ -204,7 +208,7 @@ impl Outlet {
 
     /// Whether there is room for more: nobody reads what may have to be answered otherwise.
     pub(super) fn has_room(&self) -> bool {
-        self.state.lock().bytes < MAX_WAITING
+        self.state.lock().bytes < TOO_MUCH_WAITING
     }
 
     /// What is to be written now; all of it together, as far as it is in one piece.
@@ -223,7 +227,7 @@ impl Outlet {
             state.parts.push_front(part);
         }
         if !had_room && state.bytes < MAX_WAITING {
-            state.streams.values_mut().for_each(Sending::wake);
+            state.streams.values_mut().for_each(Sending::wake_for_room);
         }
     }
 
@@ -303,8 +307,16 @@ impl Sending {
         Self {
             window,
             waker: None,
+            waits_for_room: false,
             is_relay,
             is_reset: false,
+        }
+    }
+
+    /// There may be room now.
+    fn wake_for_room(&mut self) {
+        if self.waits_for_room {
+            self.wake();
         }
     }
 
@@ -346,6 +358,7 @@ impl Answering {
         match self.outlet.state.lock().sending(self.stream) {
             Err(Gone) => Poll::Ready(()),
             Ok(sending) => {
+                sending.waits_for_room = false;
                 sending.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -386,6 +399,7 @@ impl Answering {
             let now = usize::try_from(window.min(sending.window)).unwrap_or_default();
             let now = now.min(room).min(MAX_FRAME).min(data.len());
             if now == 0 {
+                sending.waits_for_room = true;
                 sending.waker = Some(cx.waker().clone());
                 break Poll::Pending;
             }

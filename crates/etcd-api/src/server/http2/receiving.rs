@@ -25,8 +25,6 @@ const FIRST_WINDOW: u32 = 65_535;
 /// What a frame leads to.
 pub(super) enum Event {
     Nothing,
-    /// The client is there.
-    Alive,
     /// The client has given the request up.
     GivenUp,
     /// The request is whole, and is answered by the connection.
@@ -156,10 +154,11 @@ impl Receiver {
                 return Ok(Event::GivenUp);
             }
             SETTINGS => self.settings(header, payload)?,
-            PING if header.has(ACK) => return Ok(Event::Alive),
             PING => {
                 let payload = fixed::<8>(payload)?;
-                self.outlet.frame(PING, ACK, 0, &payload);
+                if !header.has(ACK) {
+                    self.outlet.frame(PING, ACK, 0, &payload);
+                }
             }
             WINDOW_UPDATE => self.window_update(header.stream, fixed(payload)?, open)?,
             PRIORITY => drop(fixed::<5>(payload)?),

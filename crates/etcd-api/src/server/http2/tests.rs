@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use etcd_rpc::message::PutRequest;
+use etcd_rpc::message::{PutRequest, RangeRequest};
 use prost::Message;
 use store::{
-    MemoryStore, Outcome, RangeRequest, RangeResponse, Revision, Snapshot, StateStore, StoreError,
-    Transaction, WatchRequest, WatchStream,
+    Key, MemoryStore, Outcome, RangeRequest as StoreRange, RangeResponse, Revision, Snapshot, StateStore,
+    StoreError, Transaction, WatchRequest, WatchStream,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::fuzzing::{call, connect};
+use crate::fuzzing::{call, connect, talk_http2};
 use crate::server::serve_connection;
 use crate::{EtcdApi, Lessor, Settings};
 
 const PUT: &str = "/etcdserverpb.KV/Put";
+const RANGE: &str = "/etcdserverpb.KV/Range";
 
 async fn api(store: impl StateStore) -> Arc<EtcdApi> {
     let store: Arc<dyn StateStore> = Arc::new(store);
@@ -70,6 +72,53 @@ async fn a_client_that_answers_is_kept() {
     tokio::time::sleep(Duration::from_secs(3600)).await;
     let (_, status) = call(&mut client, PUT, put("a")).await.expect("answered");
     assert_eq!(status, "0");
+}
+
+/// Lets a pipe's end through, so much a second of what comes back.
+async fn slowly(near: DuplexStream, far: DuplexStream, bytes: usize) {
+    let (mut from_client, mut to_client) = tokio::io::split(near);
+    let (mut from_server, mut to_server) = tokio::io::split(far);
+    // It ends with what comes back.
+    let mut forward = JoinSet::new();
+    forward.spawn(async move { drop(tokio::io::copy(&mut from_client, &mut to_server).await) });
+    let mut buffer = vec![0; bytes];
+    while let Ok(read) = from_server.read(&mut buffer).await
+        && read > 0
+        && to_client.write_all(&buffer[..read]).await.is_ok()
+    {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_there() {
+    let store = MemoryStore::new();
+    let value = Bytes::from(vec![7; 100_000]);
+    for number in 0..20u8 {
+        let put = Transaction::new().put(Key::new([number + 1]), value.clone());
+        store.commit(put).await.expect("put");
+    }
+    let (far, server) = tokio::io::duplex(16 << 10);
+    tokio::spawn(serve_connection(api(store).await, server));
+    let (client, near) = tokio::io::duplex(16 << 10);
+    tokio::spawn(slowly(near, far, 4096));
+    let mut client = talk_http2(client).await;
+    let began = Instant::now();
+    let everything = RangeRequest {
+        key: Bytes::from_static(b"\0"),
+        range_end: Bytes::from_static(b"\0"),
+        ..RangeRequest::default()
+    };
+    let message = everything.encode_to_vec();
+    let length = u8::try_from(message.len()).expect("short");
+    let body = [&[0, 0, 0, 0, length], &message[..]].concat();
+    let (found, status) = call(&mut client, RANGE, body.into()).await.expect("answered");
+    assert_eq!(status, "0");
+    assert!(found.len() > 2_000_000, "{}", found.len());
+    assert!(
+        began.elapsed().as_secs() > 400,
+        "longer than silence would be borne"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +201,7 @@ impl StateStore for Defective {
         self.0.compacted_revision()
     }
 
-    async fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
+    async fn range(&self, request: StoreRange) -> Result<RangeResponse, StoreError> {
         self.0.range(request).await
     }
 

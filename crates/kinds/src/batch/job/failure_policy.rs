@@ -23,7 +23,7 @@ pub fn rules(policy: &Field, job: &Field) {
 fn rule(rule: &Field, job: &Field) {
     let action = rule.child("action");
     match action.text() {
-        "" => action.required(""),
+        "" => action.required(r#"valid values: ["Count" "FailIndex" "FailJob" "Ignore"]"#),
         "FailIndex" if !job.child("backoffLimitPerIndex").is_set() => {
             action.invalid("requires the backoffLimitPerIndex to be set");
         }
@@ -45,14 +45,18 @@ fn rule(rule: &Field, job: &Field) {
 
 fn exit_codes(codes: &Field, job: &Field) {
     let operator = codes.child("operator");
-    operator.one_of(&["In", "NotIn"]);
+    if operator.is_empty() {
+        operator.required(r#"valid values: ["In" "NotIn"]"#);
+    } else {
+        operator.any_of(&["In", "NotIn"]);
+    }
     let container = codes.child("containerName");
     if container.is_set() && !names_container(job.value(), container.text()) {
         container.invalid("must be one of the container or initContainer names in the pod template");
     }
     let values = codes.child("values");
     if values.is_empty() {
-        values.invalid_printed("[]", "at least one value is required");
+        values.invalid("at least one value is required");
     } else if values.len() > MAX_CODES {
         values.too_many(MAX_CODES);
     }
@@ -90,9 +94,12 @@ fn pod_conditions(conditions: &Field) {
         conditions.too_many(MAX_CONDITIONS);
     }
     for condition in conditions.items() {
-        let kind = condition.child("type");
-        kind.needed();
-        kind.qualified_name();
-        condition.child("status").one_of(&["False", "True", "Unknown"]);
+        condition.child("type").qualified_name();
+        let status = condition.child("status");
+        if status.is_empty() {
+            status.required(r#"valid values: ["False" "True" "Unknown"]"#);
+        } else {
+            status.any_of(&["False", "True", "Unknown"]);
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! How a job finds its pods: by a label that no other job's pods have.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::toolkit::Field;
 use crate::toolkit::columns::at;
 use crate::toolkit::defaults::object_at;
+use crate::toolkit::selectors::selects;
 
 const UID: &str = "batch.kubernetes.io/controller-uid";
 const NAME: &str = "batch.kubernetes.io/job-name";
@@ -49,18 +50,19 @@ pub fn generate(job: &mut Value) {
     let follows = own.map_or(is_label, |own| Some(own) == template_labels(job));
     if let Some(labels) = object_at(job, &["spec", "template", "metadata", "labels"]) {
         for (key, value) in [(UID, &uid), (NAME, &name), (OLD[0], &uid), (OLD[1], &name)] {
-            labels.insert(key.to_owned(), value.clone());
+            // What a client says is kept, to be refused where it is wrong.
+            labels.entry(key).or_insert_with(|| value.clone());
         }
     }
     if let Some(labels) = object_at(job, &["spec", "selector", "matchLabels"]) {
-        labels.insert(UID.to_owned(), uid);
+        labels.entry(UID).or_insert(uid);
     }
     if follows && let Some(labels) = template_labels(job).cloned() {
         job["metadata"]["labels"] = labels;
     }
 }
 
-/// A selector that was not made by the client must be the one we make.
+/// A selector that was not made by the client must find the pods by the labels we make, and the pods must have them.
 pub fn rules(job: &Field) {
     let spec = job.child("spec");
     let selector = spec.child("selector");
@@ -68,7 +70,30 @@ pub fn rules(job: &Field) {
         return;
     }
     let metadata = job.child("metadata");
-    if selector.value() != Some(&json!({"matchLabels": {UID: metadata.text_of("uid")}})) {
+    let (uid, name) = (metadata.text_of("uid"), metadata.text_of("name"));
+    let (template, wanted) = (
+        spec.child("template"),
+        [(OLD[0], uid), (OLD[1], name), (UID, uid), (NAME, name)],
+    );
+    let of_pods = template.child("metadata");
+    for (key, value) in wanted {
+        has_label(&of_pods.child("labels"), key, value);
+    }
+    let wanted: serde_json::Map<String, Value> = wanted
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).into()))
+        .collect();
+    if !selects(selector.value().unwrap_or(&Value::Null), &wanted.into()) {
         selector.invalid("`selector` not auto-generated");
+    }
+}
+
+fn has_label(labels: &Field, key: &str, value: &str) {
+    let (label, complaint) = (labels.key(key), format!("must be '{value}'"));
+    if !label.is_set() {
+        label.required(&complaint);
+    } else if label.text() != value {
+        // Upstream prints all labels.
+        label.invalid_printed(&labels.printed(), &complaint);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::validation;
-use crate::toolkit::columns::text;
+use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{items_mut, restore};
 use crate::toolkit::{Field, same, same_field};
 
@@ -44,8 +44,7 @@ fn completions(spec: &Field, old: &Value) {
 fn template(spec: &Field, old: &Value) {
     let template = spec.child("template");
     let old_template = &old["spec"]["template"];
-    let waits = old["spec"]["suspend"] == Value::Bool(true) && text(old, &["status", "startTime"]).is_empty();
-    if !waits {
+    if old["spec"]["suspend"] != Value::Bool(true) || !waits(&old["status"]) {
         return template.immutable(Some(old_template));
     }
     let pod = template.child("spec");
@@ -64,6 +63,13 @@ fn template(spec: &Field, old: &Value) {
     if !same(Some(&allowed), Some(old)) {
         pod.invalid("field is immutable");
     }
+}
+
+/// Whether none of the job's pods runs: it was never started, or was stopped.
+fn waits(status: &Value) -> bool {
+    let mut conditions = list(status, &["conditions"]).iter();
+    let is_stopped = conditions.any(|each| each["type"] == "Suspended" && each["status"] == "True");
+    (text(status, &["startTime"]).is_empty() || is_stopped) && status["active"].as_i64().unwrap_or(0) == 0
 }
 
 fn node_affinity(pod: &mut Value, old: &Value) {

@@ -39,12 +39,12 @@ fn host_names(job: &Field) {
 pub fn spec(spec: &Field) {
     work(spec);
     let selector = spec.child("selector");
-    if selector.is_set() {
-        selector.label_selector();
-    } else {
+    if !selector.is_set() {
         selector.required("");
     }
-    template::selected(&spec.child("template"), &selector);
+    if template::well_formed_selector(&selector) {
+        template::selected(&spec.child("template"), &selector);
+    }
 }
 
 /// The rules for a job's spec but for its selector, which a cron job leaves to its jobs.
@@ -76,6 +76,12 @@ pub fn work(spec: &Field) {
     if failures.is_set() {
         failure_policy::rules(&failures, spec);
     }
+    let success = spec.child("successPolicy");
+    if success.is_set() && spec.text_of("completionMode") == "Indexed" {
+        success_policy::rules(&success, spec);
+    } else if success.is_set() {
+        success.invalid(INDEXED_ONLY);
+    }
     let replacement = spec.child("podReplacementPolicy");
     replacement.any_of_if_set(if failures.is_set() {
         &["Failed"]
@@ -86,8 +92,10 @@ pub fn work(spec: &Field) {
     template::rules(&template);
     let pod = template.child("spec");
     let restart = pod.child("restartPolicy");
-    if !matches!(restart.text(), "OnFailure" | "Never") {
+    if matches!(restart.text(), "Always" | "") {
         restart.required(r#"valid values: "OnFailure", "Never""#);
+    } else if !matches!(restart.text(), "OnFailure" | "Never") {
+        restart.not_supported(&["OnFailure", "Never"]);
     } else if failures.is_set() && restart.text() != "Never" {
         restart.invalid(r#"only "Never" is supported when podFailurePolicy is specified"#);
     }
@@ -96,22 +104,16 @@ pub fn work(spec: &Field) {
 fn completion_mode(spec: &Field) {
     let mode = spec.child("completionMode");
     mode.any_of_if_set(&["NonIndexed", "Indexed"]);
-    let success = spec.child("successPolicy");
-    if mode.text() == "Indexed" {
-        indexed(spec);
-        if success.is_set() {
-            success_policy::rules(&success, spec);
-        }
-        return;
+    match mode.value_text() {
+        Some("Indexed") => return indexed(spec),
+        Some("NonIndexed") | None => {}
+        Some(_) => return,
     }
     for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
         let field = spec.child(field);
         if field.is_set() {
             field.invalid(INDEXED_ONLY);
         }
-    }
-    if success.is_set() {
-        success.invalid(INDEXED_ONLY);
     }
 }
 
@@ -126,11 +128,11 @@ fn indexed(spec: &Field) {
             "must be less than or equal to {MAX_PARALLEL} when completion mode is Indexed"
         ));
     }
+    if failed.is_set() && completions.is_set() && failed.number() > completions.number() {
+        failed.invalid("must be less than or equal to completions");
+    }
     if failed.is_set() && failed.number() > MANY {
         failed.invalid(&format!("must be less than or equal to {MANY}"));
-    }
-    if failed.is_set() && completions.is_set() && failed.number() > completions.number() {
-        failed.invalid(&format!("must be less than or equal to {}", completions.number()));
     }
     if !spec.child("backoffLimitPerIndex").is_set() || completions.number() <= MANY {
         return;

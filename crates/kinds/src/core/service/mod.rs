@@ -56,6 +56,15 @@ impl Strategy for Service {
         Report::of(self.0.schema, object, validation::rules)
     }
 
+    fn validate_wishes(&self, new: &Value) -> ErrorList {
+        Report::of(self.0.schema, new, |service| {
+            let spec = service.child("spec");
+            if spec.text_of("type") != "ExternalName" {
+                validation::cluster_ips(&spec);
+            }
+        })
+    }
+
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
         update::prepare(new, old);
     }

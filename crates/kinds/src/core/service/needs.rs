@@ -10,6 +10,11 @@ fn is_type(spec: &Value, kinds: &[&str]) -> bool {
 
 /// An address within the cluster.
 pub fn cluster_ip(spec: &Value) -> bool {
+    !is_type(spec, &["ExternalName"])
+}
+
+/// A rule for traffic from within the cluster.
+pub fn internal_traffic_policy(spec: &Value) -> bool {
     is_type(spec, &["ClusterIP", "NodePort", "LoadBalancer"])
 }
 

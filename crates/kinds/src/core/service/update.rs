@@ -21,8 +21,8 @@ pub fn one_address(service: &mut Value) {
 /// Keeps what was handed out, gives back what is needed no more.
 pub fn prepare(new: &mut Value, old: &Value) {
     let old_spec = &old["spec"];
-    agree_on_addresses(&mut new["spec"], old_spec);
     keep(&mut new["spec"], old_spec);
+    agree_on_addresses(&mut new["spec"], old_spec);
     drop_unneeded(&mut new["spec"], old_spec);
     if text(new, &["spec", "type"]) != "LoadBalancer" {
         new["status"]["loadBalancer"] = json!({});
@@ -47,7 +47,7 @@ fn keep(spec: &mut Value, old: &Value) {
         if text(spec, &["clusterIP"]).is_empty() {
             restore(spec, old, "clusterIP");
         }
-        if list(spec, &["clusterIPs"]).is_empty() && same_field(spec, old, "clusterIP") {
+        if list(spec, &["clusterIPs"]).is_empty() {
             restore(spec, old, "clusterIPs");
         }
     }
@@ -304,6 +304,32 @@ mod tests {
             update_errors("", "services", &at("10.0.0.2"), &at("10.0.0.1")),
             [r#"spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set"#]
         );
+    }
+
+    #[test]
+    fn nothing_is_given_to_contradictory_wishes() {
+        let of = |spec: Value| {
+            let errors = room("", "services").validate_wishes(&service(spec));
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(of(json!({"type": "X", "ports": []})), [""; 0]);
+        assert_eq!(
+            of(json!({"clusterIPs": ["1.2.3.4"]})),
+            [
+                r#"spec.clusterIPs: Invalid value: ["1.2.3.4"]: must be empty when `clusterIP` is not specified"#
+            ]
+        );
+        assert_eq!(
+            of(json!({"type": "ExternalName", "clusterIP": "1.2.3.4"})),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_client_of_one_address_changes_that() {
+        let old = service(json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]}));
+        let new = prepared(json!({"clusterIP": "10.0.0.2"}), &old);
+        assert_eq!(new["clusterIPs"], json!(["10.0.0.2"]));
     }
 
     #[test]

@@ -159,7 +159,8 @@ fn session_affinity(spec: &Field) {
     }
 }
 
-fn cluster_ips(spec: &Field) {
+/// The addresses a service has or asks for, and their families.
+pub fn cluster_ips(spec: &Field) {
     let (first, addresses) = (spec.child("clusterIP"), spec.child("clusterIPs"));
     let (families, policy) = (spec.child("ipFamilies"), spec.child("ipFamilyPolicy"));
     let listed = addresses.texts().next();
@@ -280,7 +281,7 @@ fn traffic_policies(spec: &Field, value: &Value) {
     let internal = spec.child("internalTrafficPolicy");
     if internal.is_set() {
         internal.any_of(POLICIES);
-    } else if needs::cluster_ip(value) {
+    } else if needs::internal_traffic_policy(value) {
         internal.required("");
     }
 }

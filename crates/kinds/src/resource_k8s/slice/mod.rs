@@ -66,6 +66,10 @@ impl Strategy for ResourceSlice {
         resource::strategy::spec_only(object)
     }
 
+    fn counts_what_is_dropped(&self) -> bool {
+        true
+    }
+
     fn returns_deleted_object(&self) -> bool {
         true
     }

@@ -1,8 +1,6 @@
-//! Figures of several rounds and stores, as a table of medians.
+//! Figures of several rounds and programs, as a table of medians.
 
 use std::time::Duration;
-
-use super::process::Program;
 
 /// One measurement.
 #[derive(Clone, Debug)]
@@ -15,18 +13,22 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// So many in a second.
     pub fn rate(what: &str, value: f64) -> Self {
         Self::new(what, "/s", value, 0)
     }
 
+    /// A short time.
     pub fn microseconds(what: &str, value: Duration) -> Self {
         Self::new(what, "us", value.as_secs_f64() * 1e6, 1)
     }
 
+    /// A time.
     pub fn milliseconds(what: &str, value: Duration) -> Self {
         Self::new(what, "ms", value.as_secs_f64() * 1e3, 2)
     }
 
+    /// Memory or disk.
     pub fn megabytes(what: &str, bytes: f64) -> Self {
         Self::new(what, "MB", bytes / f64::from(1 << 20), 0)
     }
@@ -41,30 +43,31 @@ impl Figure {
     }
 }
 
-/// Rounds of figures, a column for each store.
+/// Rounds of figures, a column for each program.
 #[derive(Debug)]
 pub struct Table {
     names: Vec<&'static str>,
-    /// For each store the rounds.
+    /// For each program the rounds.
     columns: Vec<Vec<Vec<Figure>>>,
 }
 
 impl Table {
-    pub fn new(programs: &[Program]) -> Self {
+    /// A table without rounds yet.
+    pub fn new(names: Vec<&'static str>) -> Self {
         Self {
-            names: programs.iter().map(Program::name).collect(),
-            columns: vec![Vec::new(); programs.len()],
+            columns: vec![Vec::new(); names.len()],
+            names,
         }
     }
 
-    /// Adds what a round found of a store: always the same figures.
+    /// Adds what a round found of a program: always the same figures.
     pub fn add(&mut self, column: usize, round: Vec<Figure>) {
         self.columns[column].push(round);
     }
 
-    /// Prints medians, what the second store has of the first, and from where to where the rounds went.
+    /// Prints medians, what the second program has of the first, and from where to where the rounds went.
     pub fn print(&self) {
-        let mut title = format!("{:<38}", "median");
+        let mut title = format!("{:<44}", "median");
         self.names.iter().for_each(|name| title += &format!("{name:>14}"));
         println!("{title}   second/first   rounds");
         let Some(first) = self.columns.first().and_then(|rounds| rounds.first()) else {
@@ -86,7 +89,7 @@ fn sorted(rounds: &[Vec<Figure>], row: usize) -> Vec<f64> {
 fn line(figure: &Figure, columns: &[Vec<f64>]) -> String {
     let medians: Vec<f64> = columns.iter().map(|values| values[values.len() / 2]).collect();
     let digits = figure.digits;
-    let mut line = format!("{:<38}", figure.what);
+    let mut line = format!("{:<44}", figure.what);
     for median in &medians {
         line += &format!("{:>14}", format!("{median:.digits$} {}", figure.unit));
     }

@@ -11,8 +11,8 @@ use super::Options;
 use super::connection::{Connection, framed};
 use super::load::{RANGE, Result};
 use super::process::{Process, Program};
-use super::table::{Figure, Table};
 use crate::process::cpu;
+use crate::table::{Figure, Table};
 
 /// It takes a minute, and some time for its connections; one that takes so long is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Measures and prints: the stores take turns.
 pub async fn run(programs: &[Program], options: &Options, directory: &Path) -> Result<()> {
     println!("\netcdctl check perf --load={}: a minute each", options.perf_load);
-    let mut table = Table::new(programs);
+    let mut table = Table::new(programs.iter().map(Program::name).collect());
     for _ in 0..options.perf_rounds.max(1) {
         for (column, program) in programs.iter().enumerate() {
             let folder = tempfile::Builder::new()

@@ -259,8 +259,8 @@ async fn a_dry_run_is_given_what_nobody_can_have() {
             .await
             .unwrap();
         assert_eq!(tried["spec"]["clusterIP"], "10.43.0.0");
-        assert_eq!(tried["spec"]["ports"][0]["nodePort"], 32768);
-        assert_eq!(tried["spec"]["ports"][1]["nodePort"], 32769);
+        assert_eq!(tried["spec"]["ports"][0]["nodePort"], 32769);
+        assert_eq!(tried["spec"]["ports"][1]["nodePort"], 32770);
     }
 }
 

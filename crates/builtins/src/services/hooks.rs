@@ -224,6 +224,11 @@ impl Ports<'_> {
                     .iter()
                     .any(|(_, n, p)| *p == port && (*n == number || self.is_update))
             };
+            if let Some(wrong) = no_port(&ports[index]["nodePort"]) {
+                let refused = self.taking.no_port();
+                refused.map_err(|error| invalid_port(index, wrong, &error))?;
+                continue;
+            }
             let chosen = port_number(&ports[index]["nodePort"]);
             let port = match chosen.or_else(|| shared(ports, &number, &given)) {
                 Some(port) if self.held.ports.contains(&port) || is_mine(port) => port,
@@ -239,7 +244,8 @@ impl Ports<'_> {
                     })?
                 }
             };
-            if given.iter().any(|(other, _, p)| *other == protocol && *p == port) {
+            // Validation says so of a new service, and in other words.
+            if self.is_update && given.iter().any(|(other, _, p)| *other == protocol && *p == port) {
                 let protocol = protocol.as_str().unwrap_or_default();
                 return Err(TakeError::Plain(format!(
                     "duplicate nodePort: {{{protocol} {port}}}"
@@ -252,6 +258,18 @@ impl Ports<'_> {
     }
 
     fn take_health_check(&mut self, spec: &mut Value) -> Result<(), TakeError> {
+        if let Some(wrong) = no_port(&spec["healthCheckNodePort"]) {
+            let refused = if self.is_update {
+                Ok(())
+            } else {
+                self.taking.no_port()
+            };
+            return refused.map_err(|error| {
+                TakeError::Internal(format!(
+                    "failed to allocate requested HealthCheck NodePort {wrong}: {error}"
+                ))
+            });
+        }
         let port = match port_number(&spec["healthCheckNodePort"]) {
             Some(port) if self.held.ports.contains(&port) => return Ok(()),
             Some(port) => {
@@ -289,7 +307,14 @@ fn shared(ports: &[Value], number: &Value, given: &[(Value, Value, u16)]) -> Opt
     before.or_else(after)
 }
 
-fn invalid_port(index: usize, port: u16, error: &PortError) -> TakeError {
+/// A number that cannot be a port's.
+fn no_port(value: &Value) -> Option<i64> {
+    value
+        .as_i64()
+        .filter(|number| *number != 0 && u16::try_from(*number).is_err())
+}
+
+fn invalid_port(index: usize, port: impl Into<Value>, error: &PortError) -> TakeError {
     let path = Path::new("spec.ports").index(index).child("nodePort");
     TakeError::Invalid(FieldError::invalid(&path, port, &error.to_string()))
 }
@@ -299,7 +324,7 @@ fn is_type(spec: &Value, types: &[&str]) -> bool {
 }
 
 fn has_address(spec: &Value) -> bool {
-    is_type(spec, &["ClusterIP", "NodePort", "LoadBalancer"])
+    !is_type(spec, &["ExternalName"])
 }
 
 fn has_node_ports(spec: &Value) -> bool {

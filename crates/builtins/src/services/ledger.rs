@@ -178,7 +178,7 @@ pub(super) struct Taking {
 }
 
 /// What upstream's dry runs count on from.
-const LAST_OF_ANY_RANGE: u16 = 32_767;
+const FIRST_OF_NO_RANGE: u16 = 32_768;
 
 impl Taking {
     /// Takes an address. A dry run only looks whether it is in range.
@@ -224,10 +224,18 @@ impl Taking {
         Ok(())
     }
 
+    /// Why a number that is no port's cannot be had. A dry run does not mind.
+    pub fn no_port(&self) -> Result<(), PortError> {
+        if self.dry_run {
+            return Ok(());
+        }
+        Err(self.ledger.state.lock().ports.out_of_range())
+    }
+
     /// Takes some port. A dry run is given one past all ranges, or past those it was given before.
     pub fn any_port(&mut self) -> Result<u16, PortError> {
         if self.dry_run {
-            let last = self.taken.ports.last().copied().unwrap_or(LAST_OF_ANY_RANGE);
+            let last = self.taken.ports.last().copied().unwrap_or(FIRST_OF_NO_RANGE);
             let invented = last.checked_add(1).ok_or(PortError::Full)?;
             self.invented.insert(invented);
             self.taken.ports.insert(invented);

@@ -42,8 +42,13 @@ impl PortRange {
             Some(offset) if self.pool.take(offset) => Ok(()),
             Some(_) => Err(PortError::Taken),
             None if dry_run => Ok(()),
-            None => Err(PortError::OutOfRange(*self.range.start(), *self.range.end())),
+            None => Err(self.out_of_range()),
         }
+    }
+
+    /// What is said of ports that nobody can have.
+    pub(super) fn out_of_range(&self) -> PortError {
+        PortError::OutOfRange(*self.range.start(), *self.range.end())
     }
 
     pub(super) fn take_any(&mut self, random: u128) -> Result<u16, PortError> {

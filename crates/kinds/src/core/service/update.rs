@@ -104,8 +104,11 @@ fn drop_unneeded(spec: &mut Value, old: &Value) {
             remove(port, &["nodePort"]);
         }
     }
-    let single: [(Need, &str); 5] = [
-        (needs::cluster_ip, "internalTrafficPolicy"),
+    if !needs::cluster_ip(spec) {
+        // It means nothing without an address, and is hidden wherever it is.
+        remove(spec, &["internalTrafficPolicy"]);
+    }
+    let single: [(Need, &str); 4] = [
         (needs::health_check_node_port, "healthCheckNodePort"),
         (needs::load_balancer_class, "allocateLoadBalancerNodePorts"),
         (needs::load_balancer_class, "loadBalancerClass"),

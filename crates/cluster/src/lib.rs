@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod data_dir;
 pub mod execute;
+pub mod flow_schemas;
 pub mod join;
 pub mod masters;
 pub mod reconcile;

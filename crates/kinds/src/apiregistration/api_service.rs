@@ -44,8 +44,7 @@ impl Strategy for APIService {
         Report::of(self.0.schema, new, |service| {
             let status = service.child("status");
             for condition in status.child("conditions").items() {
-                condition.child("type").needed();
-                condition.child("status").any_of(&["False", "True", "Unknown"]);
+                condition.child("status").any_of(&["True", "False", "Unknown"]);
             }
         })
     }
@@ -126,7 +125,7 @@ fn rules(object: &Field) {
     }
     if !group.is_empty() {
         group.dns_subdomain();
-    } else if version.text() != "v1" || service.is_set() {
+    } else if version.text() != "v1" {
         group.required("only v1 may have an empty group and it better be legacy kube");
     }
     version.complain(meta::name::dns1035_label(version.text()));

@@ -109,6 +109,7 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .await?;
     let tasks = TaskTracker::new();
     datastore.keep_compacted(options.api.compaction_interval, &tasks, &shutdown);
+    tasks.spawn(cluster::flow_schemas::run(clients.server(), shutdown.clone()));
     if leadership == Leadership::Elected {
         let presence = Presence {
             store: datastore.store(),

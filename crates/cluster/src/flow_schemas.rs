@@ -15,12 +15,20 @@ const CONDITION: &str = "Dangling";
 /// Keeps the condition true until the token fires. Every server may do it: they all write the same.
 pub async fn run(client: Client, shutdown: CancellationToken) {
     let schemas = Informer::<FlowSchema>::start(client.clone(), "", Default::default(), shutdown.clone());
-    let levels =
-        Informer::<PriorityLevelConfiguration>::start(client.clone(), "", Default::default(), shutdown.clone());
+    let levels = Informer::<PriorityLevelConfiguration>::start(
+        client.clone(),
+        "",
+        Default::default(),
+        shutdown.clone(),
+    );
     let queue: WorkQueue<String> = WorkQueue::new();
     let to = queue.clone();
     schemas.on_change(move |change| {
-        if let Some(name) = change.new.as_ref().and_then(|schema| schema.metadata.name.clone()) {
+        if let Some(name) = change
+            .new
+            .as_ref()
+            .and_then(|schema| schema.metadata.name.clone())
+        {
             to.add(name);
         }
     });
@@ -88,8 +96,12 @@ fn plan(schema: &FlowSchema, is_there: bool, now: Timestamp) -> Option<Value> {
     } else {
         ("True", "NotFound", "but there is no such object")
     };
-    let message = format!("This FlowSchema references the PriorityLevelConfiguration object named {level} {found}");
-    let conditions = schema.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let message =
+        format!("This FlowSchema references the PriorityLevelConfiguration object named {level} {found}");
+    let conditions = schema
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
     let old = conditions
         .clone()
         .find(|condition| condition.type_.as_deref() == Some(CONDITION));
@@ -104,7 +116,10 @@ fn plan(schema: &FlowSchema, is_there: bool, now: Timestamp) -> Option<Value> {
     {
         return None;
     }
-    let since = since.map_or_else(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(), |since| json!(since));
+    let since = since.map_or_else(
+        || now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
+        |since| json!(since),
+    );
     Some(json!({
         "type": CONDITION, "status": status, "reason": reason, "message": message, "lastTransitionTime": since,
     }))

@@ -42,6 +42,7 @@ impl Strategy for CustomResourceDefinition {
         if let Some(service) = client.and_then(|client| object_in(client, "service")) {
             when_missing(service, "port", 443);
         }
+        stored_at_least(object);
     }
 
     fn upgrade_stored(&self, object: &mut Value) {
@@ -75,24 +76,24 @@ impl Strategy for CustomResourceDefinition {
 
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |definition| {
-            rules(definition, object, None);
-            preserving(definition, None);
+            spec_rules(definition, object, None);
+            rest(definition, None);
         })
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |definition| {
-            rules(definition, new, Some(old));
-            preserving(definition, Some(old));
+            spec_rules(definition, new, Some(old));
             let spec = definition.child("spec");
             let is_established = is_established(old);
             let (before, names) = (&old["spec"]["names"], spec.child("names"));
             if is_established {
-                spec.child("scope").immutable(old["spec"].get("scope"));
+                unchanged(&spec, &old["spec"], "scope");
                 unchanged(&names, before, "kind");
             }
-            spec.child("group").immutable(old["spec"].get("group"));
+            unchanged(&spec, &old["spec"], "group");
             unchanged(&names, before, "plural");
+            rest(definition, Some(old));
         })
     }
 
@@ -119,6 +120,19 @@ impl Strategy for CustomResourceDefinition {
     }
 }
 
+/// Where nothing is said of the versions that are stored, it is the one to store.
+fn stored_at_least(definition: &mut Value) {
+    if !list(definition, &["status", "storedVersions"]).is_empty() {
+        return;
+    }
+    let stored = stored_versions(definition, &[]);
+    if stored.as_array().is_some_and(|stored| !stored.is_empty())
+        && let Some(status) = object_at(definition, &["status"])
+    {
+        status.insert("storedVersions".to_owned(), stored);
+    }
+}
+
 /// Versions in which objects may lie in the store: all that ever were the one to store.
 fn stored_versions(definition: &Value, so_far: &[Value]) -> Value {
     let mut stored = so_far.to_vec();
@@ -138,14 +152,15 @@ fn is_established(definition: &Value) -> bool {
         .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
 }
 
-fn unchanged(names: &Field, before: &Value, field: &'static str) {
-    let now = names.value().unwrap_or(&Value::Null);
+fn unchanged(place: &Field, before: &Value, field: &'static str) {
+    let now = place.value().unwrap_or(&Value::Null);
     if !same_field(now, before, field) {
-        names.child(field).invalid("field is immutable");
+        let field = place.child(field);
+        field.invalid_as(field.text(), "field is immutable");
     }
 }
 
-fn rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Value>) {
+fn spec_rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Value>) {
     let spec = definition.child("spec");
     let (group, names) = (spec.child("group"), spec.child("names"));
     let metadata = definition.child("metadata");
@@ -176,9 +191,15 @@ fn rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Value>)
             .invalid("must be None if spec.preserveUnknownFields is true");
     }
     conversion::rules(&way, recognized);
+}
+
+/// What is asked after the specification, and what of it stays.
+fn rest(definition: &Field, old: Option<&Value>) {
     names::accepted(&definition.child("status").child("acceptedNames"));
     versions::stored(definition);
-    approval(definition, group.text(), old);
+    let spec = definition.child("spec");
+    approval(definition, spec.text_of("group"), old);
+    preserving(definition, old);
 }
 
 fn scope(scope: &Field) {

@@ -1,9 +1,12 @@
 //! Definitions as upstream prints them in messages: as it holds them, every field by its name in Go, what all versions
 //! share left out of each.
 
-use serde_json::{Map, Value};
+use meta::GroupVersionKind;
+use schema::SchemaRef;
+use serde_json::Value;
 
 use super::shared::Shared;
+use crate::toolkit::go;
 
 /// What a field is printed as if nothing was given.
 #[derive(Clone, Copy)]
@@ -73,11 +76,7 @@ pub fn versions(shared: &Shared) -> String {
         .iter()
         .map(|version| self::version(version, shared))
         .collect();
-    if versions.is_empty() {
-        "null".to_owned()
-    } else {
-        format!("[{}]", versions.join(","))
-    }
+    format!("[{}]", versions.join(","))
 }
 
 fn version(version: &Value, shared: &Shared) -> String {
@@ -87,7 +86,7 @@ fn version(version: &Value, shared: &Shared) -> String {
             .get(field)
             .filter(|value| !value.is_null() && !shared.has_in_common(field))
     };
-    let shown = |field: &str| own(field).map_or("null".to_owned(), |value| renamed(value).to_string());
+    let shown = |field: &str| own(field).map_or("null".to_owned(), |value| small(value, &[field]));
     let schema = own("schema").map_or("null".to_owned(), |holder| {
         let schema = holder
             .get("openAPIV3Schema")
@@ -115,7 +114,9 @@ pub fn schema(schema: &Value) -> String {
         .collect();
     let rules = schema
         .get("x-kubernetes-validations")
-        .map_or("null".to_owned(), |rules| renamed(rules).to_string());
+        .map_or("null".to_owned(), |rules| {
+            of_schema(rules, "x-kubernetes-validations")
+        });
     fields.push(format!("\"XValidations\":{rules}"));
     format!("{{{}}}", fields.join(","))
 }
@@ -148,7 +149,7 @@ fn field_of(schema: &Value, field: &str, absent: Absent) -> String {
                 .collect();
             format!("{{{}}}", entries.join(","))
         }
-        "externalDocs" => renamed(value).to_string(),
+        "externalDocs" => of_schema(value, field),
         _ => value.to_string(),
     }
 }
@@ -158,15 +159,18 @@ fn list_of(schemas: &[Value]) -> String {
     format!("[{}]", schemas.join(","))
 }
 
-/// Small structures with Go's names.
-fn renamed(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (crate::toolkit::go::go_name(name), renamed(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.iter().map(renamed).collect(),
-        other => other.clone(),
-    }
+/// Small structures within a schema.
+fn of_schema(value: &Value, field: &str) -> String {
+    small(value, &["schema", "openAPIV3Schema", field])
+}
+
+/// Small structures within a version, at these fields.
+fn small(value: &Value, fields: &[&str]) -> String {
+    let version = |definition: SchemaRef<'static>| definition.field("spec")?.field("versions")?.element();
+    let definition = GroupVersionKind::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let version = schema::builtin(&definition).and_then(version);
+    let place = fields
+        .iter()
+        .try_fold(version, |place, field| Some(place?.field(field)));
+    go::printed(Some(value), place.flatten())
 }

@@ -31,11 +31,12 @@ pub fn each<'v>(spec: &Field<'_, 'v>, shared: &Shared<'v>, leniency: &Leniency) 
         let name = version.child("name");
         let problems = meta::name::dns1035_label(name.text());
         if !problems.is_empty() {
-            name.invalid(&problems.join(","));
+            name.invalid_as(name.text(), &problems.join(","));
         }
         own(&version, shared, leniency);
     }
     uniqueness(&versions, shared);
+    first(spec, shared);
 }
 
 /// What a version does not share with all others.
@@ -111,7 +112,21 @@ fn uniqueness<'v>(versions: &Field<'_, 'v>, shared: &Shared<'v>) {
         .count();
     if stored != 1 {
         let problem = "must have exactly one version marked as storage version";
-        versions.invalid_printed(&printed::versions(shared), problem);
+        let printed = match versions.value() {
+            Some(_) => printed::versions(shared),
+            None => "null".to_owned(),
+        };
+        versions.invalid_printed(&printed, problem);
+    }
+}
+
+/// Upstream still holds the name of the first version by itself, too.
+fn first<'v>(spec: &Field<'_, 'v>, shared: &Shared<'v>) {
+    let first = shared.versions().first().map(|version| &version["name"]);
+    let name = spec.standing_for("version", first);
+    let problems = meta::name::dns1035_label(name.text());
+    if !name.is_empty() && !problems.is_empty() {
+        name.invalid(&problems.join(","));
     }
 }
 

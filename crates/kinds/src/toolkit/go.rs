@@ -9,8 +9,6 @@ mod order;
 use schema::{SchemaRef, Shape};
 use serde_json::Value;
 
-pub use names::go_name;
-
 /// The value at a position of the type table, on one line. What is not known to the table is printed as JSON.
 pub fn printed(value: Option<&Value>, schema: Option<SchemaRef>) -> String {
     let mut out = String::new();

@@ -37,6 +37,11 @@ pub fn dns1123_label(name: &str) -> Problems {
 
 /// Labels of RFC 1123 with dots between: `example.com`.
 pub fn dns1123_subdomain(name: &str) -> Problems {
+    subdomain(name, too_long)
+}
+
+/// The same, where what is too long is told in other words.
+pub(super) fn subdomain(name: &str, too_long: fn(usize) -> String) -> Problems {
     let mut problems = Problems::new();
     if name.len() > SUBDOMAIN_MAX_LENGTH {
         problems.push(too_long(SUBDOMAIN_MAX_LENGTH));

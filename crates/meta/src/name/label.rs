@@ -1,6 +1,6 @@
 //! Keys and values of labels, and the qualified names that annotations, finalizers and conditions share with them.
 
-use super::{LABEL_MAX_LENGTH, Problems, dns1123_subdomain, is_made_of, mismatch, too_many_bytes};
+use super::{LABEL_MAX_LENGTH, Problems, dns, is_made_of, mismatch, too_many_bytes};
 
 const NAME_REGEX: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const NAME_EXAMPLES: &[&str] = &["MyName", "my.name", "123-abc"];
@@ -41,7 +41,7 @@ pub fn label_key(text: &str) -> Problems {
         }
         Some((prefix, name)) => {
             problems.extend(
-                dns1123_subdomain(prefix)
+                dns::subdomain(prefix, too_many_bytes)
                     .into_iter()
                     .map(|problem| format!("prefix part {problem}")),
             );
@@ -96,6 +96,10 @@ mod tests {
             ("/a", vec!["prefix part must be non-empty"]),
             ("a/", vec!["name part must be non-empty", NAME]),
             (&"n".repeat(64), vec!["name part must be no more than 63 bytes"]),
+            (
+                &format!("{}/a", "p".repeat(254)),
+                vec!["prefix part must be no more than 253 bytes"],
+            ),
             (
                 "A/b",
                 vec![

@@ -200,14 +200,13 @@ fn junctors(schema: &Value, exception: Exception, path: &Path, errors: &mut Erro
 }
 
 /// What a schema in a junctor may not say, and why not.
-const FORBIDDEN: [(&str, &str); 13] = [
+const FORBIDDEN: [(&str, &str); 12] = [
     ("type", "must be empty to be structural"),
     ("additionalProperties", "must be undefined to be structural"),
     ("default", "must be undefined to be structural"),
     ("title", "must be empty to be structural"),
     ("description", "must be empty to be structural"),
     ("nullable", "must be false to be structural"),
-    ("externalDocs", "must be undefined to be structural"),
     (
         "x-kubernetes-preserve-unknown-fields",
         "must be false to be structural",

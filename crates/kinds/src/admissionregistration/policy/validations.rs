@@ -39,9 +39,13 @@ pub(super) fn rules(policy: &str, spec: &Field, variables: &Variables) {
     let mut keys = Seen::new();
     for annotation in annotations.items() {
         let key = annotation.child("key");
-        let whole = format!("{policy}/{}", key.text());
-        for problem in meta::name::label_key(&whole) {
-            key.invalid_as(whole.as_str(), &problem);
+        if policy.is_empty() {
+            key.invalid_as(key.text(), "requires metadata.name be non-empty");
+        } else {
+            let whole = format!("{policy}/{}", key.text());
+            for problem in meta::name::label_key(&whole) {
+                key.invalid_as(whole.as_str(), &problem);
+            }
         }
         value_expression(&annotation.child("valueExpression"), &full);
         if keys.again(key.text()) {

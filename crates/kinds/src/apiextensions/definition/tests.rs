@@ -342,7 +342,7 @@ fn what_definitions_of_old_did_may_not_be_begun() {
     check(
         &[("/spec/versions", json!([]))],
         &[
-            "spec.versions: Invalid value: null: must have exactly one version marked as storage version",
+            "spec.versions: Invalid value: []: must have exactly one version marked as storage version",
             "status.storedVersions: Invalid value: null: must have at least one stored version",
         ],
     );
@@ -405,6 +405,75 @@ fn groups_of_the_project_need_consent() {
         of_group(json!({})),
         [
             r#"metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111"#
+        ]
+    );
+}
+
+#[test]
+fn small_structures_are_printed_as_upstream_holds_them() {
+    let definition = with(&[
+        (
+            "/spec/versions/0/subresources",
+            json!({"status": {}, "scale": {"specReplicasPath": ".spec.x"}}),
+        ),
+        (
+            "/spec/versions/0/additionalPrinterColumns",
+            json!([{"name": "a", "type": "string", "jsonPath": ".c"}]),
+        ),
+        (
+            "/spec/versions/0/schema",
+            json!({"openAPIV3Schema": {
+                "type": "object", "externalDocs": {"url": "u"}, "x-kubernetes-validations": [{"rule": "true"}],
+            }}),
+        ),
+        ("/spec/versions/-", json!({"name": "v2"})),
+    ]);
+    let printed =
+        crate::apiextensions::printed::versions(&crate::apiextensions::shared::Shared::of(&definition));
+    for part in [
+        r#""Subresources":{"Status":{},"Scale":{"SpecReplicasPath":".spec.x","StatusReplicasPath":"","LabelSelectorPath":null}}"#,
+        r#""AdditionalPrinterColumns":[{"Name":"a","Type":"string","Format":"","Description":"","Priority":0,"JSONPath":".c"}]"#,
+        r#""ExternalDocs":{"Description":"","URL":"u"}"#,
+        r#""XValidations":[{"Rule":"true","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}]"#,
+    ] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+}
+
+#[test]
+fn the_version_to_store_is_stored_at_least() {
+    let mut definition = definition();
+    definition["status"] = json!({});
+    let with_defaults = crate::testing::defaulted(GROUP, PLURAL, definition);
+    assert_eq!(with_defaults["status"]["storedVersions"], json!(["v1"]));
+}
+
+#[test]
+fn what_must_stay_is_told_before_what_is_stored() {
+    let old = with(&[("/status", json!({"storedVersions": ["v1"]}))]);
+    let new = with(&[
+        ("/spec/group", json!("other.example.com")),
+        ("/spec/versions/0/name", json!("v-_")),
+        ("/status", json!({"storedVersions": ["v1"]})),
+    ]);
+    let errors = update_errors(
+        GROUP,
+        PLURAL,
+        &defaulted(GROUP, PLURAL, new),
+        &defaulted(GROUP, PLURAL, old),
+    );
+    let places: Vec<&str> = errors
+        .iter()
+        .filter_map(|error| error.split(": ").next())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "spec.versions[0].name",
+            "spec.version",
+            "spec.group",
+            "status.storedVersions",
+            "status.storedVersions[0]"
         ]
     );
 }

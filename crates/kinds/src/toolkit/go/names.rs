@@ -22,6 +22,11 @@ const SPECIAL: &[(&[&str], &str, &str)] = &[
     (&["PhotonPersistentDiskVolumeSource"], "pdID", "PdID"),
     (&["AzureDiskVolumeSource"], "diskURI", "DataDiskURI"),
     (&["Mutation"], "jsonPatch", "JSONPatch"),
+    (
+        &["CustomResourceColumnDefinition", "SelectableField"],
+        "jsonPath",
+        "JSONPath",
+    ),
     (&["Subject"], "serviceAccount", "ServiceAccount"),
     (ATTRIBUTE, "int", "IntValue"),
     (ATTRIBUTE, "bool", "BoolValue"),

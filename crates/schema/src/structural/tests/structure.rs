@@ -50,6 +50,10 @@ fn junctors_only_restrict() {
         ],
     );
     check(
+        json!({"type": "object", "not": {"externalDocs": {"url": "u"}}}),
+        &[],
+    );
+    check(
         json!({"type": "object", "properties": {"a": {"x-kubernetes-int-or-string": true,
             "anyOf": [{"type": "integer"}, {"type": "string"}]}}}),
         &[],

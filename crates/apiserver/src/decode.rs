@@ -105,6 +105,9 @@ pub fn decode_custom(
     for warning in report.warnings() {
         warnings.add(warning);
     }
+    if said.api_version.is_empty() {
+        return Err(read.other_version(""));
+    }
     read.accept_version(&stated)?;
     Ok(tree)
 }
@@ -122,17 +125,57 @@ pub fn decode_options(body: &Bytes, encoding: Encoding, kind: &GroupVersionKind)
         encoding,
         wanted,
     };
-    let said = read.type_meta().map_err(|error| read.unrecognized(&error))?;
+    // What is wrong with options is told without saying of what.
+    let said = read.type_meta().map_err(Status::bad_request)?;
+    let stated = if said.api_version.is_empty() {
+        kind.group_version()
+    } else {
+        GroupVersion::parse(&said.api_version).ok_or_else(|| {
+            Status::bad_request(format!("unexpected GroupVersion string: {}", said.api_version))
+        })?
+    };
     if !said.kind.is_empty() && said.kind != *kind.kind {
-        return Err(Status::bad_request(format!(
-            "decoded object cannot be converted to {}",
-            kind.kind
-        )));
+        return Err(no_options(&stated.kind(said.kind.clone()), kind));
     }
     let (tree, _) = read
         .decode_as(schema)
-        .map_err(|error| read.not_handled(kind, &error.to_string()))?;
+        .map_err(|error| Status::bad_request(error.to_string()))?;
     Ok(tree)
+}
+
+/// 400 for an object of another kind where options are wanted.
+fn no_options(found: &GroupVersionKind, wanted: &GroupVersionKind) -> Status {
+    const KNOWN: [&str; 12] = [
+        "APIGroup",
+        "APIGroupList",
+        "APIResourceList",
+        "APIVersions",
+        "CreateOptions",
+        "GetOptions",
+        "PartialObjectMetadata",
+        "PartialObjectMetadataList",
+        "PatchOptions",
+        "Status",
+        "Table",
+        "UpdateOptions",
+    ];
+    Status::bad_request(if KNOWN.contains(&&*found.kind) {
+        format!(
+            "converting ({}.{}) to ({}.{}): unknown conversion",
+            found.version, found.kind, wanted.version, wanted.kind
+        )
+    } else {
+        unregistered(found)
+    })
+}
+
+/// What upstream says of a kind it does not know.
+fn unregistered(kind: &GroupVersionKind) -> String {
+    let (name, version) = (quote(&kind.kind), quote(&kind.api_version()));
+    format!(
+        "no kind {name} is registered for version {version} in scheme {}",
+        quote(SCHEME)
+    )
 }
 
 struct Reader<'a> {
@@ -170,12 +213,7 @@ impl Reader<'_> {
             self.registered(&kind)
         };
         let Some(schema) = schema else {
-            let api_version = quote(&kind.api_version());
-            let error = format!(
-                "no kind {} is registered for version {api_version} in scheme {}",
-                quote(&kind.kind),
-                quote(SCHEME)
-            );
+            let error = unregistered(&kind);
             return Err(self.not_handled(&kind, &error));
         };
         let (mut tree, report) = self
@@ -244,10 +282,14 @@ impl Reader<'_> {
         if kind.group_version() == wanted.group_version() {
             return Ok(());
         }
-        let (found, expected) = (kind.api_version(), wanted.api_version());
-        Err(Status::bad_request(format!(
+        Err(self.other_version(&kind.api_version()))
+    }
+
+    fn other_version(&self, found: &str) -> Status {
+        let expected = self.wanted.kind.api_version();
+        Status::bad_request(format!(
             "the API version in the data ({found}) does not match the expected API version ({expected})"
-        )))
+        ))
     }
 
     /// Upstream shows the whole of an object that does not say what it is.
@@ -317,7 +359,10 @@ impl Reader<'_> {
 /// Whether kinds of the same name in two groups are one kind to upstream: some have moved, and events are in two groups.
 fn same_kinds(group: &str, other: &str) -> bool {
     let both = [group, other];
-    group == other || both.contains(&"extensions") || (both.contains(&"") && both.contains(&"events.k8s.io"))
+    group == other
+        || both.contains(&"extensions")
+        || (both.contains(&"apps") && both.contains(&"autoscaling"))
+        || (both.contains(&"") && both.contains(&"events.k8s.io"))
 }
 
 /// How upstream names the registry of its types in messages.

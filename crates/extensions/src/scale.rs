@@ -74,6 +74,10 @@ impl Projection for Scale {
         Ok(self.seen(object, self.said(object).unwrap_or(UNSAID.into())))
     }
 
+    fn place_of_replicas(&self) -> Vec<&str> {
+        self.spec.iter().map(String::as_str).collect()
+    }
+
     fn write(&self, object: &mut Value, wishes: &Value) -> Result<(), Status> {
         let replicas = wishes["spec"]["replicas"].as_i64().unwrap_or(0);
         if replicas == i64::from(UNSAID) {

@@ -9,6 +9,7 @@ mod current;
 mod delete;
 mod ownership;
 mod patching;
+mod projected;
 mod read;
 mod target;
 mod update;

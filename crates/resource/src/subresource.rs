@@ -53,6 +53,11 @@ pub trait Projection: Send + Sync + fmt::Debug {
         self.read(object)
     }
 
+    /// Where in the object stands what the other kind has in `spec.replicas`.
+    fn place_of_replicas(&self) -> Vec<&str> {
+        vec!["spec", "replicas"]
+    }
+
     /// Puts the other kind's wishes into the object.
     ///
     /// # Errors

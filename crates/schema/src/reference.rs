@@ -300,6 +300,12 @@ impl<'a> SchemaRef<'a> {
         })
     }
 
+    /// Whether a schema of a custom resource says that this is an object, whatever its fields.
+    pub fn is_declared_object(self) -> bool {
+        self.node()
+            .is_some_and(|node| node.type_name == Some(TypeName::Object))
+    }
+
     /// How Go writes a value here of which nothing was given.
     pub fn zero(self) -> Value {
         match self.custom() {
@@ -385,6 +391,8 @@ fn shape_of(node: &Node, is_free: bool) -> Shape {
         Some(TypeName::Boolean) => Shape::Bool,
         Some(TypeName::Integer) => Shape::Int64,
         Some(TypeName::Number) => Shape::Float64,
+        // Nor what a text of some format is.
+        Some(TypeName::String) if !matches!(node.checks().format.as_str(), "" | "byte") => Shape::IntOrString,
         Some(TypeName::String) => Shape::String,
         _ if node.preserves_unknown || is_free => Shape::Free,
         Some(TypeName::Object) if node.properties.is_empty() && !node.is_resource => Shape::Map,

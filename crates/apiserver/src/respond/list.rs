@@ -72,7 +72,7 @@ fn whole(route: &Route, page: Page) -> Pieces {
 
 /// The metadata of the objects, each marked as such.
 fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
-    let metadata = list_metadata(&page, route.is_custom());
+    let metadata = list_metadata(&page, false);
     let head = head("PartialObjectMetadataList", version.api_version(), &metadata);
     if page.items.is_empty() {
         // Upstream has no list then.

@@ -31,6 +31,10 @@ impl Strategy for Endpoints {
         }
     }
 
+    fn allows_create_on_update(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, |endpoints| {
             for subset in endpoints.child("subsets").items() {

@@ -21,6 +21,10 @@ impl Strategy for RuntimeClass {
         true
     }
 
+    fn allows_create_on_update(&self) -> bool {
+        true
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

@@ -42,6 +42,9 @@ fn check_value(path: &str, value: &Value, schema: SchemaRef<'_>, errors: &mut Ch
     let mut wrong = |problem: String| errors.0.push(format!("{path}: {problem}"));
     match schema.shape() {
         Shape::Raw => {}
+        Shape::Free if schema.is_declared_object() && !value.is_object() => {
+            wrong(format!("expected map, got {}", named::shown(value)));
+        }
         Shape::Free => {
             for (name, field) in value.as_object().into_iter().flatten() {
                 if let Some(schema) = schema.field(name) {

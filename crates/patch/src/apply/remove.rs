@@ -1,12 +1,13 @@
 //! Removing fields from an object.
 
 use schema::SchemaRef;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fields::{Element, FieldSet, Form, is_empty};
 
 impl FieldSet {
-    /// The value without these fields. What has nothing left becomes null; what is atomic goes as a whole.
+    /// The value without these fields. What has nothing left becomes null; what is atomic goes as a whole. What only loses
+    /// all that is in it stays, empty.
     pub(super) fn remove_from(&self, value: Value, schema: SchemaRef<'_>) -> Value {
         if is_empty(&value) {
             return Value::Null;
@@ -40,7 +41,7 @@ impl FieldSet {
     fn without_field(&self, name: &str, field: Value, schema: Option<SchemaRef<'_>>) -> Option<Value> {
         match (self.get_field(name), schema) {
             (Some(node), _) if node.member => None,
-            (Some(node), Some(schema)) => Some(node.below.remove_from(field, schema)),
+            (Some(node), Some(schema)) => Some(node.below.emptied(field, schema)),
             _ => Some(field),
         }
     }
@@ -53,8 +54,21 @@ impl FieldSet {
     ) -> Option<Value> {
         match element.and_then(|element| self.get(element)) {
             Some(node) if node.member => None,
-            Some(node) => Some(node.below.remove_from(item, schema)),
+            Some(node) => Some(node.below.emptied(item, schema)),
             None => Some(item),
+        }
+    }
+
+    /// The value without these fields, itself not one of them.
+    fn emptied(&self, value: Value, schema: SchemaRef<'_>) -> Value {
+        let empty = match value {
+            Value::Object(_) => Value::Object(Map::new()),
+            Value::Array(_) => Value::Array(Vec::new()),
+            _ => Value::Null,
+        };
+        match self.remove_from(value, schema) {
+            Value::Null => empty,
+            left => left,
         }
     }
 

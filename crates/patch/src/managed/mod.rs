@@ -2,12 +2,14 @@
 
 mod cap;
 mod entry;
+mod face;
 mod list;
 mod update;
 mod versions;
 
 pub(crate) use entry::Identity;
 pub use entry::{Operation, Owner};
+pub use face::show_owners;
 pub(crate) use list::{Owners, take};
 pub use list::{default_manager, restore_times};
 pub use update::track_update;

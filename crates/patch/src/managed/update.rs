@@ -12,11 +12,12 @@ use crate::fields::{Delta, Element, FieldSet, Node};
 /// Notes in the managed fields of `new` what a create (`old` is none), update or patch has changed: the writer owns it now,
 /// nobody else does.
 ///
-/// A client may edit managed fields: what `new` has of them counts, unless it cannot be read. An empty list, or one with one
-/// empty entry, forgets all owners. Objects of which nothing is known are left so.
+/// A client may edit managed fields: what `new` has of them counts, unless it cannot be read. An empty list (of an object
+/// that was there before), or one with one empty entry, forgets all owners. Objects of which nothing is known are left so.
 pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     let requested = list::take(new);
-    if requested.as_deref().is_some_and(is_reset) && write.subresource.is_empty() {
+    let forgets = |entries: &[Value]| is_reset(entries) && (old.is_some() || !entries.is_empty());
+    if requested.as_deref().is_some_and(forgets) && write.subresource.is_empty() {
         return;
     }
     let known = old.and_then(list::entries);

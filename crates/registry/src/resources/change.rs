@@ -3,9 +3,8 @@
 use meta::Status;
 use meta::object::uid;
 use patch::{Patch, PatchType};
-use resource::SubresourceKind;
 use schema::{FieldValidation, SchemaRef, YamlDocument};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Resource;
 use super::ownership::no_such_object;
@@ -154,36 +153,7 @@ impl Resource {
         Ok(new)
     }
 
-    /// What a change makes of an object that is the projection of another, and of that other.
-    pub(super) fn next_projection(
-        &self,
-        context: &RequestContext,
-        target: &Target<'_>,
-        change: &Change,
-        old: &Value,
-    ) -> Result<(Value, Value), Status> {
-        let Some(SubresourceKind::Projection(projection)) = self.works_as(target)? else {
-            return Err(Status::internal("a subresource is no projection"));
-        };
-        if let Change::Apply { config, force } = change {
-            let kind = &self.kind.descriptor().kind;
-            let mut whole = json!({
-                "apiVersion": kind.api_version(), "kind": kind.kind,
-                "metadata": {"name": target.name, "namespace": target.namespace},
-            });
-            metadata::ensure_namespace(&mut whole, target.namespace)?;
-            projection.write(&mut whole, config)?;
-            let new = self.applied(context, target, Some(old), &whole, *force)?;
-            let face = projection.read(&new)?;
-            return Ok((new, face));
-        }
-        let mut face = self.next_body(context, target, change, &projection.read_to_change(old)?)?;
-        metadata::ensure_namespace(&mut face, target.namespace)?;
-        metadata::ensure_name(&face, target.name)?;
-        Ok((old.clone(), face))
-    }
-
-    fn next_body(
+    pub(super) fn next_body(
         &self,
         context: &RequestContext,
         target: &Target<'_>,
@@ -221,8 +191,11 @@ impl Resource {
                 let mut new = self.applied(context, target, None, config, *force)?;
                 metadata::ensure_namespace(&mut new, target.namespace)?;
                 metadata::ensure_name(&new, target.name)?;
-                // Nothing was there, so no version of it can have been changed.
-                metadata::remove(&mut new, "resourceVersion");
+                metadata::resource_version(&new)?;
+                if !context.dry_run {
+                    // Nothing was there, so no version of it can have been changed.
+                    metadata::remove(&mut new, "resourceVersion");
+                }
                 owner_references::fold(&mut new, &context.warnings, Found::InRequest);
                 Ok(new)
             }

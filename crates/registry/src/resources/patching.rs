@@ -44,6 +44,12 @@ impl Resource {
     fn patched_custom(&self, context: &RequestContext, patch: &Patch, old: &Value) -> Result<Value, Status> {
         let patched = patch.apply(old, None).map_err(|error| error.to_status())?;
         let invalid = |why: &str| patch.invalid(old, None, why);
+        let said = said(&patched).map_err(|why| invalid(&why))?;
+        if !said.kind.is_empty() && said.api_version.is_empty() {
+            return Err(Status::internal(
+                "Object 'apiVersion' is missing in 'object has no apiVersion field'",
+            ));
+        }
         let decoded = custom::decode(&*self.kind, patched);
         let (mut new, report) = decoded.map_err(|error| invalid(&error.to_string()))?;
         let problems = report.warnings().map(str::to_owned).collect();

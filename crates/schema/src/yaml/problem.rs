@@ -17,7 +17,8 @@ pub(super) fn message(error: &ScanError, text: &str) -> String {
     let (finder, problem) = problem(error.kind(), text);
     let line_before = match finder {
         Finder::Scanner | Finder::Parser => error.marker().line().saturating_sub(1),
-        Finder::ParserAtEnd => text.matches('\n').count(),
+        // An unfinished line ends there too.
+        Finder::ParserAtEnd => text.lines().count(),
     };
     match (line_before, finder) {
         (0, _) => format!("yaml: {problem}"),

@@ -30,6 +30,10 @@ impl Strategy for Service {
         MetadataChecks::AS_CHANGE
     }
 
+    fn allows_create_on_update(&self) -> bool {
+        true
+    }
+
     fn default(&self, object: &mut Value) {
         if let Some(spec) = object_at(object, &["spec"]) {
             defaults(spec);

@@ -1,0 +1,114 @@
+//! Changes through a projection of an object: its scale.
+
+use meta::object::{metadata_str, uid};
+use meta::{GroupResource, Status};
+use patch::apply::{apply, not_decodable};
+use patch::managed::{Write, show_owners};
+use resource::{Projection, SubresourceKind};
+use schema::FieldValidation;
+use serde_json::{Value, json};
+
+use super::Resource;
+use super::change::Change;
+use super::target::Target;
+use crate::context::RequestContext;
+use crate::metadata;
+
+/// Where a projection shows what it is about.
+const SHOWN: &[&str] = &["spec", "replicas"];
+
+impl Resource {
+    /// What a change makes of an object that is the projection of another, and of that other: the other first.
+    pub(super) fn next_projection(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        change: &Change,
+        old: &Value,
+    ) -> Result<(Value, Value), Status> {
+        let Some(SubresourceKind::Projection(projection)) = self.works_as(target)? else {
+            return Err(Status::internal("a subresource is no projection"));
+        };
+        let mut seen = projection.read_to_change(old)?;
+        show_owners(old, &projection.place_of_replicas(), &mut seen, SHOWN);
+        let (new, mut face) = match change {
+            Change::Apply { config, force } => {
+                let face = self.applied_face(context, target, &seen, config, *force)?;
+                self.apply_through(context, target, &*projection, old, config, face)?
+            }
+            _ => (old.clone(), self.next_body(context, target, change, &seen)?),
+        };
+        metadata::ensure_namespace(&mut face, target.namespace)?;
+        metadata::ensure_name(&face, target.name)?;
+        self.check_face_uid(target, &face, old)?;
+        metadata::remove(&mut face, "managedFields");
+        Ok((new, face))
+    }
+
+    /// What a configuration makes of the projection itself: that it fits, and who is in its way, is judged there.
+    fn applied_face(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        seen: &Value,
+        config: &Value,
+        force: bool,
+    ) -> Result<Value, Status> {
+        let kind = self.kind_of(target);
+        let Some(schema) = schema::builtin(kind) else {
+            return Err(Status::internal(format_args!("{} is not known", kind.kind)));
+        };
+        let write = Write {
+            manager: &context.field_manager,
+            api_version: &kind.api_version(),
+            subresource: target.subresource,
+            time: &metadata::seconds(context.now),
+            schema,
+            reset_fields: &[],
+            convert: None,
+        };
+        let applied = apply(&write, seen, config, force).map_err(|error| error.to_status())?;
+        let decoded = schema::decode_value(applied, schema, FieldValidation::Ignore);
+        let (face, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
+        Ok(face)
+    }
+
+    /// The same for the object behind it, where its owners are noted.
+    fn apply_through(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        projection: &dyn Projection,
+        old: &Value,
+        config: &Value,
+        face: Value,
+    ) -> Result<(Value, Value), Status> {
+        let replicas = config.get("spec").and_then(|spec| spec.get("replicas"));
+        if replicas.is_none_or(Value::is_null) {
+            return Ok((old.clone(), face));
+        }
+        let kind = &self.kind.descriptor().kind;
+        let mut whole = json!({
+            "apiVersion": kind.api_version(), "kind": kind.kind,
+            "metadata": {"name": target.name, "namespace": target.namespace},
+        });
+        metadata::ensure_namespace(&mut whole, target.namespace)?;
+        projection.write(&mut whole, config)?;
+        let new = self.applied(context, target, Some(old), &whole, true)?;
+        Ok((new, face))
+    }
+
+    /// 409 for a projection that means another object of the same name.
+    fn check_face_uid(&self, target: &Target<'_>, face: &Value, old: &Value) -> Result<(), Status> {
+        let (wanted, found) = (uid(face), uid(old));
+        if wanted.is_empty() || wanted == found {
+            return Ok(());
+        }
+        let resource = GroupResource {
+            resource: format!("{}/{}", self.group_resource.resource, target.subresource).into(),
+            ..self.group_resource.clone()
+        };
+        let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
+        Err(Status::conflict(&resource, metadata_str(old, "name"), &why))
+    }
+}

@@ -34,8 +34,8 @@ pub(crate) trait Sink: Send + Sync + 'static {
 #[derive(Deserialize)]
 struct PartialList {
     metadata: ListMetadata,
-    #[serde(default)]
-    items: Vec<Partial>,
+    /// Null where there are none.
+    items: Option<Vec<Partial>>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +114,7 @@ impl<S: Sink> Monitor<S> {
             let query = [("limit", PAGE_SIZE), ("continue", next.as_str())];
             let path = with_query(self.resource.collection(), &query);
             let page: PartialList = self.sink.client().get_as(&path, LIST).await?;
-            objects.extend(page.items.into_iter().map(|item| item.metadata));
+            objects.extend(page.items.into_iter().flatten().map(|item| item.metadata));
             next = page.metadata.next;
             if next.is_empty() {
                 self.sink.replaced(&self.resource, &objects);

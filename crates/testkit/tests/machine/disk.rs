@@ -225,8 +225,8 @@ fn said(output: &Output) -> String {
     text
 }
 
-/// A data directory that is a file system of its own, with what such a one has in it from the beginning.
-fn mounted(machine: &Machine) {
+/// A backup of a cluster with one object.
+fn saved(machine: &Machine) -> PathBuf {
     let from = prepare();
     let (server, kubectl) = start_with_one(&from);
     let file = machine.folder().join("saved");
@@ -240,7 +240,12 @@ fn mounted(machine: &Machine) {
     ]));
     kubectl.run(&["create", "configmap", "later"]);
     server.stop();
+    file
+}
 
+/// A data directory that is a file system of its own, with what such a one has in it from the beginning.
+fn mounted(machine: &Machine) {
+    let file = saved(machine);
     let builder = prepare();
     let data = builder.data_dir();
     mount_loop(machine, &data, "300m");
@@ -262,6 +267,64 @@ fn mounted(machine: &Machine) {
     server.kubectl().refused(&["get", "configmap", "lost-again"]);
     server.stop();
     run("umount", &[text(&data)]);
+}
+
+/// A restore into a file system of its own is not one step. When it is killed in between, a mark stays, with which nothing starts,
+/// until another restore is finished.
+fn half_restored(machine: &Machine) {
+    let file = saved(machine);
+    let builder = prepare();
+    let data = builder.data_dir();
+    mount_loop(machine, &data, "300m");
+    let mark = data.join("restore-unfinished");
+    let restore = ["restore", text(&file), "--data-dir", text(&data)];
+    let forced = [&restore[..], &["--force"]].concat();
+    // Which of the two is faster is chance.
+    let killed = (0..50).any(|_| killed_in_between(&forced, &mark));
+    assert!(killed, "a restore is always finished before it can be killed");
+
+    let mut command = builder.command();
+    let refused = command.output().expect("the binary is built");
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{why}");
+    assert!(why.contains("half restored") && why.contains("--force"), "{why}");
+    assert_eq!(
+        pintle(&restore).status.code(),
+        Some(1),
+        "what is there may be wanted back"
+    );
+    assert!(mark.exists(), "nothing was changed");
+
+    said(&pintle(&forced));
+    assert!(!mark.exists(), "it is finished");
+    let server = builder.start();
+    server.kubectl().run(&["get", "configmap", "before"]);
+    server.kubectl().refused(&["get", "configmap", "later"]);
+    server.stop();
+    run("umount", &[text(&data)]);
+}
+
+/// Kills a restore as soon as it has left its mark; whether that was before it took the mark away.
+fn killed_in_between(restore: &[&str], mark: &Path) -> bool {
+    let mut command = Command::new(binary());
+    command.args(restore).env_remove("KUBECONFIG");
+    let mut restoring = command.spawn().expect("the binary is built");
+    while restoring.try_wait().expect("it is a child").is_none() {
+        // The mark is there for a moment only, too short for being told of it.
+        if mark.exists() {
+            restoring.kill().expect("it is a child");
+            break;
+        }
+    }
+    restoring.wait().expect("it is a child");
+    mark.exists()
+}
+
+#[test]
+fn a_restore_that_was_killed_is_known_as_such() {
+    Machine::run(|machine| {
+        half_restored(machine);
+    });
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub(crate) mod resources {
         GroupVersionResource::new("scheduling.k8s.io", "v1", "priorityclasses");
     pub(crate) const RUNTIME_CLASSES: GroupVersionResource =
         GroupVersionResource::new("node.k8s.io", "v1", "runtimeclasses");
+    pub(crate) const ATTRIBUTES_CLASSES: GroupVersionResource =
+        GroupVersionResource::new("storage.k8s.io", "v1", "volumeattributesclasses");
     pub(crate) const STORAGE_CLASSES: GroupVersionResource =
         GroupVersionResource::new("storage.k8s.io", "v1", "storageclasses");
     pub(crate) const CSI_NODES: GroupVersionResource =

@@ -199,7 +199,12 @@ async fn run_each(context: Context, settings: Settings) {
         when(
             chosen,
             "persistentvolume-protection-controller",
-            volume_protection::run_volumes(context)
+            volume_protection::run_volumes(context.clone())
+        ),
+        when(
+            chosen,
+            volume_protection::CLASSES_NAME,
+            volume_protection::run_classes(context)
         ),
     );
 }

@@ -39,6 +39,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("ttl-after-finished-controller", "ttl-after-finished"),
     ("ttl-controller", "ttl"),
     ("validatingadmissionpolicy-status-controller", ""),
+    ("volumeattributesclass-protection-controller", "vac-protection"),
 ];
 
 /// Those of upstream that are not here: leaving them out is no error, asking for one is.
@@ -70,7 +71,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "storageversion-garbage-collector-controller",
         "storage-version-gc",
     ),
-    ("volumeattributesclass-protection-controller", "vac-protection"),
 ];
 
 /// Which controllers run.

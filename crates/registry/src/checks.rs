@@ -30,6 +30,7 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
     for warning in kind.warnings(new, None) {
         warnings.add(warning);
     }
+    as_stored(kind, new);
     Ok(())
 }
 
@@ -77,7 +78,15 @@ pub(crate) fn update(
             warnings.add(warning);
         }
     }
+    as_stored(kind, new);
     Ok(())
+}
+
+/// What does not survive upstream's store is not shown either. Custom resources are stored as they are.
+fn as_stored(kind: &dyn Kind, object: &mut Value) {
+    if !kind.is_custom() {
+        schema::stored::forget_empty_lists(object, kind.descriptor().schema);
+    }
 }
 
 /// The subresource, if it is a part of the object; a projection is written through the object itself.

@@ -157,7 +157,7 @@ pub trait Strategy: Send + Sync {
         self.validate(new)
     }
 
-    /// Warnings for the client on create (`old` is none) and update.
+    /// Warnings for the client on create (`old` is none) and update; nobody is warned who writes a part only.
     fn warnings(&self, _new: &Value, _old: Option<&Value>) -> Vec<String> {
         Vec::new()
     }
@@ -175,6 +175,16 @@ pub trait Strategy: Send + Sync {
     /// As [`Strategy::prepare_for_update`], for a subresource that is a part of the object (`status`,
     /// `ephemeralcontainers`, ...). The caller has already taken everything but the part from `old`, for `status`.
     fn prepare_part_for_update(&self, _subresource: &str, _new: &mut Value, _old: &Value) {}
+
+    /// Where the time of a change of a part is to be written, if it is: the names of fields from the object on.
+    fn timed_by_part_update(
+        &self,
+        _subresource: &str,
+        _new: &Value,
+        _old: &Value,
+    ) -> Option<[&'static str; 2]> {
+        None
+    }
 
     /// As [`Strategy::validate_update`], for a subresource that is a part of the object.
     fn validate_part_update(&self, _subresource: &str, _new: &Value, _old: &Value) -> ErrorList {

@@ -13,6 +13,7 @@ pub mod ordered;
 pub mod protobuf;
 pub mod reference;
 pub mod served;
+pub mod stored;
 pub mod structural;
 pub mod syntax;
 pub mod table;

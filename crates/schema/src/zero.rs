@@ -52,9 +52,6 @@ pub(crate) fn present(field: &Field, value: Value) -> Option<Value> {
         Some(value)
     } else if field.omitempty && !field.pointer && can_be_empty(field.kind) && is_empty(&value) {
         None
-    } else if !field.pointer && is_collection(field.kind) && is_empty(&value) {
-        // What upstream stores does not tell an empty one from none.
-        Some(Value::Null)
     } else {
         Some(value)
     }
@@ -68,10 +65,6 @@ fn can_be_empty(kind: Kind) -> bool {
         Kind::Quantity | Kind::IntOrString | Kind::Time | Kind::MicroTime | Kind::Duration => false,
         Kind::RawExtension | Kind::Fields | Kind::Json | Kind::SchemaOr(_) | Kind::Object(_) => false,
     }
-}
-
-fn is_collection(kind: Kind) -> bool {
-    matches!(kind, Kind::List(_) | Kind::WrappedList(_) | Kind::Map(_))
 }
 
 /// The few lists where an empty one asks for something before it is stored: to forget all owners, and to have no policy at

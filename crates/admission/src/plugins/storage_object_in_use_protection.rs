@@ -1,4 +1,4 @@
-//! StorageObjectInUseProtection: volumes and claims are not removed while a pod uses them.
+//! StorageObjectInUseProtection: volumes, claims and classes of their attributes are not removed while they are used.
 
 use async_trait::async_trait;
 use meta::Status;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plugin::Plugin;
 use crate::request::Request;
-use crate::request::resources::{CLAIMS, VOLUMES};
+use crate::request::resources::{ATTRIBUTES_CLASSES, CLAIMS, VOLUMES};
 
 /// The plugin.
 pub(crate) struct StorageObjectInUseProtection;
@@ -24,6 +24,8 @@ impl Plugin for StorageObjectInUseProtection {
             "kubernetes.io/pv-protection"
         } else if request.creates(&CLAIMS) {
             "kubernetes.io/pvc-protection"
+        } else if request.creates(&ATTRIBUTES_CLASSES) {
+            "kubernetes.io/vac-protection"
         } else {
             return Ok(());
         };
@@ -67,6 +69,14 @@ mod tests {
         assert_eq!(
             volume["metadata"]["finalizers"],
             json!(["kubernetes.io/pv-protection"])
+        );
+        let class = Write::create(&ATTRIBUTES_CLASSES, json!({"metadata": {"name": "c"}}))
+            .through(&StorageObjectInUseProtection)
+            .await
+            .unwrap();
+        assert_eq!(
+            class["metadata"]["finalizers"],
+            json!(["kubernetes.io/vac-protection"])
         );
     }
 }

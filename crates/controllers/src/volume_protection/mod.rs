@@ -1,9 +1,11 @@
-//! Volumes and claims that are in use stay until they are not: a finalizer keeps them.
+//! Volumes, claims and classes of their attributes that are in use stay until they are not: a finalizer keeps them.
 
 mod claims;
+mod classes;
 mod volumes;
 
 pub use claims::{NAME as CLAIMS_NAME, run as run_claims};
+pub use classes::{NAME as CLASSES_NAME, run as run_classes};
 pub use volumes::{NAME as VOLUMES_NAME, run as run_volumes};
 
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::toolkit::Field;
+use crate::toolkit::defaults::is_zero;
 use crate::toolkit::quantity;
 
 /// How storage may be used.
@@ -15,15 +16,35 @@ pub const ACCESS_MODES: &[&str] = &[
 /// How storage appears.
 pub const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
 
+/// Metadata that only a whole object has, with how upstream writes it here.
+const NOT_IN_TEMPLATES: [(&str, &str); 13] = [
+    ("name", "name"),
+    ("generateName", "generateName"),
+    ("namespace", "namespace"),
+    ("selfLink", "selfLink"),
+    ("uid", "uID"),
+    ("resourceVersion", "resourceVersion"),
+    ("generation", "generation"),
+    ("creationTimestamp", "creationTimestamp"),
+    ("deletionTimestamp", "deletionTimestamp"),
+    ("deletionGracePeriodSeconds", "deletionGracePeriodSeconds"),
+    ("ownerReferences", "ownerReferences"),
+    ("finalizers", "finalizers"),
+    ("managedFields", "managedFields"),
+];
+
 /// A claim within a pod's volume. Of metadata only labels and annotations make sense.
 pub fn template(template: &Field) {
     let metadata = template.child("metadata");
     metadata.child("annotations").annotations();
     metadata.child("labels").labels();
-    for (name, _) in metadata.entries() {
+    for (name, named) in NOT_IN_TEMPLATES {
         let field = metadata.child(name);
-        if !matches!(name, "annotations" | "labels") && !field.is_empty() {
-            field.forbidden("cannot be set");
+        let is_zero = field.value().is_none_or(is_zero);
+        if !is_zero || (field.is_set() && name == "deletionGracePeriodSeconds") {
+            metadata
+                .standing_for(named, field.value())
+                .forbidden("cannot be set");
         }
     }
     spec(&template.child("spec"));
@@ -31,6 +52,18 @@ pub fn template(template: &Field) {
 
 /// What is asked for.
 pub fn spec(spec: &Field) {
+    rules(spec, true);
+}
+
+/// The same in a change. Where there was a group of a source before, upstream takes any.
+pub fn changed_spec(spec: &Field, old: &Value) {
+    let had_group = ["dataSource", "dataSourceRef"]
+        .iter()
+        .any(|source| !old[source]["apiGroup"].is_null());
+    rules(spec, !had_group);
+}
+
+fn rules(spec: &Field, group_counts: bool) {
     let modes = spec.child("accessModes");
     if modes.is_empty() {
         modes.required("at least 1 access mode is required");
@@ -50,7 +83,7 @@ pub fn spec(spec: &Field) {
         class.dns_subdomain();
     }
     spec.child("volumeMode").any_of_if_set(VOLUME_MODES);
-    sources(spec);
+    sources(spec, group_counts);
     let attributes = spec.child("volumeAttributesClassName");
     if !attributes.is_empty() {
         attributes.dns_subdomain();
@@ -60,8 +93,8 @@ pub fn spec(spec: &Field) {
 /// What is odd in what is asked for at `path`, although it is taken.
 pub fn warnings(path: &str, spec: &Value) -> Vec<String> {
     let odd = |list: &str| {
-        let bytes =
-            quantity::of(&spec["resources"][list], "storage").filter(|bytes| !quantity::is_whole(*bytes))?;
+        let bytes = quantity::of(&spec["resources"][list], "storage")
+            .filter(|bytes| bytes.milli_value() % 1000 != 0)?;
         Some(format!(
             "{path}.resources.{list}[storage]: fractional byte value \"{bytes}\" is invalid, must be an integer"
         ))
@@ -105,11 +138,11 @@ pub fn positive(amount: &Field) {
     }
 }
 
-fn sources(spec: &Field) {
+fn sources(spec: &Field, group_counts: bool) {
     let (source, reference) = (spec.child("dataSource"), spec.child("dataSourceRef"));
     for one in [&source, &reference] {
         if one.is_set() {
-            self::source(one);
+            self::source(one, group_counts);
         }
     }
     let namespace = reference.child("namespace");
@@ -131,12 +164,14 @@ fn sources(spec: &Field) {
     }
 }
 
-fn source(source: &Field) {
+fn source(source: &Field, group_counts: bool) {
     source.child("name").needed();
     source.child("kind").needed();
     let group = source.child("apiGroup");
     if !group.is_empty() {
-        group.dns_subdomain();
+        if group_counts {
+            group.dns_subdomain();
+        }
     } else if source.text_of("kind") != "PersistentVolumeClaim" {
         source.invalid_as(
             source.text_of("kind"),

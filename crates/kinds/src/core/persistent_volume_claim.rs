@@ -55,7 +55,7 @@ impl Strategy for PersistentVolumeClaim {
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |object| {
             let spec = object.child("spec");
-            claim::spec(&spec);
+            claim::changed_spec(&spec, &old["spec"]);
             changes(object, old);
         })
     }
@@ -299,11 +299,10 @@ fn status(claim: &Field) {
         "NodeResizePending",
     ];
     let statuses = status.child("allocatedResourceStatuses");
-    let named = status.standing_for("allocatedResourceStatus", statuses.value());
     for (resource, phase) in statuses.entries() {
-        resource_name(&named, resource);
+        resource_name(&statuses, resource);
         if !RESIZE.contains(&phase.text()) {
-            named.not_supported_as(resource, RESIZE);
+            statuses.not_supported_as(resource, RESIZE);
         }
     }
     let allocated = status.child("allocatedResources");
@@ -469,7 +468,7 @@ mod tests {
             crate::testing::part_errors("", "persistentvolumeclaims", "status", &claim, &claim),
             [
                 "status.capacity[storage]: Invalid value: -1: must be a valid resource quantity",
-                "status.allocatedResourceStatus: Unsupported value: \"storage\": supported values: \"ControllerResizeInProgress\", \
+                "status.allocatedResourceStatuses: Unsupported value: \"storage\": supported values: \"ControllerResizeInProgress\", \
                  \"ControllerResizeInfeasible\", \"NodeResizeInProgress\", \"NodeResizeInfeasible\", \"NodeResizePending\"",
                 "status.allocatedResources: Unsupported value: \"cpu\": supported values: \"storage\"",
             ]

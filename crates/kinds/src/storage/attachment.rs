@@ -5,6 +5,7 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use crate::core::persistent_volume::inline as inline_rules;
+use crate::core::pod::defaults::volume;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
@@ -18,6 +19,13 @@ room! {
 impl Strategy for VolumeAttachment {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
         MetadataChecks::AS_CHANGE
+    }
+
+    fn default(&self, object: &mut Value) {
+        let inline = object.pointer_mut("/spec/source/inlineVolumeSpec");
+        if let Some(Value::Object(inline)) = inline {
+            volume::source(inline);
+        }
     }
 
     fn validate(&self, object: &Value) -> ErrorList {

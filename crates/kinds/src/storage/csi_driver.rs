@@ -58,6 +58,8 @@ impl Strategy for CSIDriver {
 
     fn prepare_for_create(&self, object: &mut Value) {
         remove(object, &["spec", OFF]);
+        // Generations begin with the first change.
+        remove(object, &["metadata", "generation"]);
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {

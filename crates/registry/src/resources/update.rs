@@ -160,6 +160,9 @@ impl Resource {
         let mut new = self.changed(rewrite, &old).await?;
         self.check_version(&target, &mut new, current)?;
         let taken = self.begin_update(context, &target, &mut new, &old).await?;
+        if let Some([parent, field]) = self.kind.timed_by_part_update(target.subresource, &new, &old) {
+            new[parent][field] = metadata::seconds(context.now).into();
+        }
         checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
         restore_times(&mut new, &old);
         let new = self.validate_faces(rewrite, new, &old).await?;

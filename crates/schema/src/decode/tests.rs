@@ -73,7 +73,7 @@ fn a_tree_is_what_go_would_write() {
         (
             ("rbac.authorization.k8s.io/v1", "ClusterRole"),
             r#"{"rules":[]}"#,
-            r#"{"metadata":{},"rules":null}"#,
+            r#"{"metadata":{},"rules":[]}"#,
         ),
         (
             ("rbac.authorization.k8s.io/v1", "ClusterRole"),

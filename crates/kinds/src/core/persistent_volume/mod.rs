@@ -20,6 +20,7 @@ room! {
     PersistentVolume
 }
 
+const TRANSITION: &str = "lastPhaseTransitionTime";
 const MOUNT_OPTIONS: &str = "volume.beta.kubernetes.io/mount-options";
 
 impl Strategy for PersistentVolume {
@@ -44,7 +45,7 @@ impl Strategy for PersistentVolume {
 
     fn prepare_for_create(&self, object: &mut Value) {
         let now = text(object, &["metadata", "creationTimestamp"]).to_owned();
-        object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
+        object["status"] = json!({"phase": "Pending", TRANSITION: now});
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
@@ -70,6 +71,21 @@ impl Strategy for PersistentVolume {
 
     fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
+        if new["status"]["phase"] == old["status"]["phase"] && new["status"][TRANSITION].is_null() {
+            restore(&mut new["status"], &old["status"], TRANSITION);
+        }
+    }
+
+    /// The time of a change of phase that does not bring one itself.
+    fn timed_by_part_update(
+        &self,
+        _subresource: &str,
+        new: &Value,
+        old: &Value,
+    ) -> Option<[&'static str; 2]> {
+        let (new, old) = (&new["status"], &old["status"]);
+        let brings_none = new[TRANSITION].is_null() || new[TRANSITION] == old[TRANSITION];
+        (new["phase"] != old["phase"] && brings_none).then_some(["status", TRANSITION])
     }
 
     fn returns_deleted_object(&self) -> bool {
@@ -204,11 +220,12 @@ const INLINE: &str = "in the context of inline volumes";
 
 /// The rules for a volume that is written out where another would be named: only a driver's, and nothing of how it is claimed.
 pub fn inline(spec: &Field) {
-    for field in ["claimRef", "capacity"] {
-        let field = spec.child(field);
-        if !field.is_empty() {
-            field.forbidden(&format!("may not be specified {INLINE}"));
-        }
+    let (claim, capacity) = (spec.child("claimRef"), spec.child("capacity"));
+    if claim.is_set() {
+        claim.forbidden(&format!("may not be specified {INLINE}"));
+    }
+    if !capacity.is_empty() {
+        capacity.forbidden(&format!("may not be specified {INLINE}"));
     }
     let driver = spec.child("csi");
     if !driver.is_set() {

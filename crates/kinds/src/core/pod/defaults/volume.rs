@@ -78,10 +78,6 @@ fn downward_items(source: &mut Object) {
 }
 
 fn projection(source: &mut Object) {
-    // Off by default.
-    for name in ["clusterTrustBundle", "podCertificate"] {
-        source.remove(name);
-    }
     if let Some(token) = object_in(source, "serviceAccountToken") {
         when_missing(token, "expirationSeconds", 3600);
     }
@@ -116,10 +112,10 @@ mod tests {
         );
         check(
             json!({"projected": {"sources": [
-                {"serviceAccountToken": {"path": "t"}}, {"secret": {"name": "s"}}, {"podCertificate": {"keyType": "ED25519"}},
+                {"serviceAccountToken": {"path": "t"}}, {"secret": {"name": "s"}},
             ]}}),
             json!({"projected": {"defaultMode": 420, "sources": [
-                {"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}, {"secret": {"name": "s"}}, {},
+                {"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}, {"secret": {"name": "s"}},
             ]}}),
         );
     }

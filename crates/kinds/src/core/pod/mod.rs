@@ -15,6 +15,7 @@ pub mod status;
 pub mod template;
 pub mod update;
 pub mod validation;
+pub mod volume_warnings;
 pub mod warnings;
 
 use meta::ErrorList;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::create::{APP_ARMOR, profile};
 use super::profiles::{SECCOMP, SECCOMP_CONTAINER};
 use super::validation::each_container;
+use super::volume_warnings;
 use crate::toolkit::node_labels::deprecated as deprecated_label;
 use crate::toolkit::{Field, Report, Seen, quantity};
 
@@ -71,24 +72,6 @@ const DEPRECATED_ANNOTATIONS: [(&str, &str); 3] = [
     ),
 ];
 
-const DEPRECATED_VOLUMES: [(&str, &str); 9] = [
-    (
-        "photonPersistentDisk",
-        "deprecated in v1.11, non-functional in v1.16+",
-    ),
-    (
-        "gitRepo",
-        "deprecated in v1.11, and disabled by default in v1.33+",
-    ),
-    ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
-    ("flocker", "deprecated in v1.22, non-functional in v1.25+"),
-    ("storageos", "deprecated in v1.22, non-functional in v1.25+"),
-    ("quobyte", "deprecated in v1.22, non-functional in v1.25+"),
-    ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
-    ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
-    ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
-];
-
 #[derive(Default)]
 struct Warnings(Vec<String>);
 
@@ -124,7 +107,7 @@ impl Warnings {
             self.null_selector(&constraint);
         }
         self.annotations(pod);
-        self.volumes(&spec.child("volumes"));
+        self.0.extend(volume_warnings::of(&spec.child("volumes")));
         self.lists_of_names(&spec);
         let overhead = spec.child("overhead");
         for resource in ["memory", "ephemeral-storage"] {
@@ -193,17 +176,6 @@ impl Warnings {
             let annotation = annotations.key(key);
             if annotation.is_set() {
                 self.say(&annotation, what);
-            }
-        }
-    }
-
-    fn volumes(&mut self, volumes: &Field) {
-        for volume in volumes.items() {
-            for (name, what) in DEPRECATED_VOLUMES {
-                if volume.child(name).is_set() {
-                    let place = if name == "storageos" { "storageOS" } else { name };
-                    self.say(&volume.child(place), what);
-                }
             }
         }
     }

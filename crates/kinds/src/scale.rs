@@ -68,14 +68,34 @@ fn read(object: &Value, selector_text: fn(&Value) -> String) -> Value {
 
 fn write(object: &mut Value, scale: &Value) -> Result<(), Status> {
     let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    let mut errors = metadata_errors(scale);
     if replicas < 0 {
         let place = meta::Path::new("spec.replicas");
-        let error = meta::FieldError::invalid(&place, replicas, crate::toolkit::checks::NOT_NEGATIVE);
+        errors.push(meta::FieldError::invalid(
+            &place,
+            replicas,
+            crate::toolkit::checks::NOT_NEGATIVE,
+        ));
+    }
+    if !errors.is_empty() {
         let kind = meta::GroupVersionKind::new("autoscaling", "v1", "Scale");
-        return Err(Status::invalid(&kind, meta::object::name(scale), &[error]));
+        return Err(Status::invalid(&kind, meta::object::name(scale), &errors));
     }
     object["spec"]["replicas"] = replicas.into();
     Ok(())
+}
+
+/// Nothing of a scale's metadata is stored, but it must be right.
+fn metadata_errors(scale: &Value) -> meta::ErrorList {
+    let name = |name: &str, _: bool| meta::name::dns1123_subdomain(name);
+    let rules = meta::validation::MetaRules {
+        namespaced: true,
+        name: &name,
+        known_finalizers: true,
+    };
+    metadata(scale).map_or_else(Vec::new, |of_scale| {
+        meta::validation::object_meta(&meta::Path::new("metadata"), of_scale, &rules)
+    })
 }
 
 #[cfg(test)]
@@ -104,6 +124,15 @@ mod tests {
         let refused = write(&mut object, &json!({"spec": {"replicas": -1}})).expect_err("a negative scale");
         assert!(
             refused.message.contains("must be greater than or equal to 0"),
+            "{}",
+            refused.message
+        );
+        let wrong = json!({"metadata": {"name": "d", "namespace": "n", "labels": {"a b": "c"}}, "spec": {"replicas": 1}});
+        let refused = write(&mut object, &wrong).expect_err("a wrong label");
+        assert!(
+            refused
+                .message
+                .starts_with(r#"Scale.autoscaling "d" is invalid: metadata.labels: Invalid value: "a b""#),
             "{}",
             refused.message
         );

@@ -12,7 +12,7 @@ use crate::core::pod::{create, defaults, template, warnings};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, number};
 use crate::toolkit::defaults::{
-    Object, object_at, object_or_new, objects, remove, text, when_empty, when_missing,
+    Object, object_at, object_in, object_or_new, objects, remove, text, when_empty, when_missing,
 };
 use crate::toolkit::{Field, Report, same, same_field};
 
@@ -23,6 +23,9 @@ room! {
 
 const FROZEN: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+
+const NEGATIVE_HISTORY: &str = "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is \
+recommended";
 
 impl Strategy for StatefulSet {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
@@ -35,12 +38,7 @@ impl Strategy for StatefulSet {
         };
         when_empty(spec, "podManagementPolicy", "OrderedReady");
         if let Some(strategy) = object_or_new(spec, "updateStrategy") {
-            when_empty(strategy, "type", "RollingUpdate");
-            if text(strategy, "type") == "RollingUpdate"
-                && let Some(rolling) = object_or_new(strategy, "rollingUpdate")
-            {
-                when_missing(rolling, "partition", 0);
-            }
+            strategy_defaults(strategy);
         }
         if let Some(policy) = object_or_new(spec, "persistentVolumeClaimRetentionPolicy") {
             when_empty(policy, "whenDeleted", "Retain");
@@ -108,7 +106,23 @@ impl Strategy for StatefulSet {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        warnings::of_template(new, old)
+        let mut all = warnings::of_template(new, old);
+        if new["spec"]["revisionHistoryLimit"]
+            .as_i64()
+            .is_some_and(|limit| limit < 0)
+        {
+            all.push(NEGATIVE_HISTORY.to_owned());
+        }
+        all
+    }
+
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        // The names of its pods are host names.
+        if prefix {
+            meta::name::dns1123_label_prefix(name)
+        } else {
+            meta::name::dns1123_label(name)
+        }
     }
 
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {
@@ -144,6 +158,19 @@ impl Strategy for StatefulSet {
             ],
             ..Row::default()
         }
+    }
+}
+
+/// Who names the type, but not how, gets nothing more.
+fn strategy_defaults(strategy: &mut Object) {
+    if text(strategy, "type").is_empty() {
+        when_empty(strategy, "type", "RollingUpdate");
+        when_missing(strategy, "rollingUpdate", json!({}));
+    }
+    if text(strategy, "type") == "RollingUpdate"
+        && let Some(rolling) = object_in(strategy, "rollingUpdate")
+    {
+        when_missing(rolling, "partition", 0);
     }
 }
 

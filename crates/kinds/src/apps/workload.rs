@@ -54,7 +54,7 @@ pub fn counts<'v>(status: &Field<'_, 'v>, all: &[&'v str], parts: &[(&'v str, &'
     for (part, whole, called) in parts {
         let part = status.child(part);
         if part.number() > status.child(whole).number() {
-            part.invalid(&format!("cannot be greater than {called}"));
+            part.invalid_as(part.number(), &format!("cannot be greater than {called}"));
         }
     }
 }

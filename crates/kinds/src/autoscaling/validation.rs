@@ -154,6 +154,15 @@ mod tests {
             ],
         );
         check(
+            json!({"metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 5}}, "external": {"metric": {"name": "m"}, "target": {}}}]}),
+            &[
+                "spec.metrics[0].external.target.type: Required value: must specify a metric target type",
+                r#"spec.metrics[0].external.target.type: Invalid value: "": must be either Utilization, Value, or AverageValue"#,
+                "spec.metrics[0].external.target.averageValue: Required value: must set either a target value for metric or a per-pod target",
+                "spec.metrics[0].external: Forbidden: must populate the given metric source only",
+            ],
+        );
+        check(
             json!({"metrics": [{"type": "Pods", "pods": {"metric": {"name": "x"}, "target": {"type": "Value", "value": "1"}}}]}),
             &[
                 "spec.metrics[0].pods.target.averageValue: Required value: must specify a positive target averageValue",

@@ -2,7 +2,7 @@
 
 use meta::ErrorList;
 use resource::{Column, DefaultPropagation, MetadataChecks, Row, Strategy};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pod::{defaults, template, warnings};
 use crate::apps::replica_set::{replica_columns, replica_row, replica_status};
@@ -52,12 +52,12 @@ impl Strategy for ReplicationController {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut all = if old.is_none() {
-            name_warnings(new)
-        } else {
-            Vec::new()
-        };
-        all.extend(warnings::of_template(new, old));
+        // Upstream has the two states in the wrong order: it warns of what was there.
+        if let Some(old) = old {
+            return warnings::of_template(old, Some(new));
+        }
+        let mut all = name_warnings(new);
+        all.extend(warnings::of_template(new, None));
         all
     }
 
@@ -108,11 +108,13 @@ fn rules(controller: &Field) {
     if !template.is_set() {
         return template.required("");
     }
-    // A map of labels is a selector of its labels.
-    let as_selector = json!({"matchLabels": selector.value()});
-    let report = Report::default();
-    if !selector.is_empty() {
-        template::selected(&template, &Field::root(&report, &as_selector));
+    let metadata = template.child("metadata");
+    let labels = metadata.child("labels");
+    if !selector
+        .entries()
+        .all(|(key, value)| labels.key(key).value() == value.value())
+    {
+        labels.invalid(template::MISMATCH);
     }
     template::rules(&template);
     template::lasting(&template, "ReplicationController");

@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn some_fields_stand_elsewhere() {
+        let volume = printed(Some(&json!({"name": "v"})), at("Pod", &["spec", "volumes", "*"]));
+        assert!(
+            volume.contains(r#""RBD":null,"Quobyte":null,"FlexVolume""#),
+            "{volume}"
+        );
+        let service = printed(Some(&json!({})), at("Service", &["spec"]));
+        assert!(service.starts_with(r#"{"Type":"","Ports":null,"#), "{service}");
+    }
+
+    #[test]
     fn vocabulary_is_printed_as_json_in_order() {
         let selector = json!({"matchExpressions": [{"values": ["x"], "operator": "In", "key": "k"}], "matchLabels": {"a": "b"}});
         assert_eq!(

@@ -6,7 +6,8 @@ use super::{create, profiles, validation};
 use crate::toolkit::Field;
 use crate::toolkit::selectors::selects;
 
-const MISMATCH: &str = "`selector` does not match template `labels`";
+/// What is said where a workload does not find its pods.
+pub const MISMATCH: &str = "`selector` does not match template `labels`";
 
 /// The template of any workload.
 pub fn rules(template: &Field) {

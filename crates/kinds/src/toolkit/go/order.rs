@@ -10,7 +10,7 @@ pub fn moved(owner: &str) -> &'static [(&'static str, &'static str)] {
         ],
         "PodSecurityContext" => &[("FSGroup", "FSGroupChangePolicy")],
         "PodStatus" => &[("StartTime", "QOSClass")],
-        "VolumeSource" => &[("RBD", "Quobyte")],
+        "Volume" => &[("RBD", "Quobyte")],
         "PersistentVolumeSource" | "PersistentVolumeSpec" => &[("RBD", "Quobyte"), ("ISCSI", "FlexVolume")],
         "ServiceSpec" => &[
             ("ClusterIPs", "IPFamilies"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use meta::label_selector::LabelSelector;
 use meta::status::{Cause, Details};
-use meta::{GroupVersionResource, Reason, Status};
+use meta::{FieldError, GroupVersionKind, GroupVersionResource, Reason, Status};
 use registry::{
     Action, ActionRequest, DeleteOptions, GetOptions, ListOptions, Object, Preconditions, Propagation,
     Registry, RequestContext, Resource,
@@ -27,6 +27,7 @@ pub struct EvictPod;
 #[async_trait]
 impl Action for EvictPod {
     async fn run(&self, mut request: ActionRequest<'_>, registry: &Registry) -> Result<Value, Status> {
+        admissible(&request)?;
         let context = RequestContext {
             dry_run: request.context.dry_run || is_dry(&request.body),
             ..request.context.clone()
@@ -56,6 +57,45 @@ impl Action for EvictPod {
     }
 }
 
+/// What is wrong with an eviction, whatever becomes of its pod.
+fn admissible(request: &ActionRequest<'_>) -> Result<(), Status> {
+    let eviction = &request.body;
+    if meta::object::name(eviction) != request.name {
+        return Err(Status::bad_request(
+            "name in URL does not match name in Eviction object",
+        ));
+    }
+    let options = meta::Path::new("deleteOptions");
+    if eviction.pointer("/deleteOptions/ignoreStoreReadErrorWithClusterBreakingPotential")
+        == Some(&true.into())
+    {
+        let error = FieldError::invalid(
+            &options.child("ignoreStoreReadErrorWithClusterBreakingPotential"),
+            true,
+            "can not be set for pod eviction, try after removing the option",
+        );
+        let kind = GroupVersionKind::new("policy", "v1", "Eviction");
+        return Err(Status::invalid(&kind, request.name, &[error]));
+    }
+    one_dry_run(request.context.dry_run, eviction)
+}
+
+/// A dry run that is asked for twice must be asked for in the same words.
+fn one_dry_run(is_dry: bool, eviction: &Value) -> Result<(), Status> {
+    let asked = eviction
+        .pointer("/deleteOptions/dryRun")
+        .and_then(Value::as_array);
+    let asked: Vec<&str> = asked.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !is_dry || asked.is_empty() || asked == ["All"] {
+        return Ok(());
+    }
+    let message = format!(
+        "Non-matching dry-run options in request and content: [All] and [{}]",
+        asked.join(" ")
+    );
+    Err(Status::failure(500, Reason::UNKNOWN, message))
+}
+
 /// A dry run can also be asked for in the body.
 fn is_dry(eviction: &Value) -> bool {
     let dry_run = eviction
@@ -83,10 +123,11 @@ fn options(eviction: &Value, uid: &str) -> Result<DeleteOptions, Status> {
         "Background" => Some(Propagation::Background),
         "Foreground" => Some(Propagation::Foreground),
         other => {
-            return Err(Status::bad_request(format!(
-                "unknown propagation policy {}",
-                meta::quote(other)
-            )));
+            let supported = ["Foreground", "Background", "Orphan", "nil"];
+            let place = meta::Path::new("propagationPolicy");
+            let error = FieldError::not_supported(&place, other, &supported);
+            let kind = GroupVersionKind::new("meta.k8s.io", "v1", "DeleteOptions");
+            return Err(Status::invalid(&kind, "", &[error]));
         }
     };
     Ok(DeleteOptions {
@@ -239,6 +280,32 @@ mod tests {
         assert_eq!(
             causes[0].message,
             "The disruption budget b needs 2 healthy pods and has 2 currently"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_is_asked_for_in_the_same_words() {
+        let asking = |words: Value| json!({"deleteOptions": {"dryRun": words}});
+        for (is_dry, words, fits) in [
+            (true, json!([]), true),
+            (true, json!(["All"]), true),
+            (false, json!(["All"]), true),
+            (true, json!(["Some"]), false),
+        ] {
+            assert_eq!(
+                one_dry_run(is_dry, &asking(words.clone())).is_ok(),
+                fits,
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn policies_of_propagation_are_known() {
+        let refused = options(&json!({"deleteOptions": {"propagationPolicy": "Some"}}), "u").unwrap_err();
+        assert_eq!(
+            refused.message,
+            r#"DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Some": supported values: "Foreground", "Background", "Orphan", "nil""#
         );
     }
 

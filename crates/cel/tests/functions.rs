@@ -270,6 +270,16 @@ fn times() {
         ),
         ("timestamp('2020-02-03T04:05:06.789Z').getHours()", "4", Some(1)),
         (
+            "timestamp('2020-07-03T04:05:06.789Z').getHours('Europe/Berlin')",
+            "6",
+            Some(1),
+        ),
+        (
+            "timestamp('2020-02-03T04:05:06.789Z').getHours('Europe/Atlantis')",
+            "error: unknown time zone Europe/Atlantis",
+            Some(1),
+        ),
+        (
             "timestamp('2020-02-03T04:05:06.789Z').getHours('+02:00')",
             "6",
             Some(1),

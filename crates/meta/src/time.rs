@@ -1,6 +1,7 @@
 //! Points in time as the API writes them: RFC 3339 in UTC, with seconds or with microseconds.
 
 mod parse;
+mod zone;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use parse::TimeError;
+pub use zone::zone;
 
 /// A point in time to the second, `2006-01-02T15:04:05Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -107,12 +107,14 @@ fn part<'v>(arguments: &[Value<'v>], part: fn(DateTime) -> i64) -> Answer<'v> {
     Ok(Value::Int(part(zone.to_datetime(*time))))
 }
 
-/// A zone by its distance from UTC, `+01:00`. Names of places need a database, which nothing pure has.
+/// A zone by its name or by its distance from UTC, `+01:00`.
 fn zone(name: &str) -> Option<TimeZone> {
-    if name.is_empty() || name == "UTC" {
+    if name.is_empty() {
         return Some(TimeZone::UTC);
     }
-    let (hours, minutes) = name.split_once(':')?;
+    let Some((hours, minutes)) = name.split_once(':') else {
+        return meta::time::zone(name);
+    };
     let negative = hours.starts_with('-');
     let hours: i32 = hours.trim_start_matches(['+', '-']).parse().ok()?;
     let minutes: i32 = minutes.parse().ok().filter(|minutes| (0..60).contains(minutes))?;

@@ -193,7 +193,7 @@ fn time_zone(zone: &Field) {
         zone.invalid("timeZone must be nil or non-empty string");
     } else if text.eq_ignore_ascii_case("local") {
         zone.invalid("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
-    } else if !schedule::is_zone(text) {
+    } else if meta::time::zone(text).is_none() {
         zone.invalid(&format!("unknown time zone {text}"));
     }
 }

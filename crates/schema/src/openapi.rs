@@ -3,6 +3,7 @@
 //! Version 3 is one document for each group version and a few small ones, version 2 a single one. They are written piece by
 //! piece, so that nothing large is held in memory; who serves them keeps them compressed.
 
+mod about;
 mod component;
 mod components;
 mod custom;

@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
+use super::about;
 use super::component::Component;
 use super::components::Components;
 use super::describe::Describe;
@@ -133,6 +134,7 @@ impl<'a> Custom<'a> {
         Operation {
             method,
             id: format!("{}{prefix}{}", words.0, words.1),
+            about: about::object(action, self.kind, false),
             tag: format!("{}_{}", names::tag(self.group), self.version),
             action: Some(action),
             kind: Some((self.group, self.version, self.kind)),
@@ -189,6 +191,10 @@ impl<'a> Custom<'a> {
                 codes: &[200, 202],
                 ..delete.taking(options, false).with(parameter::delete())
             });
+        }
+        for operation in operations.iter_mut().filter(|_| !part.is_empty()) {
+            let action = operation.action.unwrap_or_default();
+            operation.about = about::part(action, &part.to_lowercase(), self.kind);
         }
         operations.into_iter().map(Operation::named).collect()
     }

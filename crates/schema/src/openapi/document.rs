@@ -102,28 +102,32 @@ impl Document {
         match self {
             Self::IssuerConfiguration => own(Operation {
                 produces: media::JSON,
+                about: "get service account issuer OpenID configuration, also known as the 'OIDC discovery doc'".to_owned(),
                 ..read("getServiceAccountIssuerOpenIDConfiguration", "WellKnown", None)
             }),
             Self::IssuerKeys => own(Operation {
                 produces: media::KEYS,
+                about: "get service account issuer OpenID JSON Web Key Set (contains public token verification keys)"
+                    .to_owned(),
                 ..read("getServiceAccountIssuerOpenIDKeyset", "openid", None)
             }),
             Self::Version => own(Operation {
                 consumes: media::JSON,
                 produces: media::JSON,
+                about: "get the version information for this server".to_owned(),
                 ..read("getCodeVersion", "version", Some(&VERSION_INFO))
             }),
-            Self::CoreVersions => own(discovery("getCoreAPIVersions".to_owned(), "core", &API_VERSIONS)),
-            Self::Groups => own(discovery("getAPIVersions".to_owned(), "apis", &API_GROUP_LIST)),
+            Self::CoreVersions => own(discovery("getCoreAPIVersions", "core", &API_VERSIONS)),
+            Self::Groups => own(discovery("getAPIVersions", "apis", &API_GROUP_LIST)),
             Self::Group(group) => {
                 let id = format!("get{}APIGroup", names::group(group));
-                own(discovery(id, &names::tag(group), &API_GROUP))
+                own(discovery(&id, &names::tag(group), &API_GROUP))
             }
             Self::GroupVersion(facts) => {
                 let version = names::capitalised(facts.version);
                 let id = format!("get{}{version}APIResources", names::group(facts.group));
                 let tag = format!("{}_{}", names::tag(facts.group), facts.version);
-                let mut items: Vec<PathItem<'static>> = own(discovery(id, &tag, &API_RESOURCE_LIST));
+                let mut items: Vec<PathItem<'static>> = own(discovery(&id, &tag, &API_RESOURCE_LIST));
                 items.extend(paths::of(facts));
                 items.sort_by(|a, b| a.path.cmp(&b.path));
                 items
@@ -132,11 +136,17 @@ impl Document {
     }
 }
 
-fn discovery(id: String, tag: &str, of: &'static Type) -> Operation<'static> {
+fn discovery(id: &str, tag: &str, of: &'static Type) -> Operation<'static> {
+    let what = match of.name {
+        "APIGroup" => "information of a group",
+        "APIResourceList" => "available resources",
+        _ => "available API versions",
+    };
     Operation {
+        about: format!("get {what}"),
         consumes: media::OBJECTS,
         produces: media::OBJECTS,
-        ..read(&id, tag, Some(of))
+        ..read(id, tag, Some(of))
     }
 }
 
@@ -145,6 +155,7 @@ fn read(id: &str, tag: &str, of: Option<&'static Type>) -> Operation<'static> {
     Operation {
         method: Method::Get,
         id: id.to_owned(),
+        about: String::new(),
         tag: tag.to_owned(),
         action: None,
         kind: None,

@@ -92,6 +92,8 @@ pub(super) struct Operation<'a> {
     pub method: Method,
     /// `listAppsV1NamespacedDeployment`
     pub id: String,
+    /// `list or watch objects of kind Deployment`
+    pub about: String,
     /// `apps_v1`
     pub tag: String,
     /// `list`; none where no resource is concerned.
@@ -122,6 +124,7 @@ impl<'a> Operation<'a> {
         let mut operation = Map::new();
         let mut set = |name: &str, value: Value| operation.insert(name.to_owned(), value);
         set("tags", json!([self.tag]));
+        set("description", self.about.as_str().into());
         set("operationId", self.id.as_str().into());
         let own = self
             .parameters

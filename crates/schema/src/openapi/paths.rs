@@ -1,5 +1,6 @@
 //! The paths of a group version's resources and what can be done at each.
 
+use super::about;
 use super::component::Component;
 use super::names;
 use super::operation::{Body, Method, Operation, media};
@@ -130,6 +131,7 @@ impl Resource {
         Operation {
             method,
             id: format!("{}{}{}", words.0, self.prefix, words.1),
+            about: about::object(action, self.facts.kind, self.serves("watch")),
             tag: self.tag.clone(),
             action: Some(action),
             kind: Some((self.group, self.version, self.facts.kind)),
@@ -269,6 +271,11 @@ impl Resource {
             _ => None,
         });
         let concerning = |operation: Operation<'static>| Operation {
+            about: about::part(
+                operation.action.unwrap_or_default(),
+                subresource.name,
+                self.facts.kind,
+            ),
             kind: Some((group, version, kind)),
             ..operation.named()
         };
@@ -299,6 +306,7 @@ impl Resource {
                 operation.parameters.push(Parameter::path("path"));
             }
             Operation {
+                about: about::connection(method, subresource.name, self.facts.kind),
                 kind: Some((subresource.group, subresource.version, subresource.kind)),
                 produces: media::ANY,
                 answer: None,

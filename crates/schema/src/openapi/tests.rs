@@ -109,6 +109,7 @@ fn a_path_is_described_as_upstream_does() {
         item["put"],
         json!({
             "tags": ["apps_v1"],
+            "description": "replace scale of the specified Deployment",
             "operationId": "replaceAppsV1NamespacedDeploymentScale",
             "parameters": [
                 { "name": "dryRun", "in": "query", "schema": text },

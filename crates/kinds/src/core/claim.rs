@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::toolkit::Field;
-use crate::toolkit::defaults::is_zero;
 use crate::toolkit::quantity;
 
 /// How storage may be used.
@@ -16,37 +15,9 @@ pub const ACCESS_MODES: &[&str] = &[
 /// How storage appears.
 pub const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
 
-/// Metadata that only a whole object has, with how upstream writes it here.
-const NOT_IN_TEMPLATES: [(&str, &str); 13] = [
-    ("name", "name"),
-    ("generateName", "generateName"),
-    ("namespace", "namespace"),
-    ("selfLink", "selfLink"),
-    ("uid", "uID"),
-    ("resourceVersion", "resourceVersion"),
-    ("generation", "generation"),
-    ("creationTimestamp", "creationTimestamp"),
-    ("deletionTimestamp", "deletionTimestamp"),
-    ("deletionGracePeriodSeconds", "deletionGracePeriodSeconds"),
-    ("ownerReferences", "ownerReferences"),
-    ("finalizers", "finalizers"),
-    ("managedFields", "managedFields"),
-];
-
 /// A claim within a pod's volume. Of metadata only labels and annotations make sense.
 pub fn template(template: &Field) {
-    let metadata = template.child("metadata");
-    metadata.child("annotations").annotations();
-    metadata.child("labels").labels();
-    for (name, named) in NOT_IN_TEMPLATES {
-        let field = metadata.child(name);
-        let is_zero = field.value().is_none_or(is_zero);
-        if !is_zero || (field.is_set() && name == "deletionGracePeriodSeconds") {
-            metadata
-                .standing_for(named, field.value())
-                .forbidden("cannot be set");
-        }
-    }
+    template.child("metadata").template_metadata();
     spec(&template.child("spec"));
 }
 

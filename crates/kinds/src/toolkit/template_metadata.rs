@@ -1,7 +1,6 @@
 //! Rules for the metadata that a template gives to what is made from it.
 
-use serde_json::Value;
-
+use super::defaults::is_zero;
 use super::field::Field;
 
 /// Everything but labels and annotations, in the order of its declaration and as messages name it.
@@ -27,16 +26,10 @@ impl Field<'_, '_> {
         self.child("annotations").annotations();
         self.child("labels").labels();
         for (name, named) in OTHERS {
-            let says_something = match self.child(name).value() {
-                None => false,
-                Some(Value::String(text)) => !text.is_empty(),
-                Some(Value::Number(number)) => {
-                    name == "deletionGracePeriodSeconds" || number.as_i64() != Some(0)
-                }
-                Some(_) => true,
-            };
-            if says_something {
-                self.child(named).forbidden("cannot be set");
+            let field = self.child(name);
+            let is_zero = field.value().is_none_or(is_zero);
+            if !is_zero || (field.is_set() && name == "deletionGracePeriodSeconds") {
+                self.standing_for(named, field.value()).forbidden("cannot be set");
             }
         }
     }

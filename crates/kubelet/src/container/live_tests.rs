@@ -179,12 +179,14 @@ fn pod_of(uid: &str, spec: Value) -> PodToRun {
     PodToRun::new(Arc::new(serde_json::from_value(object).unwrap()))
 }
 
-fn log_text(path: &str) -> Vec<String> {
+/// What a container wrote to one of its streams: only within a stream are the lines of a log in order.
+fn log_text(path: &str, stream: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
-    let lines = text
-        .lines()
-        .map(|line| line.splitn(4, ' ').nth(3).unwrap_or_default());
-    lines.map(str::to_owned).collect()
+    let lines = text.lines().filter_map(|line| {
+        let [_time, from, _tag, said] = line.splitn(4, ' ').collect::<Vec<_>>().try_into().unwrap();
+        (from == stream).then(|| said.to_owned())
+    });
+    lines.collect()
 }
 
 #[test]
@@ -242,7 +244,7 @@ fn containers_see_what_is_written() {
             let status = machine.ended(&running.containers[0]).await;
             assert_eq!(status.exit_code, 3);
             assert_eq!(termination::last_words(&status), "bye\n");
-            let said = log_text(&status.log_path);
+            let said = log_text(&status.log_path, "stdout");
             let expected = [
                 "$(LABEL)!-x-64",
                 "value",
@@ -261,10 +263,11 @@ fn containers_see_what_is_written() {
             for line in ["nameserver 10.43.0.10", "options ndots:5"] {
                 assert!(said.iter().any(|said| said == line), "{line}: {said:#?}");
             }
-            let refused = said
+            let complaints = log_text(&status.log_path, "stderr");
+            let refused = complaints
                 .iter()
                 .filter(|line| line.contains("Read-only file system") || line.contains("Permission denied"));
-            assert_eq!(refused.count(), 2, "{said:#?}");
+            assert_eq!(refused.count(), 2, "{complaints:#?}");
             let made = machine
                 .settings
                 .pod("u1")

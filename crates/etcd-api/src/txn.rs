@@ -37,15 +37,19 @@ pub(crate) fn is_plain(put: &PutRequest) -> bool {
     put.lease == 0 && !put.prev_kv && !put.ignore_value && !put.ignore_lease
 }
 
-/// Makes a [plain](is_plain) put.
-pub(crate) async fn put(reader: &Reader, put: PutRequest) -> Result<Revision, Refusal> {
+/// Makes [plain](is_plain) puts that were [checked](check_put).
+pub(crate) async fn put_each(reader: &Reader, puts: Vec<PutRequest>) -> Vec<Result<Revision, Refusal>> {
     let _undisturbed = reader.leases.shared().await;
-    let key = Key::from(&put.key[..]);
-    let transaction = Transaction::new().put(key.clone(), put.value);
-    let outcome = reader.store.commit(transaction).await?;
-    let revision = outcome.committed().ok_or(Refusal::Busy)?;
-    reader.leases.note([(key, None)]);
-    Ok(revision)
+    let keys: Vec<Key> = puts.iter().map(|put| Key::from(&put.key[..])).collect();
+    let transactions = puts.into_iter().zip(&keys);
+    let transactions = transactions.map(|(put, key)| Transaction::new().put(key.clone(), put.value));
+    let outcomes = reader.store.commit_each(transactions.collect()).await;
+    let committed = outcomes.into_iter().zip(keys).map(|(outcome, key)| {
+        let revision = outcome?.committed().ok_or(Refusal::Busy)?;
+        reader.leases.note([(key, None)]);
+        Ok(revision)
+    });
+    committed.collect()
 }
 
 /// Makes a transaction that was [checked](check).

@@ -18,12 +18,12 @@ use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
 use crate::disk::{Directory, Disk};
-use crate::engine::{Engine, Judged, Statistics, measure};
+use crate::engine::{Engine, Judged, Prepared, Statistics, measure};
 use crate::keeper::{Bell, Keeper};
 use crate::located::{Located, read_all};
 use crate::options::Options;
 use crate::pins::Pin;
-use crate::queue::{Queue, Request};
+use crate::queue::{Batch, Ends, Queue, Request};
 use crate::watching;
 use crate::writer::Writer;
 
@@ -109,6 +109,13 @@ impl EmbeddedStore {
         Ok(())
     }
 
+    /// Makes a transaction ready to be written; gives its size too.
+    fn prepare(&self, transaction: Transaction) -> Result<(Prepared, usize), StoreError> {
+        let size = measure(&transaction, self.engine.options.max_transaction_bytes)?;
+        // Here, where there may be many at once, and not where there is one writer for all.
+        Ok((self.engine.prepare(transaction), size))
+    }
+
     /// Has the writer do something and waits for it.
     async fn ask<T>(
         &self,
@@ -146,31 +153,43 @@ impl StateStore for EmbeddedStore {
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
-        let size = measure(&transaction, self.engine.options.max_transaction_bytes)?;
-        // Here, where there may be many at once, and not where there is one writer for all.
-        let transaction = self.engine.prepare(transaction);
-        let judged = self
-            .ask(|answer| Request::Commit {
-                transaction,
-                size,
-                answer,
+        let (prepared, size) = self.prepare(transaction)?;
+        let batch = Batch::from_iter([prepared]);
+        let ends = self.ask(|answer| Request::Commit { batch, size, answer });
+        let end = ends.await?.pop().ok_or(StoreError::Closed)?;
+        outcome(end?).await
+    }
+
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+        let (mut batch, mut bytes) = (Batch::with_capacity(transactions.len()), 0);
+        let taken: Vec<Result<(), StoreError>> = transactions
+            .into_iter()
+            .map(|transaction| {
+                let (prepared, size) = self.prepare(transaction)?;
+                batch.push(prepared);
+                bytes += size;
+                Ok(())
             })
-            .await?;
-        match judged {
-            Judged::Committed(revision) => Ok(Outcome::Committed {
-                revision: Revision::new(revision),
-            }),
-            Judged::Conflict { revision, current } => {
-                let current = match read_at_once(&current)? {
-                    Some(current) => current,
-                    None => blocking(move || read_one_by_one(current)).await?,
-                };
-                Ok(Outcome::Conflict {
-                    revision: Revision::new(revision),
-                    current,
-                })
-            }
+            .collect();
+        let ends = self.ask(|answer| Request::Commit {
+            batch,
+            size: bytes,
+            answer,
+        });
+        let (mut ends, failure) = match ends.await {
+            Ok(ends) => (ends.into_iter(), StoreError::Closed),
+            Err(error) => (Ends::new().into_iter(), error),
+        };
+        let mut outcomes = Vec::with_capacity(taken.len());
+        for taken in taken {
+            outcomes.push(
+                match taken.and_then(|()| ends.next().unwrap_or_else(|| Err(failure.clone()))) {
+                    Ok(judged) => outcome(judged).await,
+                    Err(error) => Err(error),
+                },
+            );
         }
+        outcomes
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, StoreError> {
@@ -194,6 +213,25 @@ impl StateStore for EmbeddedStore {
             return Ok(());
         }
         self.ask(|answer| Request::Probe { answer }).await
+    }
+}
+
+/// How a transaction ended, with what it is to be told of.
+async fn outcome(judged: Judged) -> Result<Outcome, StoreError> {
+    match judged {
+        Judged::Committed(revision) => Ok(Outcome::Committed {
+            revision: Revision::new(revision),
+        }),
+        Judged::Conflict { revision, current } => {
+            let current = match read_at_once(&current)? {
+                Some(current) => current,
+                None => blocking(move || read_one_by_one(current)).await?,
+            };
+            Ok(Outcome::Conflict {
+                revision: Revision::new(revision),
+                current,
+            })
+        }
     }
 }
 

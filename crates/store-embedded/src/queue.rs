@@ -4,19 +4,25 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
+use smallvec::SmallVec;
 use store::{Revision, StoreError};
 use tokio::sync::oneshot;
 
 use crate::engine::{Judged, Prepared};
 
+/// Transactions that came together. Most come alone.
+pub(crate) type Batch = SmallVec<[Prepared; 1]>;
+/// How each of them ended.
+pub(crate) type Ends = SmallVec<[Result<Judged, StoreError>; 1]>;
+
 /// Something for the writer to do.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Commit, and say how that went.
+    /// Commit each, and say how that went.
     Commit {
-        transaction: Prepared,
+        batch: Batch,
         size: usize,
-        answer: oneshot::Sender<Result<Judged, StoreError>>,
+        answer: oneshot::Sender<Result<Ends, StoreError>>,
     },
     /// Compact, and say how that went.
     Compact {

@@ -10,9 +10,9 @@ use store::StoreError;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::engine::{Engine, Judged, Prepared};
+use crate::engine::{Engine, Prepared};
 use crate::keeper::Bell;
-use crate::queue::{Queue, Request, Taken};
+use crate::queue::{Ends, Queue, Request, Taken};
 
 /// After the disk has failed to take the deletion of keys that are due, it is tried again so much later.
 const EXPIRY_RETRY: Duration = Duration::from_secs(10);
@@ -24,7 +24,8 @@ pub(crate) struct Writer {
     pub(crate) clock: Clock,
 }
 
-type Answer = oneshot::Sender<Result<Judged, StoreError>>;
+/// Whom to answer, and how many of the transactions are theirs.
+type Asked = (usize, oneshot::Sender<Result<Ends, StoreError>>);
 
 impl Writer {
     /// Runs until the queue is closed and empty.
@@ -52,15 +53,13 @@ impl Writer {
 
     /// Does what is asked, and commits as much of it together as stands together.
     fn serve(&self, requests: Vec<Request>) {
-        let mut group: (Vec<Prepared>, Vec<Answer>) = Default::default();
+        let mut group: (Vec<Prepared>, Vec<Asked>) = Default::default();
         for request in requests {
             // Whoever has gone away does not need the answer.
             match request {
-                Request::Commit {
-                    transaction, answer, ..
-                } => {
-                    group.0.push(transaction);
-                    group.1.push(answer);
+                Request::Commit { batch, answer, .. } => {
+                    group.1.push((batch.len(), answer));
+                    group.0.extend(batch);
                 }
                 Request::Compact { revision, answer } => {
                     self.commit(std::mem::take(&mut group));
@@ -75,13 +74,14 @@ impl Writer {
         self.commit(group);
     }
 
-    fn commit(&self, (transactions, answers): (Vec<Prepared>, Vec<Answer>)) {
+    fn commit(&self, (transactions, asked): (Vec<Prepared>, Vec<Asked>)) {
         if transactions.is_empty() {
             return;
         }
-        let outcomes = self.engine.commit_prepared(transactions, self.clock.now_ms());
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            let _ = answer.send(outcome);
+        let ends = self.engine.commit_prepared(transactions, self.clock.now_ms());
+        let mut ends = ends.into_iter();
+        for (count, answer) in asked {
+            let _ = answer.send(Ok(ends.by_ref().take(count).collect()));
         }
     }
 }

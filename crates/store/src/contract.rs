@@ -211,6 +211,7 @@ macro_rules! reading_checks {
                 no_transaction_is_seen_in_part
                 concurrent_commits_take_all_revisions
                 watches_follow_concurrent_writers
+                what_comes_together_stands_alone
             }
             guarantees {
                 operations_are_linearizable_and_watches_tell_them

@@ -1,6 +1,7 @@
 //! The contract of a state store.
 
 use async_trait::async_trait;
+use futures::future::join_all;
 
 use crate::{
     Key, KeyRange, KeyValue, Outcome, RangeRequest, RangeResponse, Revision, Snapshot, StoreError,
@@ -52,6 +53,17 @@ pub trait StateStore: Send + Sync + 'static {
     ///
     /// Fails with [`StoreError::Invalid`] if a key is empty or changed twice.
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError>;
+
+    /// Commits transactions that came together, each as if it had come alone, and answers when all are done, in the order they
+    /// are in. A store that takes them at once saves what it costs to hand each over.
+    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+        join_all(
+            transactions
+                .into_iter()
+                .map(|transaction| self.commit(transaction)),
+        )
+        .await
+    }
 
     /// Follows the changes of a range.
     ///

@@ -11,6 +11,7 @@ mod headers;
 mod huffman;
 mod keep_alive;
 mod outlet;
+mod puts;
 mod receiving;
 mod relay;
 #[cfg(test)]
@@ -36,8 +37,9 @@ use super::route::Routes;
 use frames::*;
 use keep_alive::KeepAlive;
 use outlet::Outlet;
+use puts::Puts;
 use receiving::{Event, Open, Receiver};
-use unary::Answered;
+use unary::{Answered, Taken};
 
 /// What an HTTP/2 client says first.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -79,8 +81,10 @@ where
         incoming: beginning,
         receiver: Receiver::new(routes.clone(), outlet.clone()),
         outlet,
+        puts: Puts::default(),
         calls: FuturesUnordered::new(),
         active: BTreeSet::new(),
+        count: 0,
         keep_alive: KeepAlive::new(),
         is_blocked: false,
         is_leaving: false,
@@ -96,10 +100,14 @@ struct Served<S> {
     incoming: BytesMut,
     receiver: Receiver,
     outlet: Arc<Outlet>,
+    /// What has come and is not answered yet.
+    puts: Puts,
     /// What is answered here.
     calls: FuturesUnordered<BoxFuture<'static, Answered>>,
     /// The requests that these are, without those that were given up.
     active: BTreeSet<u32>,
+    /// How many they are with those.
+    count: usize,
     keep_alive: KeepAlive,
     /// Whether the client has not taken what was written last.
     is_blocked: bool,
@@ -145,6 +153,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             };
+            if !self.puts.is_empty() {
+                self.calls.push(self.puts.call(self.receiver.api()));
+            }
             // All that can be answered now, before any of it is written.
             while let Poll::Ready(Some(answered)) = self.calls.poll_next_unpin(cx) {
                 self.finish(answered);
@@ -205,14 +216,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
             at = start + header.length;
             let open = Open {
                 active: &self.active,
-                calls: self.calls.len(),
+                count: self.count,
             };
             match self.receiver.frame(header, payload, &open) {
                 Ok(Event::Nothing) => {}
                 Ok(Event::GivenUp) => drop(self.active.remove(&header.stream)),
-                Ok(Event::Call(call)) => {
+                Ok(Event::Taken(taken)) => {
                     self.active.insert(header.stream);
-                    self.calls.push(call);
+                    self.count += 1;
+                    match taken {
+                        Taken::Put(put) => self.puts.push(header.stream, put),
+                        Taken::Call(call) => self.calls.push(call),
+                    }
                 }
                 Err(code) => return Err(Http2Error::Violation(code)),
             }
@@ -222,8 +237,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Served<S> {
     }
 
     fn finish(&mut self, answered: Answered) {
-        if self.active.remove(&answered.stream) {
-            answered.send(&self.outlet);
+        let (active, outlet) = (&mut self.active, &self.outlet);
+        match answered {
+            Answered::One(answered) => {
+                self.count -= 1;
+                if active.remove(&answered.stream) {
+                    answered.send(outlet);
+                }
+            }
+            Answered::Puts(answered) => {
+                self.count -= answered.count();
+                answered.send(outlet, |stream| active.remove(&stream));
+            }
         }
     }
 

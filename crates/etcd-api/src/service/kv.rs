@@ -35,9 +35,6 @@ impl Kv for EtcdApi {
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         let request = request.into_inner();
-        if txn::is_plain(&request) {
-            return Ok(Response::new(self.put_plainly(request).await?));
-        }
         let (lease, operation) = (request.lease, Operation::Put(request));
         txn::check_operation(&operation)?;
         // Unlike in a transaction this is found out before the key is looked at.
@@ -98,15 +95,22 @@ impl Kv for EtcdApi {
 }
 
 impl EtcdApi {
-    /// A put that is [plain](txn::is_plain): what most are.
-    pub(crate) async fn put_plainly(&self, request: PutRequest) -> Result<PutResponse, Refusal> {
-        txn::check_put(&request)?;
-        self.refuse_without_space()?;
-        let revision = txn::put(&self.reader, request).await?;
-        Ok(PutResponse {
-            header: self.header_at(revision),
-            prev_kv: None,
-        })
+    /// Whether a put is [plain](txn::is_plain), as most are, and nothing is against it so far: then it may go
+    /// [with others](Self::put_each).
+    pub(crate) fn may_put_plainly(&self, request: &PutRequest) -> bool {
+        txn::is_plain(request) && txn::check_put(request).is_ok() && self.refuse_without_space().is_ok()
+    }
+
+    /// Puts that [may go together](Self::may_put_plainly).
+    pub(crate) async fn put_each(&self, requests: Vec<PutRequest>) -> Vec<Result<PutResponse, Refusal>> {
+        let revisions = txn::put_each(&self.reader, requests).await.into_iter();
+        let answers = revisions.map(|revision| {
+            Ok(PutResponse {
+                header: self.header_at(revision?),
+                prev_kv: None,
+            })
+        });
+        answers.collect()
     }
 
     /// A transaction of one operation.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 
 use super::harness::*;
-use crate::{Event, KeyRange, Outcome, RangeRequest, Revision, Transaction};
+use crate::{Event, KeyRange, Outcome, RangeRequest, Revision, StoreError, Transaction};
 
 /// Exactly one.
 pub async fn one_of_many_creates_wins(store: Store) {
@@ -53,6 +53,31 @@ pub async fn no_update_is_lost(store: Store) {
     let found = get(&store, "counter").await.expect("it was put");
     assert_eq!(text(&found.value), "200");
     assert_eq!(found.version, 201);
+}
+
+/// One that fails is no matter to the others, and the answers are in the order of the transactions.
+pub async fn what_comes_together_stands_alone(store: Store) {
+    let before = put(&store, "taken", "0").await;
+    let transactions = vec![
+        Transaction::create("a".into(), bytes("1")),
+        Transaction::create("taken".into(), bytes("2")),
+        Transaction::new().put("".into(), bytes("3")),
+        Transaction::new().put("b".into(), bytes("4")),
+        Transaction::delete_at("other".into(), put(&store, "other", "5").await),
+    ];
+    let outcomes = store.commit_each(transactions).await;
+    let [created, refused, invalid, put, deleted] = &outcomes[..] else {
+        panic!("as many answers as transactions: {outcomes:?}");
+    };
+    let revision = |outcome: &Result<Outcome, StoreError>| outcome.as_ref().ok()?.committed();
+    let revisions: BTreeSet<_> = [created, put, deleted].map(revision).into();
+    assert_eq!(revisions.len(), 3, "each has one of its own: {outcomes:?}");
+    assert!(revisions.iter().all(|revision| *revision > Some(before)));
+    assert!(matches!(refused, Ok(Outcome::Conflict { .. })), "{refused:?}");
+    assert!(matches!(invalid, Err(StoreError::Invalid(_))), "{invalid:?}");
+    assert_eq!(value(&store, "a").await.as_deref(), Some("1"));
+    assert_eq!(value(&store, "b").await.as_deref(), Some("4"));
+    assert!(store.commit_each(Vec::new()).await.is_empty());
 }
 
 async fn increment(store: &Store) {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::frames::*;
 
@@ -96,26 +96,9 @@ impl Outlet {
         self.state.lock().frame(kind, flags, stream, payload);
     }
 
-    /// Adds a whole answer, if there is room for its message.
-    pub(super) fn answer(&self, stream: u32, head: &[u8], message: &[u8], trailers: &[u8]) -> bool {
-        let mut state = self.state.lock();
-        let size = message.len() as i64;
-        let window = match state.streams.get(&stream) {
-            Some(sending) => sending.window,
-            None => state.first_window,
-        };
-        if message.len() > MAX_FRAME || size > state.window || size > window {
-            return false;
-        }
-        state.window -= size;
-        state
-            .tail
-            .reserve(3 * FRAME_HEADER + head.len() + message.len() + trailers.len());
-        state.frame(HEADERS, END_HEADERS, stream, head);
-        state.frame(DATA, 0, stream, message);
-        state.frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers);
-        state.forget(stream);
-        true
+    /// For several answers at once.
+    pub(super) fn sink(&self) -> Sink<'_> {
+        Sink(self.state.lock())
     }
 
     /// Adds headers.
@@ -249,6 +232,33 @@ impl Outlet {
     /// Takes bytes of requests out of the account.
     pub(super) fn release(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Takes answers.
+pub(super) struct Sink<'a>(MutexGuard<'a, State>);
+
+impl Sink<'_> {
+    /// Adds a whole answer, if there is room for its message.
+    pub(super) fn answer(&mut self, stream: u32, head: &[u8], message: &[u8], trailers: &[u8]) -> bool {
+        let state = &mut *self.0;
+        let size = message.len() as i64;
+        let window = match state.streams.get(&stream) {
+            Some(sending) => sending.window,
+            None => state.first_window,
+        };
+        if message.len() > MAX_FRAME || size > state.window || size > window {
+            return false;
+        }
+        state.window -= size;
+        state
+            .tail
+            .reserve(3 * FRAME_HEADER + head.len() + message.len() + trailers.len());
+        state.frame(HEADERS, END_HEADERS, stream, head);
+        state.frame(DATA, 0, stream, message);
+        state.frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers);
+        state.forget(stream);
+        true
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use super::frames::*;
 use super::headers::{Decoder, Field};
 use super::outlet::{Answering, Outlet};
 use super::relay::{self, Inlet, RequestBody};
-use super::unary::{Answered, MAX_BODY, Unary};
+use super::unary::{MAX_BODY, Taken, Unary};
 use super::{CONNECTION_WINDOW, MAX_STREAMS, STREAM_WINDOW};
+use crate::etcd_api::EtcdApi;
 use crate::server::route::Routes;
 
 /// Headers of a request are no larger.
@@ -28,7 +28,7 @@ pub(super) enum Event {
     /// The client has given the request up.
     GivenUp,
     /// The request is whole, and is answered by the connection.
-    Call(BoxFuture<'static, Answered>),
+    Taken(Taken),
 }
 
 /// What the connection is answering.
@@ -36,7 +36,7 @@ pub(super) struct Open<'a> {
     /// The requests that somebody waits for.
     pub(super) active: &'a BTreeSet<u32>,
     /// How many there are with those that were given up.
-    pub(super) calls: usize,
+    pub(super) count: usize,
 }
 
 /// Puts requests together.
@@ -85,6 +85,11 @@ impl Receiver {
             is_greeted: false,
             is_leaving: false,
         }
+    }
+
+    /// What requests are for.
+    pub(super) fn api(&self) -> &Arc<EtcdApi> {
+        self.routes.api()
     }
 
     /// Tells the client how much more it may send.
@@ -215,14 +220,14 @@ impl Receiver {
             None => {}
             Some(Body::Unary { unary, all, .. }) if is_end => {
                 let unary = *unary;
-                let call = if all.is_empty() {
-                    unary.call(self.routes.api(), stream, part)
+                let taken = if all.is_empty() {
+                    unary.take(self.routes.api(), stream, part)
                 } else {
                     all.extend_from_slice(part);
-                    unary.call(self.routes.api(), stream, all)
+                    unary.take(self.routes.api(), stream, all)
                 };
                 self.drop_request(stream);
-                return Ok(Event::Call(call));
+                return Ok(Event::Taken(taken));
             }
             Some(Body::Unary {
                 unary,
@@ -240,9 +245,9 @@ impl Receiver {
                     self.outlet.grant(stream, more);
                 }
                 if is_too_large {
-                    let refused = unary.call(self.routes.api(), stream, all);
+                    let refused = unary.take(self.routes.api(), stream, all);
                     self.drop_request(stream);
-                    return Ok(Event::Call(refused));
+                    return Ok(Event::Taken(refused));
                 }
             }
             Some(Body::Relayed(inlet)) => {
@@ -303,7 +308,7 @@ impl Receiver {
             return Err(Code::Protocol);
         }
         self.last_stream = stream;
-        let count = self.requests.len() + open.calls + self.outlet.relays();
+        let count = self.requests.len() + open.count + self.outlet.relays();
         if self.is_leaving || count >= MAX_STREAMS as usize {
             self.reset(stream, Code::Refused);
             return Ok(Event::Nothing);
@@ -311,7 +316,7 @@ impl Receiver {
         let unary = usual.or_else(|| Unary::of(&fields));
         let is_end = header.has(END_STREAM);
         match unary {
-            Some(unary) if is_end => return Ok(Event::Call(unary.call(self.routes.api(), stream, &[]))),
+            Some(unary) if is_end => return Ok(Event::Taken(unary.take(self.routes.api(), stream, &[]))),
             Some(unary) => {
                 if usual.is_none() {
                     self.usual = self.decoder.is_repeatable().then(|| (block.to_vec(), unary));
@@ -342,9 +347,9 @@ impl Receiver {
                 Ok(Event::Nothing)
             }
             Some(Body::Unary { unary, all, .. }) => {
-                let call = unary.call(self.routes.api(), stream, all);
+                let taken = unary.take(self.routes.api(), stream, all);
                 self.drop_request(stream);
-                Ok(Event::Call(call))
+                Ok(Event::Taken(taken))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use etcd_rpc::MessageLimits;
 use etcd_rpc::message::{PutRequest, RangeRequest, TxnRequest};
 use etcd_rpc::server::{Kv, KvServer};
@@ -15,21 +15,21 @@ use tonic::{Request as Call, Status};
 
 use super::headers::{Field, encode_head};
 use super::outlet::{Answering, Outlet};
+use super::puts::PutsAnswered;
 use crate::etcd_api::EtcdApi;
 use crate::keyspace;
-use crate::txn;
 
 /// Before each message of gRPC stand a flag and the length.
 const PREFIX: usize = 5;
 /// No body is larger.
 pub(super) const MAX_BODY: usize = PREFIX + MessageLimits::SERVER.decode;
 /// What a client is told of whose request a defect of this program comes to light. The log has more.
-const PANICKED: &str = "etcdserver: the request could not be answered";
+pub(super) const PANICKED: &str = "etcdserver: the request could not be answered";
 /// The headers before an answer: a status of 200, and a content type. The first is the eighth of the headers that everybody knows,
 /// the name of the second is that of the 31st.
-const HEAD: &[u8] = b"\x88\x0f\x10\x10application/grpc";
+pub(super) const HEAD: &[u8] = b"\x88\x0f\x10\x10application/grpc";
 /// The headers behind an answer: all is well.
-const TRAILERS: &[u8] = b"\x00\x0bgrpc-status\x010";
+pub(super) const TRAILERS: &[u8] = b"\x00\x0bgrpc-status\x010";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +39,23 @@ pub(super) enum Unary {
     Range,
 }
 
+/// What becomes of a request.
+pub(super) enum Taken {
+    /// A put that may go together with others.
+    Put(PutRequest),
+    Call(BoxFuture<'static, Answered>),
+}
+
+/// Requests that are answered.
+pub(super) enum Answered {
+    One(One),
+    Puts(PutsAnswered),
+}
+
 /// A request and its answer, framed.
-pub(super) struct Answered {
+pub(super) struct One {
     pub(super) stream: u32,
-    answer: Result<Bytes, Status>,
+    pub(super) answer: Result<Bytes, Status>,
 }
 
 /// A request that was read.
@@ -71,18 +84,20 @@ impl Unary {
         is_grpc.then_some(unary)
     }
 
-    /// Answers a request with this body.
-    pub(super) fn call(self, api: &Arc<EtcdApi>, stream: u32, body: &[u8]) -> BoxFuture<'static, Answered> {
-        let (api, read) = (api.clone(), self.read(body));
-        Box::pin(async move {
-            let answered = AssertUnwindSafe(async { answer(api, read?).await });
+    /// Takes a request with this body.
+    pub(super) fn take(self, api: &Arc<EtcdApi>, stream: u32, body: &[u8]) -> Taken {
+        let asked = match self.read(body) {
+            Ok(Asked::Put(put)) if api.may_put_plainly(&put) => return Taken::Put(put),
+            asked => asked,
+        };
+        let api = api.clone();
+        Taken::Call(Box::pin(async move {
+            let answered = AssertUnwindSafe(async { answer(api, asked?).await });
             // Other requests of the connection are answered in the same task.
             let answer = answered.catch_unwind().await;
-            Answered {
-                stream,
-                answer: answer.unwrap_or_else(|_| Err(Status::internal(PANICKED))),
-            }
-        })
+            let answer = answer.unwrap_or_else(|_| Err(Status::internal(PANICKED)));
+            Answered::One(One { stream, answer })
+        }))
     }
 
     fn read(self, body: &[u8]) -> Result<Asked, Status> {
@@ -97,7 +112,6 @@ impl Unary {
 
 async fn answer(api: Arc<EtcdApi>, asked: Asked) -> Result<Bytes, Status> {
     Ok(match asked {
-        Asked::Put(put) if txn::is_plain(&put) => framed(&api.put_plainly(put).await?),
         Asked::Put(put) => framed(api.put(Call::new(put)).await?.get_ref()),
         Asked::Txn(txn) => framed(api.txn(Call::new(txn)).await?.get_ref()),
         Asked::Range(range) if keyspace::is_single(&range.range_end) => {
@@ -114,13 +128,13 @@ async fn answer(api: Arc<EtcdApi>, asked: Asked) -> Result<Bytes, Status> {
     })
 }
 
-impl Answered {
+impl One {
     /// Sends the answer: at once, if there is room for it.
     pub(super) fn send(self, outlet: &Arc<Outlet>) {
         let Self { stream, answer } = self;
         match answer {
             Ok(answer) => {
-                if !outlet.answer(stream, HEAD, &answer, TRAILERS) {
+                if !outlet.sink().answer(stream, HEAD, &answer, TRAILERS) {
                     tokio::spawn(send_slowly(answer, Answering::new(stream, outlet.clone())));
                 }
             }
@@ -171,14 +185,20 @@ fn message(framed: &[u8]) -> Result<&[u8], Status> {
 }
 
 fn framed(answer: &impl Message) -> Bytes {
+    let mut framed = Vec::new();
+    frame_message(answer, &mut framed);
+    framed.into()
+}
+
+/// Appends an answer with what stands before it.
+pub(super) fn frame_message(answer: &impl Message, framed: &mut Vec<u8>) {
     let length = answer.encoded_len();
-    let mut framed = BytesMut::with_capacity(PREFIX + length);
+    framed.reserve_exact(PREFIX + length);
     framed.put_u8(0);
     framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     answer
-        .encode(&mut framed)
-        .expect("there is room for as much as it said it takes");
-    framed.freeze()
+        .encode(framed)
+        .expect("a vector has room for whatever comes");
 }
 
 #[cfg(test)]

@@ -3,49 +3,63 @@
 //! It runs ahead of what is durable: versions of a group are in it before they are written, so that the
 //! transactions of a group see each other. Readers name a revision and so never see them; a group that cannot
 //! be written is [undone](Index::undo).
+//!
+//! Keys are looked up by their hash: a search in their order meets a dozen other keys, each somewhere else in memory. The order is
+//! for ranges, and for keys that come and go.
 
-use std::collections::btree_map::Entry;
+mod entries;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use store::{Key, KeyRange};
 
 use crate::version::{Location, Version, Versions};
+use entries::{Entries, Slot};
+
+/// Versions that come and go leave room for others, up to so many times what is there: to give it back each time would cost most
+/// of what forgetting costs.
+const SPARE_ROOM: usize = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    keys: BTreeMap<Key, Versions>,
+    entries: Entries,
+    order: BTreeMap<Key, Slot>,
     due: BTreeSet<(u64, Key)>,
 }
 
 impl Index {
     /// An index of entries in the order of their keys.
-    pub(crate) fn from_sorted(entries: Vec<(Key, Versions)>) -> Self {
-        let keys: BTreeMap<Key, Versions> = entries.into_iter().collect();
-        let due = keys
+    pub(crate) fn from_sorted(sorted: Vec<(Key, Versions)>) -> Self {
+        let mut entries = Entries::with_capacity(sorted.len());
+        let due = sorted
             .iter()
             .filter_map(|(key, versions)| Some((expiry(versions.last())?, key.clone())))
             .collect();
-        Self { keys, due }
+        let order = sorted
+            .into_iter()
+            .map(|(key, versions)| (key.clone(), entries.add(key, versions)))
+            .collect();
+        Self { entries, order, due }
     }
 
     pub(crate) fn key_count(&self) -> usize {
-        self.keys.len()
+        self.order.len()
     }
 
     /// The newest version of a key, deletions included.
     pub(crate) fn newest(&self, key: &[u8]) -> Option<&Version> {
-        self.keys.get(key)?.last()
+        self.entries.get(key)?.last()
     }
 
     /// What a key is at a revision.
     pub(crate) fn at(&self, key: &[u8], revision: u64) -> Option<&Version> {
-        at(self.keys.get(key)?, revision)
+        at(self.entries.get(key)?, revision)
     }
 
     /// The version a key got at exactly this revision.
     pub(crate) fn exactly(&self, key: &[u8], revision: u64) -> Option<&Version> {
-        let versions = self.keys.get(key)?;
+        let versions = self.entries.get(key)?;
         let place = versions
             .binary_search_by_key(&revision, |version| version.revision)
             .ok()?;
@@ -56,54 +70,55 @@ impl Index {
     pub(crate) fn range(&self, range: &KeyRange, revision: u64) -> impl Iterator<Item = (&Key, &Version)> {
         let entries = (!range.is_empty()).then(|| {
             let end = range.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-            self.keys.range::<[u8], _>((Bound::Included(&*range.start), end))
+            self.order.range::<[u8], _>((Bound::Included(&*range.start), end))
         });
         entries
             .into_iter()
             .flatten()
-            .filter_map(move |(key, versions)| Some((key, at(versions, revision)?)))
+            .filter_map(move |(key, &slot)| Some((key, at(self.entries.at(slot), revision)?)))
     }
 
     /// All keys after one, with all their versions.
     pub(crate) fn after(&self, key: Option<&Key>) -> impl Iterator<Item = (&Key, &[Version])> {
         let start = key.map_or(Bound::Unbounded, |key| Bound::Excluded(&**key));
-        self.keys
+        self.order
             .range::<[u8], _>((start, Bound::Unbounded))
-            .map(|(key, versions)| (key, &versions[..]))
+            .map(|(key, &slot)| (key, &self.entries.at(slot)[..]))
     }
 
     /// Adds the version that is made of the newest one there is, and is newer. Gives the key as it is held,
     /// which costs no memory of its own.
     pub(crate) fn insert(&mut self, key: Key, version: impl FnOnce(Option<&Version>) -> Version) -> Key {
-        let mut entry = match self.keys.entry(key) {
-            Entry::Occupied(entry) => entry,
-            Entry::Vacant(entry) => entry.insert_entry(Versions::new()),
-        };
-        let versions = entry.get_mut();
+        let slot = self.entries.find(&key).unwrap_or_else(|| {
+            let slot = self.entries.add(key.clone(), Versions::new());
+            self.order.insert(key, slot);
+            slot
+        });
+        let (key, versions) = self.entries.at_mut(slot);
         let version = version(versions.last());
         let expired_before = expiry(versions.last());
         versions.push(version);
-        let key = entry.key().clone();
+        let key = key.clone();
         self.change_due(&key, expired_before, expiry(Some(&version)));
         key
     }
 
     /// Takes the newest version of a key back.
     pub(crate) fn undo(&mut self, key: &Key) {
-        let Some(versions) = self.keys.get_mut(key) else {
+        let Some(versions) = self.entries.get_mut(key) else {
             return;
         };
         let expired = expiry(versions.pop().as_ref());
         let expires_again = expiry(versions.last());
         if versions.is_empty() {
-            self.keys.remove(key);
+            self.remove(key);
         }
         self.change_due(key, expired, expires_again);
     }
 
     /// Forgets what no read at `horizon` and no watch from it can see of a key; hands on where that lay.
     pub(crate) fn prune(&mut self, key: &Key, horizon: u64, mut dropped: impl FnMut(Location)) {
-        let Some(versions) = self.keys.get_mut(key) else {
+        let Some(versions) = self.entries.get_mut(key) else {
             return;
         };
         let seen = versions.partition_point(|version| version.revision <= horizon);
@@ -117,15 +132,15 @@ impl Index {
             .drain(..keep_from)
             .for_each(|version| dropped(version.location));
         if versions.is_empty() {
-            self.keys.remove(key);
-        } else {
+            self.remove(key);
+        } else if versions.capacity() > SPARE_ROOM * versions.len() {
             versions.shrink_to_fit();
         }
     }
 
     /// Notes that the value of a version lies elsewhere now. Gives whether it lay where it was thought to.
     pub(crate) fn relocate(&mut self, key: &[u8], revision: u64, from: Location, to: Location) -> bool {
-        let found = self.keys.get_mut(key).and_then(|versions| {
+        let found = self.entries.get_mut(key).and_then(|versions| {
             let place = versions
                 .binary_search_by_key(&revision, |version| version.revision)
                 .ok()?;
@@ -149,6 +164,11 @@ impl Index {
     pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Key> {
         let due = self.due.iter().take_while(|(due, _)| *due <= now_ms);
         due.take(limit).map(|(_, key)| key.clone()).collect()
+    }
+
+    fn remove(&mut self, key: &Key) {
+        self.entries.remove(key);
+        self.order.remove(key);
     }
 
     fn change_due(&mut self, key: &Key, before: Option<u64>, after: Option<u64>) {

@@ -359,6 +359,12 @@ impl<'p> Estimator<'p> {
         if let Some(size) = declared.and_then(declared_size) {
             return Some(size);
         }
+        if let (Kind::Ident(_), Type::Type(_)) = (&expr.kind, self.type_of(expr))
+            && let Some(whole) = self.program.variables.get("self")
+        {
+            // Upstream takes the name of a type for the value that rules are about.
+            return Some(declared_size(whole).unwrap_or(Size::NOTHING));
+        }
         if is_scalar(self.type_of(expr)) {
             return Some(Size::exactly(1));
         }

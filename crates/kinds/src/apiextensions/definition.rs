@@ -172,8 +172,10 @@ fn spec_rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Va
     if group.is_empty() {
         group.required("");
     } else {
-        group.dns_subdomain();
-        if !group.text().contains('.') {
+        let problems = meta::name::dns1123_subdomain(group.text());
+        if !problems.is_empty() {
+            group.invalid(&problems.join(","));
+        } else if !group.text().contains('.') {
             group.invalid("should be a domain with at least one dot");
         }
     }

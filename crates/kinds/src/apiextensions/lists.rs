@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::printed;
 use super::schema_rules::{Leniency, text};
 use crate::toolkit::Field;
 use crate::toolkit::columns::list;
@@ -95,7 +96,10 @@ fn keyed(schema: &Field, value: &Value) {
     match &value["items"] {
         Value::Null => return items.required("must have a schema if x-kubernetes-list-type is map"),
         Value::Object(_) => {}
-        _ => return items.invalid("must only have a single schema if x-kubernetes-list-type is map"),
+        found => {
+            let rule = "must only have a single schema if x-kubernetes-list-type is map";
+            return items.invalid_printed(&printed::items(found), rule);
+        }
     }
     let kind = items.child("type");
     if kind.text() != "object" {

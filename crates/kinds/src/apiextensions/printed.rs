@@ -132,10 +132,7 @@ fn field_of(schema: &Value, field: &str, absent: Absent) -> String {
         .to_owned();
     };
     match field {
-        "items" => match value.as_array() {
-            Some(items) => format!("{{\"Schema\":null,\"JSONSchemas\":{}}}", list_of(items)),
-            None => format!("{{\"Schema\":{},\"JSONSchemas\":null}}", self::schema(value)),
-        },
+        "items" => items(value),
         "additionalProperties" | "additionalItems" => match value.as_bool() {
             Some(allows) => format!("{{\"Allows\":{allows},\"Schema\":null}}"),
             None => format!("{{\"Allows\":true,\"Schema\":{}}}", self::schema(value)),
@@ -151,6 +148,14 @@ fn field_of(schema: &Value, field: &str, absent: Absent) -> String {
         }
         "externalDocs" => of_schema(value, field),
         _ => value.to_string(),
+    }
+}
+
+/// One schema for all items of a list, or one for each.
+pub fn items(value: &Value) -> String {
+    match value.as_array() {
+        Some(items) => format!("{{\"Schema\":null,\"JSONSchemas\":{}}}", list_of(items)),
+        None => format!("{{\"Schema\":{},\"JSONSchemas\":null}}", schema(value)),
     }
 }
 

@@ -185,24 +185,23 @@ pub fn holder(holder: &Field, has_status: bool, leniency: &Leniency) {
         nullable.forbidden("nullable cannot be true at the root");
     }
     let structural = (!leniency.may_be_unstructured).then(|| structure(&root, schema, leniency));
+    let so_far = root.report().count();
     schema_at(&root, Context::default(), leniency);
-    // What no such schema can say is told only if nothing else is wrong: it mostly is the same.
-    if let Some(Err(problem)) = structural
-        && root.report().count() == before
-    {
-        root.invalid_as("", &problem);
-    }
-    // Rules in CEL need types; where something is wrong with those, more would only confuse.
-    if root.report().count() == before
-        && let Ok(structural) = StructuralSchema::read(schema)
-    {
-        let errors = expressions::violations(&structural, &root.path());
-        errors.into_iter().for_each(|error| root.report().push(error));
+    match structural {
+        // What no such schema can say is told only if nothing else is wrong: it mostly is the same.
+        Some(Err(problem)) if root.report().count() == before => root.invalid_as("", &problem),
+        // Rules in CEL need types; where something is wrong with those, more would only confuse.
+        Some(Ok(Some(structural))) => {
+            let wrong = root.report().places_since(so_far);
+            let errors = expressions::violations(&structural, &root.path(), &wrong);
+            errors.into_iter().for_each(|error| root.report().push(error));
+        }
+        _ => {}
     }
 }
 
-/// Whether the schema is structural and its defaults are right. The error is why it cannot be read at all.
-fn structure(root: &Field, schema: &Value, leniency: &Leniency) -> Result<(), String> {
+/// The schema, if it is structural and its defaults are right. The error is why it cannot be read at all.
+fn structure(root: &Field, schema: &Value, leniency: &Leniency) -> Result<Option<StructuralSchema>, String> {
     let path = root.path();
     // Upstream sees whether it can be read first, types and patterns aside.
     let read = StructuralSchema::read(schema);
@@ -214,13 +213,13 @@ fn structure(root: &Field, schema: &Value, leniency: &Leniency) -> Result<(), St
     let errors = violations(schema, &path);
     if !errors.is_empty() {
         errors.into_iter().for_each(|error| root.report().push(error));
-        return Ok(());
+        return Ok(None);
     }
-    if let Ok(structural) = read {
-        let errors = structural.validate_defaults(&path, leniency.may_have_unknown_defaults);
-        errors.into_iter().for_each(|error| root.report().push(error));
-    }
-    Ok(())
+    let Ok(structural) = read else { return Ok(None) };
+    let errors = structural.validate_defaults(&path, leniency.may_have_unknown_defaults);
+    let is_right = errors.is_empty();
+    errors.into_iter().for_each(|error| root.report().push(error));
+    Ok(is_right.then_some(structural))
 }
 
 /// If a status is kept apart, the root says nothing that would concern it but as a field.
@@ -320,6 +319,11 @@ fn schema_at(schema: &Field, context: Context<'_>, leniency: &Leniency) {
     for item in items.items() {
         schema_at(&item, within, leniency);
     }
+    for (_, dependency) in schema.child("dependencies").entries() {
+        if dependency.value().is_some_and(Value::is_object) {
+            schema_at(&dependency, within, leniency);
+        }
+    }
     let keeps = schema.child("x-kubernetes-preserve-unknown-fields");
     if keeps.bool() == Some(false) {
         keeps.invalid("must be true or undefined");
@@ -339,17 +343,17 @@ fn own(schema: &Field, value: &Value, context: Context<'_>, leniency: &Leniency)
     }
     for field in UNSUPPORTED {
         let said = schema.child(field);
-        if said.is_set() && (!said.is_empty() || field == "additionalItems") {
+        let counts_empty = matches!(field, "additionalItems" | "dependencies" | "$ref");
+        if said.is_set() && (counts_empty || !said.is_empty()) {
             said.forbidden(&format!("{field} is not supported"));
         }
     }
     if kind.text() == "null" {
         kind.forbidden("type cannot be set to null, use nullable as an alternative");
     }
-    if value["items"].is_array() {
-        schema
-            .child("items")
-            .forbidden("items must be a schema object and not an array");
+    let items = schema.child("items");
+    if value["items"].is_array() && !items.is_empty() {
+        items.forbidden("items must be a schema object and not an array");
     }
     let embedded = schema.child("x-kubernetes-embedded-resource");
     if context.is_in_metadata && embedded.is_true() {

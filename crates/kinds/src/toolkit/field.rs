@@ -3,6 +3,7 @@
 //! A cursor holds a link to its parent, so that a path is written out only when something is wrong: validating a good
 //! object allocates nothing for paths.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use meta::field::FieldErrorKind;
@@ -57,6 +58,16 @@ impl Report {
     pub fn count(&self) -> usize {
         self.errors.borrow().len()
     }
+
+    /// The places of all errors but so many that came first.
+    pub fn places_since(&self, count: usize) -> Vec<Path> {
+        let errors = self.errors.borrow();
+        errors
+            .iter()
+            .skip(count)
+            .map(|error| error.path.clone())
+            .collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +85,15 @@ pub struct Field<'p, 'v> {
     parent: Option<&'p Field<'p, 'v>>,
     step: Step<'v>,
     value: Option<&'v Value>,
+}
+
+/// JSON as Go writes it: these are escaped in texts.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(['<', '>', '&']) {
+        return json.into();
+    }
+    let escaped = json.replace('<', "\\u003c").replace('>', "\\u003e");
+    escaped.replace('&', "\\u0026").into()
 }
 
 fn present(value: Option<&Value>) -> Option<&Value> {
@@ -301,6 +321,7 @@ impl Field<'_, '_> {
 
     /// `Invalid value: PRINTED: detail`.
     pub fn invalid_printed(&self, printed: &str, detail: &str) {
+        let printed = escaped(printed);
         let separator = if detail.is_empty() { "" } else { ": " };
         self.say(
             FieldErrorKind::Invalid,

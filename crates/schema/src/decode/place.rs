@@ -28,13 +28,17 @@ pub(super) struct Place<'p> {
 
 impl Place<'_> {
     /// The struct and the path of a Go type error: the innermost struct, and the names of all fields on the way, each after
-    /// the types that it is embedded by. None where no field leads.
+    /// the types that it is embedded by. None where no field leads. What decodes by itself has its error told of the struct
+    /// around it.
     pub fn go_path(&self) -> Option<(&'static str, String)> {
         let mut owner = None;
         let mut names = Vec::new();
         let mut place = Some(self);
         while let Some(here) = place {
             if let Step::Field { owner: of, field } = here.step {
+                if decodes_by_itself(field.kind) {
+                    owner = Some(of.name);
+                }
                 owner.get_or_insert(of.name);
                 names.push(field.name);
                 names.extend(of.embedding(field).into_iter().rev());
@@ -99,6 +103,14 @@ impl Place<'_> {
             Step::Field { field, .. } => field.facts.go_type.map(str::to_owned),
             Step::Key(_) | Step::Index(_) => element_of(&self.above?.declared_go_type()?),
         }
+    }
+}
+
+fn decodes_by_itself(kind: Kind) -> bool {
+    match kind {
+        Kind::SchemaOr(_) => true,
+        Kind::Map(of) => decodes_by_itself(*of),
+        _ => false,
     }
 }
 

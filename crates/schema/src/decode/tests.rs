@@ -28,6 +28,7 @@ fn decode(
 
 const POD: (&str, &str) = ("v1", "Pod");
 const CONFIG_MAP: (&str, &str) = ("v1", "ConfigMap");
+const DEFINITION: (&str, &str) = ("apiextensions.k8s.io/v1", "CustomResourceDefinition");
 const DEPLOYMENT: (&str, &str) = ("apps/v1", "Deployment");
 
 #[test]
@@ -240,6 +241,12 @@ fn wrong_values_are_refused_in_gos_words() {
             POD,
             r#"{"spec":{"containers":[{"env":[{"name":true}]}]}}"#,
             "json: cannot unmarshal bool into Go struct field EnvVar.spec.containers.env.name of type string",
+        ),
+        // What decodes by itself has the struct around it named.
+        (
+            DEFINITION,
+            r#"{"spec":{"versions":[{"schema":{"openAPIV3Schema":{"items":{"x-kubernetes-validations":[{"rule":1}]}}}}]}}"#,
+            "json: cannot unmarshal number into Go struct field JSONSchemaProps.spec.versions.schema.openAPIV3Schema.items.x-kubernetes-validations.rule of type string",
         ),
         (
             POD,

@@ -24,11 +24,15 @@ pub(super) struct Slot<'p, 's> {
     earlier: Option<Map<String, Value>>,
 }
 
-impl<'s> Slot<'_, 's> {
+impl<'p, 's> Slot<'p, 's> {
     pub fn root(kind: Kind, problems: &'s mut Problems) -> Self {
+        Self::at(None, kind, problems)
+    }
+
+    fn at(place: Option<&'p Place<'p>>, kind: Kind, problems: &'s mut Problems) -> Self {
         Self {
             kind,
-            place: None,
+            place,
             problems,
             earlier: None,
         }
@@ -119,9 +123,12 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
         match self.kind {
             Kind::Object(of) => self.object(of, entries),
             Kind::Map(of) => self.map(*of, entries),
-            Kind::SchemaOr(_) => self.problems.leniently(|problems| {
-                Slot::root(Kind::Object(&JSON_SCHEMA_PROPS), problems).visit_map(entries)
-            }),
+            Kind::SchemaOr(_) => {
+                let place = self.place;
+                self.problems.leniently(|problems| {
+                    Slot::at(place, Kind::Object(&JSON_SCHEMA_PROPS), problems).visit_map(entries)
+                })
+            }
             kind if is_raw(kind) => serde::Deserialize::deserialize(MapAccessDeserializer::new(entries)),
             _ => {
                 while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -215,10 +222,11 @@ impl Slot<'_, '_> {
         }
     }
 
-    /// A list where a schema could stand. Such types decode by themselves, knowing nothing of strictness or of the place.
+    /// A list where a schema could stand. Such types decode by themselves, knowing nothing of strictness.
     fn short_for_schema<'de, A: SeqAccess<'de>>(self, of: Kind, items: A) -> Result<Value, A::Error> {
+        let place = self.place;
         self.problems
-            .leniently(|problems| Slot::root(of, problems).list(of, items))
+            .leniently(|problems| Slot::at(place, of, problems).list(of, items))
     }
 
     fn text(self, text: Cow<'_, str>) -> Value {

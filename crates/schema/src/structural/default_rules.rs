@@ -3,8 +3,8 @@
 use meta::{ErrorList, FieldError, Path};
 use serde_json::{Value, json};
 
-use super::node::Node;
-use super::{embedded, metadata, prune, validate};
+use super::node::{Additional, Node};
+use super::{embedded, expressions, metadata, prune, validate};
 
 pub(super) fn validate(root: &Node, path: &Path, may_have_unknown: bool) -> ErrorList {
     let mut rules = DefaultRules {
@@ -106,11 +106,36 @@ impl DefaultRules {
         }
         let embedded = embedded::validate(&read, node, node.is_resource, path);
         errors.extend(match embedded.is_empty() {
-            true => validate::validate(node, default, None, path),
+            true => by_schema(node, default, path),
             false => embedded,
         });
         errors
     }
+}
+
+/// What the schema of the place says of a default, and then its rules.
+fn by_schema(node: &Node, default: &Value, path: &Path) -> ErrorList {
+    let errors = validate::validate(&of_defaults(node), default, None, path);
+    match errors.is_empty() {
+        true => expressions::of_default(node, default, path),
+        false => errors,
+    }
+}
+
+/// Of a default that is a number or text anything is taken, as upstream's schema for defaults has no type for those.
+fn of_defaults(node: &Node) -> Node {
+    let mut node = node.clone();
+    node.int_or_string = false;
+    for property in node.properties.values_mut() {
+        *property = of_defaults(property);
+    }
+    if let Some(items) = &mut node.items {
+        **items = of_defaults(items);
+    }
+    if let Some(Additional::Schema(values)) = &mut node.additional {
+        **values = of_defaults(values);
+    }
+    node
 }
 
 /// A default of metadata is checked in an object.
@@ -128,7 +153,7 @@ fn in_metadata(node: &Node, default: &Value, path: &Path, surrounding: &Surround
     }
     let errors = embedded::validate(&object, surrounding.resource, true, &Path::root());
     match errors.as_slice() {
-        [] => validate::validate(node, default, None, path),
+        [] => by_schema(node, default, path),
         [only] => wrong(only.to_string()),
         several => {
             let texts: Vec<String> = several.iter().map(ToString::to_string).collect();

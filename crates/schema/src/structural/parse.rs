@@ -73,6 +73,7 @@ pub(super) fn node(schema: &Value, depth: usize) -> Result<Node, ParseError> {
         additional: additional(schema.get("additionalProperties"), below)?,
         items: match schema.get("items") {
             None | Some(Value::Null) => None,
+            Some(Value::Array(items)) if items.is_empty() => None,
             Some(Value::Array(_)) => return Err(ParseError::ItemsArray),
             Some(items) => Some(Box::new(below(items)?)),
         },
@@ -183,8 +184,10 @@ fn list_type(text: &str) -> Option<ListType> {
 pub(super) fn is_said(schema: &Value, field: &str) -> bool {
     match schema.get(field) {
         None | Some(Value::Null) => false,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Object(fields)) => field == "additionalItems" || !fields.is_empty(),
+        Some(Value::String(text)) => field == "$ref" || !text.is_empty(),
+        Some(Value::Object(fields)) => {
+            matches!(field, "additionalItems" | "dependencies") || !fields.is_empty()
+        }
         Some(_) => true,
     }
 }

@@ -32,6 +32,11 @@ impl Properties {
     pub fn values(&self) -> impl Iterator<Item = &Node> {
         self.0.iter().map(|(_, node)| node)
     }
+
+    /// The same, to be changed.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.0.iter_mut().map(|(_, node)| node)
+    }
 }
 
 /// Fields one after another.

@@ -1,7 +1,7 @@
 //! What makes a schema structural: every field is declared outside of junctors, and junctors only restrict its values.
 
 use meta::{ErrorList, FieldError, Path, Pattern};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::parse::{entries, flag, is_said, list, text};
 
@@ -157,15 +157,30 @@ enum Exception {
 }
 
 fn int_or_string_exception(schema: &Value) -> Exception {
-    let pattern = json!([{"type": "integer"}, {"type": "string"}]);
     let first = list(schema, "allOf").first();
-    if schema.get("anyOf") == Some(&pattern) {
+    if is_either(list(schema, "anyOf")) {
         Exception::AnyOf
-    } else if first.and_then(|first| first.get("anyOf")) == Some(&pattern) {
+    } else if first.is_some_and(|first| is_either(list(first, "anyOf"))) {
         Exception::FirstAllOf
     } else {
         Exception::None
     }
+}
+
+/// Whether alternatives say no more than that a value is a number or text.
+fn is_either(alternatives: &[Value]) -> bool {
+    // That nothing else may be there is said of every schema.
+    let says =
+        |field: &str, value: &Value| !(field == "additionalProperties" && *value == Value::Bool(false));
+    let is_only = |schema: &Value, kind: &str| {
+        let fields = schema.as_object().into_iter().flatten();
+        let mut fields = fields.filter(|(field, value)| says(field, value));
+        fields
+            .next()
+            .is_some_and(|(field, value)| field == "type" && value == kind)
+            && fields.next().is_none()
+    };
+    matches!(alternatives, [first, second] if is_only(first, "integer") && is_only(second, "string"))
 }
 
 fn junctors(schema: &Value, exception: Exception, path: &Path, errors: &mut ErrorList) {
@@ -233,7 +248,9 @@ fn nested(schema: &Value, exception: Exception, path: &Path, errors: &mut ErrorL
         let says = match schema.get(field) {
             Some(Value::Bool(said)) => *said || field == "default",
             Some(Value::Array(items)) => !items.is_empty() || field == "default",
-            Some(Value::String(text)) => !text.is_empty() || field == "default",
+            Some(Value::String(text)) => {
+                !text.is_empty() || !matches!(field, "type" | "title" | "description")
+            }
             None | Some(Value::Null) => false,
             Some(_) => true,
         };

@@ -138,6 +138,28 @@ fn schemas_are_structural() {
         &[".properties[x].$ref: Forbidden: $ref is not supported"],
     );
     schema(
+        of_field(json!({"type": "string", "dependencies": {"d": {"type": "odd", "$ref": ""}}})),
+        &[
+            ".properties[x].dependencies: Forbidden: dependencies is not supported",
+            r#".properties[x].dependencies[d].type: Unsupported value: "odd": supported values: "array", "boolean", "integer", "number", "object", "string""#,
+            ".properties[x].dependencies[d].$ref: Forbidden: $ref is not supported",
+        ],
+    );
+    schema(of_field(json!({"type": "string", "items": []})), &[]);
+    let either = json!([{"type": "integer"}, {"type": "string", "additionalProperties": false}]);
+    schema(
+        of_field(json!({"x-kubernetes-int-or-string": true, "anyOf": either})),
+        &[],
+    );
+    schema(
+        of_field(json!({"type": "string", "not": {"x-kubernetes-list-type": ""}})),
+        &[
+            ".properties[x].not.x-kubernetes-list-type: Forbidden: must be undefined to be structural",
+            ".properties[x].not.type: Required value: must be array if x-kubernetes-list-type is specified",
+            r#".properties[x].not.x-kubernetes-list-type: Unsupported value: "": supported values: "atomic", "set", "map""#,
+        ],
+    );
+    schema(
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": false}),
         &[".x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or undefined"],
     );

@@ -7,7 +7,7 @@ use meta::field::FieldErrorKind;
 use meta::{ErrorList, FieldError, Path};
 use serde_json::Value;
 
-use super::compile::{CompiledRule, Ruled, Rules};
+use super::compile::{CompiledRule, Ruled, Rules, ruled};
 use crate::reference::ListType;
 use crate::structural::StructuralSchema;
 use crate::structural::node::{Additional, Node, Rule, TypeName};
@@ -57,6 +57,32 @@ impl Rules {
         // Rules that do not fit the budget end it all; what was found before them is told.
         let _ = asking.place(root, node, &Path::root(), new, old, was);
         asking.answer
+    }
+}
+
+/// What is wrong with a default by the rules of its place and below. It must be right both as a change of itself and as
+/// something new.
+pub(in crate::structural) fn of_default(node: &Node, default: &Value, path: &Path) -> ErrorList {
+    if !node.has_rules() {
+        return ErrorList::new();
+    }
+    let ruled = ruled(node);
+    let ask = |old: Option<&Value>| {
+        let mut asking = Asking {
+            answer: Answer::default(),
+            budget: OBJECT_BUDGET,
+        };
+        let was = Was {
+            correlated: None,
+            unchanged_around: false,
+        };
+        let _ = asking.place(&ruled, node, path, default, old, was);
+        asking.answer.errors
+    };
+    let errors = ask(Some(default));
+    match errors.is_empty() {
+        true => ask(None),
+        false => errors,
     }
 }
 

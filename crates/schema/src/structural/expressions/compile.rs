@@ -53,7 +53,7 @@ impl Rules {
     }
 }
 
-fn ruled(node: &Node) -> Ruled {
+pub(super) fn ruled(node: &Node) -> Ruled {
     let place = (!node.rules.is_empty()).then(|| place(node)).flatten();
     let rules = compile(node, place.as_ref());
     let below = |node: &Node| node.has_rules().then(|| ruled(node));

@@ -15,8 +15,9 @@ const MOST_OF_SCHEMA: u64 = 100_000_000;
 /// How many of the most expensive rules are named if all together cost too much.
 const NAMED: usize = 4;
 
-/// What is wrong with the rules of a schema that stands at `path`.
-pub fn violations(schema: &StructuralSchema, path: &Path) -> ErrorList {
+/// What is wrong with the rules of a schema that stands at `path`. Where something is `wrong` otherwise, there or below, rules
+/// are not looked at.
+pub fn violations(schema: &StructuralSchema, path: &Path, wrong: &[Path]) -> ErrorList {
     let root = schema.root();
     if !root.has_rules() {
         return ErrorList::new();
@@ -25,20 +26,22 @@ pub fn violations(schema: &StructuralSchema, path: &Path) -> ErrorList {
         errors: ErrorList::new(),
         total: 0,
         expensive: Vec::new(),
+        wrong,
     };
     check.node(root, path, Some(1), None);
     check.whole(path);
     check.errors
 }
 
-struct Check {
+struct Check<'w> {
+    wrong: &'w [Path],
     errors: ErrorList,
     total: u64,
     /// The most expensive ones, those first.
     expensive: Vec<(u64, Path)>,
 }
 
-impl Check {
+impl Check<'_> {
     /// `count`: how often the place can be in an object, if that is bounded. `uncorrelated`: the nearest place whose parts cannot be
     /// told to be the same as before.
     fn node(&mut self, node: &Node, path: &Path, count: Option<u64>, uncorrelated: Option<&Path>) {
@@ -61,7 +64,7 @@ impl Check {
     }
 
     fn rules(&mut self, node: &Node, path: &Path, count: Option<u64>, uncorrelated: Option<&Path>) {
-        if node.rules.is_empty() {
+        if node.rules.is_empty() || self.wrong.iter().any(|wrong| is_within(wrong, path)) {
             return;
         }
         let path = path.child("x-kubernetes-validations");
@@ -149,6 +152,12 @@ impl Check {
             &too_expensive(what, self.total, MOST_OF_SCHEMA),
         ));
     }
+}
+
+/// Whether a place is another, or below it.
+fn is_within(place: &Path, around: &Path) -> bool {
+    let below = place.as_str().strip_prefix(around.as_str());
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// How many values a value at the place can have directly below at one place of the schema, if that is bounded.

@@ -8,5 +8,6 @@ mod definition;
 mod tests;
 
 pub use ask::Answer;
+pub(super) use ask::of_default;
 pub use compile::Rules;
 pub use definition::violations;

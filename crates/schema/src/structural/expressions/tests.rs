@@ -205,7 +205,7 @@ fn what_costs_too_much_ends_it() {
 }
 
 fn defined(schema: &StructuralSchema) -> Vec<String> {
-    texts(&violations(schema, &Path::new("schema")))
+    texts(&violations(schema, &Path::new("schema"), &[]))
 }
 
 #[test]
@@ -284,6 +284,66 @@ fn rules_of_changes_need_parts_that_can_be_told_apart() {
     assert_eq!(defined(&schema), [wanted]);
 }
 
+#[test]
+fn names_of_types_are_as_large_as_the_value() {
+    for (field, rule) in [
+        ("either", "type(self) == int || self.endsWith('%')"),
+        ("x", "type(self) == int"),
+    ] {
+        let schema = schema(|schema| {
+            spec(schema)["properties"][field]["x-kubernetes-validations"] = json!([{"rule": rule}]);
+        });
+        assert_eq!(defined(&schema), Vec::<String>::new(), "{rule}");
+    }
+}
+
+#[test]
+fn rules_where_something_else_is_wrong_are_left_out() {
+    let schema = schema(|schema| {
+        for field in ["x", "s"] {
+            spec(schema)["properties"][field]["x-kubernetes-validations"] = json!([{"rule": "self.nope"}]);
+        }
+    });
+    let root = Path::new("schema");
+    let fields = root.child("properties").key("spec").child("properties");
+    let wrong = [fields.key("x").child("type")];
+    let told = texts(&violations(&schema, &root, &wrong));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("schema.properties[spec].properties[s].x-kubernetes-validations[0].rule"));
+}
+
+#[test]
+fn defaults_meet_rules() {
+    for (rule, wanted) in [
+        (json!({"rule": "self > 0"}), None),
+        (
+            json!({"rule": "self > 9"}),
+            Some("Invalid value: 5: failed rule: self > 9"),
+        ),
+        (
+            json!({"rule": "self > nope"}),
+            Some("Invalid value: \"integer\": rule compile error: compilation failed"),
+        ),
+        // Something new must be right, too.
+        (
+            json!({"rule": "oldSelf.hasValue()", "optionalOldSelf": true}),
+            Some("Invalid value: 5: failed rule: oldSelf.hasValue()"),
+        ),
+    ] {
+        let schema = schema(|schema| {
+            let field = &mut spec(schema)["properties"]["x"];
+            field["default"] = json!(5);
+            field["x-kubernetes-validations"] = json!([rule]);
+        });
+        let told = texts(&schema.validate_defaults(&Path::new("schema"), false));
+        let place = "schema.properties[spec].properties[x].default: ";
+        match wanted {
+            None => assert_eq!(told, Vec::<String>::new(), "{rule}"),
+            Some(wanted) => assert!(told[0].starts_with(&format!("{place}{wanted}")), "{told:?}"),
+        }
+    }
+}
+
 /// As `annotations` of gateways have it, which upstream takes.
 #[test]
 fn keys_of_maps_cost_nothing() {
@@ -296,5 +356,8 @@ fn keys_of_maps_cost_nothing() {
             ],
         });
     });
-    assert_eq!(texts(&violations(&schema, &Path::root())), Vec::<String>::new());
+    assert_eq!(
+        texts(&violations(&schema, &Path::root(), &[])),
+        Vec::<String>::new()
+    );
 }

@@ -14,8 +14,11 @@ pub(super) fn is_cidr(text: &str) -> bool {
     parse_cidr(text).is_some()
 }
 
-/// Six, eight or twenty bytes, each by itself or two together.
+/// Six, eight or twenty bytes, each by itself, two together, or all.
 pub(super) fn is_mac(text: &str) -> bool {
+    if !text.contains([':', '-', '.']) {
+        return matches!(text.len(), 12 | 16 | 40) && super::is_hex(text);
+    }
     let (separator, digits) = match text.chars().nth(2) {
         Some(separator @ (':' | '-')) => (separator, 2),
         _ => ('.', 4),

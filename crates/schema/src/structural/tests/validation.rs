@@ -135,6 +135,12 @@ fn numbers_are_checked() {
         &["x: Invalid value: 7: x in body should be a multiple of 5"],
     );
     check(json!({"type": "number", "multipleOf": 0.1}), json!(0.3), &[]);
+    // A whole number is held against a whole factor, which may be none.
+    check(
+        json!({"type": "number", "multipleOf": 0.5}),
+        json!(3),
+        &["x: Invalid value: 0: factor MultipleOf declared for x must be positive: 0"],
+    );
     check(
         json!({"type": "integer", "format": "int32"}),
         json!(3_000_000_000_i64),

@@ -169,7 +169,12 @@ fn bound(value: Num, bound: f64, native: bool, exclusive: bool, end: &End, way: 
 
 #[allow(clippy::cast_possible_truncation)]
 fn multiple_of(value: Num, factor: f64, native: bool, way: &Way<'_>) -> Option<Problem> {
-    if factor < 0.0 {
+    // Whole numbers are multiples of whole numbers only.
+    let factor = match value {
+        Num::Int(_) if native => factor.trunc(),
+        _ => factor,
+    };
+    if factor <= 0.0 {
         let message = format!(
             "factor MultipleOf declared for {way} must be positive: {}",
             go_text(factor)
@@ -179,8 +184,7 @@ fn multiple_of(value: Num, factor: f64, native: bool, way: &Way<'_>) -> Option<P
     let (is_multiple, shown) = match value {
         Num::Int(value) if native => {
             let whole = factor as i64;
-            // Nothing is a multiple of what is nothing.
-            (whole != 0 && value % whole == 0, whole.to_string())
+            (value.checked_rem(whole) == Some(0), whole.to_string())
         }
         value => {
             let times = if factor < 1.0 {

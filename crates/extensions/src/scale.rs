@@ -2,10 +2,11 @@
 
 use meta::Status;
 use meta::object::metadata;
-use resource::Projection;
+use resource::{Column, Projection, Row};
 use serde_json::{Map, Value, json};
 
-use crate::definition::ScalePlaces;
+use crate::columns::Columns;
+use crate::definition::{PrinterColumn, ScalePlaces};
 use crate::json_path::JsonPath;
 
 /// Stands in a scale for replicas of which the object says nothing.
@@ -74,6 +75,14 @@ impl Projection for Scale {
         Ok(self.seen(object, self.said(object).unwrap_or(UNSAID.into())))
     }
 
+    fn columns(&self) -> Vec<Column> {
+        columns().heads()
+    }
+
+    fn row(&self, read: &Value, now: i64) -> Row {
+        columns().row(read, now)
+    }
+
     fn place_of_replicas(&self) -> Vec<&str> {
         self.spec.iter().map(String::as_str).collect()
     }
@@ -89,6 +98,33 @@ impl Projection for Scale {
         set(object, &self.spec, replicas.into());
         Ok(())
     }
+}
+
+/// Upstream shows scales as if a definition had these columns.
+fn columns() -> Columns {
+    let column = |name: &str, kind: &str, json_path: &str, description: &str| PrinterColumn {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        json_path: json_path.to_owned(),
+        description: description.to_owned(),
+        ..PrinterColumn::default()
+    };
+    let created = resource::table::creation_column();
+    Columns::new(&[
+        column(
+            "Desired",
+            "integer",
+            ".spec.replicas",
+            "Number of desired replicas",
+        ),
+        column(
+            "Available",
+            "integer",
+            ".status.replicas",
+            "Number of actual replicas",
+        ),
+        column("Age", "date", ".metadata.creationTimestamp", created.text()),
+    ])
 }
 
 fn fields(path: &str) -> Vec<String> {
@@ -140,6 +176,9 @@ mod tests {
         );
         assert_eq!(object["spec"], json!({"size": 3}));
         let seen = scale.read(&object).unwrap_or_default();
+        let heads: Vec<_> = scale.columns().into_iter().map(|column| column.name).collect();
+        assert_eq!(heads, ["Name", "Desired", "Available", "Age"]);
+        assert_eq!(scale.row(&seen, 0).cells[..3], [json!("a"), json!(3), json!(0)]);
         assert_eq!(
             (&seen["spec"], &seen["status"]),
             (

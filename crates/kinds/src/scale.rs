@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use meta::Status;
 use meta::object::metadata;
-use resource::{Projection, SubresourceKind};
+use resource::table::OBJECT_NAME;
+use resource::{Column, Projection, Row, SubresourceKind};
 use serde_json::{Map, Value, json};
 
+use crate::toolkit::columns::{AGE, created, integer, name, number};
 use crate::toolkit::selectors::{label_selector_text, map_text};
 
 /// The scale of a workload with a label selector.
@@ -36,6 +38,28 @@ impl Projection for Scale {
 
     fn write(&self, object: &mut Value, wishes: &Value) -> Result<(), Status> {
         write(object, wishes)
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            Column::string("Name", "Name of the object.").shows(OBJECT_NAME),
+            integer("Desired", "Replicas there shall be.").shows("autoscaling.v1.ScaleSpec.replicas"),
+            integer("Available", "Replicas there are.").shows("autoscaling.v1.ScaleStatus.replicas"),
+            AGE,
+        ]
+    }
+
+    fn row(&self, read: &Value, now: i64) -> Row {
+        let replicas = |part: &str| number(read, &[part, "replicas"]).into();
+        Row {
+            cells: vec![
+                name(read),
+                replicas("spec"),
+                replicas("status"),
+                created(read, now),
+            ],
+            conditions: Vec::new(),
+        }
     }
 }
 

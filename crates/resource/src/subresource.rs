@@ -7,6 +7,7 @@ use meta::{GroupVersionKind, Status};
 use serde_json::Value;
 
 use crate::descriptor::Verb;
+use crate::table::{Column, Row};
 
 /// A subresource of a resource.
 #[derive(Clone, Debug)]
@@ -51,6 +52,16 @@ pub trait Projection: Send + Sync + fmt::Debug {
     /// As [`Projection::read`].
     fn read_to_change(&self, object: &Value) -> Result<Value, Status> {
         self.read(object)
+    }
+
+    /// Columns of the table that shows the other kind.
+    fn columns(&self) -> Vec<Column> {
+        crate::table::default_columns()
+    }
+
+    /// The cells of what was read, for those columns. `now` is seconds since the epoch, for ages.
+    fn row(&self, read: &Value, now: i64) -> Row {
+        crate::table::default_row(read, now)
     }
 
     /// Where in the object stands what the other kind has in `spec.replicas`.

@@ -306,12 +306,15 @@ fn format(
     }
     // What is not stored has neither metadata nor rows to show.
     let shown = descriptor.serves(Verb::Get) || descriptor.serves(Verb::List);
-    let whole =
-        subresource.is_none_or(|at| matches!(descriptor.subresources[at].works_as, SubresourceKind::Part));
+    let works_as = subresource.map(|at| &descriptor.subresources[at].works_as);
+    let is_object = matches!(
+        works_as,
+        None | Some(SubresourceKind::Part | SubresourceKind::Projection(_))
+    );
     let offer = Offer {
         protobuf: !custom,
-        table: shown && whole,
-        metadata: shown && whole,
+        table: shown && is_object,
+        metadata: shown && is_object,
         stream: action == Action::Watch,
     };
     let forms = if matches!(action, Action::List | Action::Watch) {

@@ -70,8 +70,19 @@ pub async fn tree(
         schema,
         validation: options.field_validation,
     };
-    let tree = decode(&body, encoding, wanted, &call.warnings)?;
+    let tree = decode(&body, encoding, wanted, &call.warnings);
+    let tree = match route.is_custom() {
+        true => tree.map_err(|_| unknown_to_custom(&kind.version, &kind.kind))?,
+        false => tree?,
+    };
     Ok((tree, options))
+}
+
+/// Beside custom resources, upstream cannot say what is wrong with a body of another kind.
+fn unknown_to_custom(version: &str, kind: &str) -> Status {
+    Status::bad_request(format!(
+        "no kind is registered for the type {version}.{kind} in scheme \"pkg/runtime/scheme.go:111\""
+    ))
 }
 
 /// Answers with what was written.

@@ -14,7 +14,7 @@ use crate::metrics::Counter;
 use crate::negotiate::{Encoding, Format, View};
 use crate::protobuf;
 use crate::respond::metadata::partial;
-use crate::respond::table::{IncludeObject, Rows};
+use crate::respond::table::{IncludeObject, Rows, Shown};
 
 /// Marks the bookmark behind the present state.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
@@ -82,7 +82,7 @@ impl Events {
             (_, View::Table(version)) => {
                 let now = now_seconds();
                 let rows = Rows {
-                    kind: &**self.resource.kind(),
+                    shown: Shown::Kind(&**self.resource.kind()),
                     include: self.include,
                     version,
                     now,

@@ -18,7 +18,7 @@ use crate::protobuf;
 use crate::resources::Route;
 use crate::respond::metadata::{metadata_of, no_such_view, partial_prefix};
 use crate::respond::send::send;
-use crate::respond::table::{IncludeObject, Rows};
+use crate::respond::table::{IncludeObject, Rows, Shown};
 
 const COMMA: Bytes = Bytes::from_static(b",");
 const BRACE: Bytes = Bytes::from_static(b"{");
@@ -100,7 +100,7 @@ fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result
     let resource = Arc::clone(&route.resource);
     let now = now_seconds();
     let head = Rows {
-        kind: &**resource.kind(),
+        shown: Shown::Kind(&**resource.kind()),
         include,
         version,
         now,
@@ -108,7 +108,7 @@ fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result
     .head(&list_metadata(&page, false), true);
     let rows = page.items.into_iter().enumerate().flat_map(move |(at, object)| {
         let rows = Rows {
-            kind: &**resource.kind(),
+            shown: Shown::Kind(&**resource.kind()),
             include,
             version,
             now,

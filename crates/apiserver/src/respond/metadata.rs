@@ -18,7 +18,15 @@ struct Envelope<'a> {
 /// 406 where the metadata of an object is asked for and the answer is a list, or the reverse.
 pub fn no_such_view(route: &Route, wanted: &str, is_list: bool) -> Status {
     let descriptor = route.descriptor();
+    let projected = route.subresource().filter(|_| !route.has_own_kind());
     let found = match (route.is_custom(), is_list) {
+        _ if let Some(subresource) = projected => {
+            let package = match route.is_custom() {
+                true => &subresource.kind.version,
+                false => go_package(&subresource.kind.group),
+            };
+            format!("{package}.{}", subresource.kind.kind)
+        }
         (true, true) => "unstructured.UnstructuredList".to_owned(),
         (true, false) => "unstructured.Unstructured".to_owned(),
         (false, true) => format!("{}.{}", go_package(&descriptor.kind.group), descriptor.list_kind),

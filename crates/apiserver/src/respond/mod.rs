@@ -11,6 +11,5 @@ pub mod status;
 pub mod table;
 pub mod text;
 
-pub use document::document;
 pub use status::status;
 pub use text::{not_found_page, plain_text};

@@ -1,8 +1,9 @@
 //! One object.
 
 use http::StatusCode;
-use meta::Status;
+use meta::{Reason, Status};
 use registry::Object;
+use resource::SubresourceKind;
 
 use crate::body::Body;
 use crate::call::{Call, Response};
@@ -12,7 +13,14 @@ use crate::negotiate::{Encoding, Format, View, pretty};
 use crate::resources::Route;
 use crate::respond::metadata::{no_such_view, partial};
 use crate::respond::send::send;
-use crate::respond::table::{IncludeObject, Rows};
+use crate::respond::table::{IncludeObject, Rows, Shown};
+
+fn shown(route: &Route) -> Shown<'_> {
+    match route.subresource().map(|subresource| &subresource.works_as) {
+        Some(SubresourceKind::Projection(projection)) => Shown::Projection(&**projection),
+        _ => Shown::Kind(&**route.resource.kind()),
+    }
+}
 
 /// Answers with an object in the form the client wants. Its JSON goes out as the very bytes it is held in.
 pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> Result<Response, Status> {
@@ -28,14 +36,18 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
         }
         (_, View::Whole) => object.json().clone(),
         (_, View::Metadata(version)) => {
-            let hidden = route.resource.kind().annotation_of_a_field();
+            let hidden = shown(route).hidden_annotation();
             partial(hidden, object.json(), version)
+        }
+        // Upstream takes a custom object for a list there, and finds out late.
+        (_, View::MetadataList(_)) if route.is_custom() && route.has_own_kind() => {
+            return Err(Status::failure(500, Reason::UNKNOWN, "content is not a list"));
         }
         (_, View::MetadataList(_)) => return Err(no_such_view(route, "PartialObjectMetadataList", false)),
         (_, View::Table(version)) => {
             let include = IncludeObject::of(call)?;
             let rows = Rows {
-                kind: &**route.resource.kind(),
+                shown: shown(route),
                 include,
                 version,
                 now: now_seconds(),

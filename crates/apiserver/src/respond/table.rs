@@ -4,7 +4,7 @@ use bytes::Bytes;
 use meta::field::Path;
 use meta::{FieldError, Status};
 use registry::Object;
-use resource::{Column, Kind, Row};
+use resource::{Column, Kind, Projection, Row};
 use serde_json::{Value, json};
 
 use crate::call::Call;
@@ -44,11 +44,44 @@ impl IncludeObject {
     }
 }
 
+/// What is shown.
+#[derive(Clone, Copy)]
+pub enum Shown<'a> {
+    /// Objects of a kind.
+    Kind(&'a dyn Kind),
+    /// An object as another kind.
+    Projection(&'a dyn Projection),
+}
+
+impl Shown<'_> {
+    /// An annotation that is not among the metadata.
+    pub fn hidden_annotation(self) -> Option<&'static str> {
+        match self {
+            Self::Kind(kind) => kind.annotation_of_a_field(),
+            Self::Projection(_) => None,
+        }
+    }
+
+    fn columns(self) -> Vec<Column> {
+        match self {
+            Self::Kind(kind) => kind.columns(),
+            Self::Projection(projection) => projection.columns(),
+        }
+    }
+
+    fn row(self, object: &Value, now: i64) -> Row {
+        match self {
+            Self::Kind(kind) => kind.row(object, now),
+            Self::Projection(projection) => projection.row(object, now),
+        }
+    }
+}
+
 /// Makes rows.
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
-    /// The kind of the objects.
-    pub kind: &'a dyn Kind,
+    /// What the objects are.
+    pub shown: Shown<'a>,
     /// What rows carry.
     pub include: IncludeObject,
     /// The version of the table.
@@ -60,7 +93,7 @@ pub struct Rows<'a> {
 impl Rows<'_> {
     /// The row of an object, in JSON.
     pub fn row(&self, object: &Object) -> Vec<u8> {
-        let Row { cells, conditions } = self.kind.row(&object.tree(), self.now);
+        let Row { cells, conditions } = self.shown.row(&object.tree(), self.now);
         let conditions: Vec<Value> = conditions
             .into_iter()
             .map(|(kind, status, reason, message)| {
@@ -92,9 +125,7 @@ impl Rows<'_> {
     fn included(&self, object: &Object) -> Bytes {
         match self.include {
             IncludeObject::None => Bytes::from_static(b"null"),
-            IncludeObject::Metadata => {
-                partial(self.kind.annotation_of_a_field(), object.json(), self.version)
-            }
+            IncludeObject::Metadata => partial(self.shown.hidden_annotation(), object.json(), self.version),
             IncludeObject::Object => object.json().clone(),
         }
     }
@@ -103,7 +134,7 @@ impl Rows<'_> {
     /// first event of a watch.
     pub fn head(&self, metadata: &Value, with_columns: bool) -> Vec<u8> {
         let columns = if with_columns {
-            Value::Array(self.kind.columns().iter().map(column).collect())
+            Value::Array(self.shown.columns().iter().map(column).collect())
         } else {
             Value::Null
         };

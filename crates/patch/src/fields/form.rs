@@ -47,10 +47,10 @@ pub(crate) enum ItemError {
     #[error("associative list with keys may not have non-map elements")]
     NotObject,
     #[error(
-        "associative list with keys has an element that omits key field {} (and doesn't have default value)",
-        meta::quote(.0)
+        "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
+        .0.iter().map(|key| meta::quote(key)).collect::<Vec<_>>().join(" ")
     )]
-    NoKey(String),
+    NoKeys(Vec<String>),
     #[error("associative list without keys has an element that's a map type")]
     ObjectInSet,
     #[error("not supporting multiple levels of list")]
@@ -79,7 +79,7 @@ fn set_element(item: &Value) -> Result<Element, ItemError> {
     }
 }
 
-/// What tells an item apart: the values of its keys. A key that is missing has its default.
+/// What tells an item apart: the values of its keys, null too. A key that is missing has its default, or tells nothing.
 pub(crate) fn item_element(
     keys: Keys<'_>,
     element: SchemaRef<'_>,
@@ -90,27 +90,27 @@ pub(crate) fn item_element(
         Value::Null => return Err(ItemError::Null),
         _ => return Err(ItemError::NotObject),
     };
-    let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
     let only = keys.iter().next().filter(|_| keys.iter().len() == 1);
     if let Some(key) = only
-        && let Some(value) = given(key)
+        && let Some(value) = fields.get(key)
     {
         return Ok(Element::key([(key, value)]));
     }
     let mut sorted: Vec<&str> = keys.iter().collect();
     sorted.sort_unstable();
-    let mut defaults = Vec::with_capacity(sorted.len());
-    for key in &sorted {
-        let default = match given(key) {
-            Some(_) => None,
-            None => Some(default_of(element, key).ok_or_else(|| ItemError::NoKey((*key).to_owned()))?),
-        };
-        defaults.push(default);
-    }
+    let default = |key: &&str| match fields.contains_key(*key) {
+        true => None,
+        false => default_of(element, key),
+    };
+    let defaults: Vec<Option<Value>> = sorted.iter().map(default).collect();
     let values = sorted.iter().zip(&defaults).filter_map(|(key, default)| {
-        let value = given(key).or(default.as_ref())?;
+        let value = fields.get(*key).or(default.as_ref())?;
         Some((*key, value))
     });
+    let values: Vec<(&str, &Value)> = values.collect();
+    if values.is_empty() {
+        return Err(ItemError::NoKeys(keys.iter().map(str::to_owned).collect()));
+    }
     Ok(Element::key(values))
 }
 

@@ -221,7 +221,7 @@ impl FieldSet {
             .retain_mut(|(element, node)| keep(element, node) && !node.is_empty());
     }
 
-    /// Every path, as messages have it, in order.
+    /// Every path, as messages have it: those of a place before those below it.
     pub fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect("", &mut paths);
@@ -229,12 +229,10 @@ impl FieldSet {
     }
 
     fn collect(&self, prefix: &str, paths: &mut Vec<String>) {
-        for (element, node) in &self.entries {
-            let path = format!("{prefix}{element}");
-            node.below.collect(&path, paths);
-            if node.member {
-                paths.push(path);
-            }
+        let members = self.entries.iter().filter(|(_, node)| node.member);
+        paths.extend(members.map(|(element, _)| format!("{prefix}{element}")));
+        for (element, node) in self.entries.iter().filter(|(_, node)| !node.below.is_empty()) {
+            node.below.collect(&format!("{prefix}{element}"), paths);
         }
     }
 }

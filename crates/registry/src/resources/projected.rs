@@ -1,7 +1,7 @@
 //! Changes through a projection of an object: its scale.
 
 use meta::object::{metadata_str, uid};
-use meta::{GroupResource, Status};
+use meta::{GroupResource, Reason, Status};
 use patch::apply::{apply, not_decodable};
 use patch::managed::{Write, show_owners};
 use resource::{Projection, SubresourceKind};
@@ -16,6 +16,14 @@ use crate::metadata;
 
 /// Where a projection shows what it is about.
 const SHOWN: &[&str] = &["spec", "replicas"];
+
+/// Upstream fails where it would note who owned the projection of a custom object before it was first applied.
+fn unowned(api_version: &str, kind: &str) -> Status {
+    let message = format!(
+        "failed to create manager for existing fields: failed to convert live object (/; {api_version}, Kind={kind}) to proper version: request to convert CR to an invalid group/version: {api_version}"
+    );
+    Status::failure(500, Reason::UNKNOWN, message)
+}
 
 impl Resource {
     /// What a change makes of an object that is the projection of another, and of that other: the other first.
@@ -58,6 +66,13 @@ impl Resource {
         let Some(schema) = schema::builtin(kind) else {
             return Err(Status::internal(format_args!("{} is not known", kind.kind)));
         };
+        if self.kind.is_custom()
+            && seen
+                .get("metadata")
+                .is_none_or(|m| m.get("managedFields").is_none())
+        {
+            return Err(unowned(&kind.api_version(), &kind.kind));
+        }
         let write = Write {
             manager: &context.field_manager,
             api_version: &kind.api_version(),

@@ -15,7 +15,18 @@ use crate::reference::SchemaRef;
 pub(super) fn read(metadata: Value) -> Result<(Value, Vec<String>), String> {
     let schema = SchemaRef::of_type(&OBJECT_META);
     match decode_value(metadata, schema, FieldValidation::Warn) {
-        Ok((metadata, report)) => Ok((metadata, report.warnings().filter_map(unknown_field).collect())),
+        Ok((mut metadata, report)) => {
+            // Here an empty list of owners says nothing, other than in what is typed.
+            if let Some(fields) = metadata.as_object_mut()
+                && fields
+                    .get("managedFields")
+                    .and_then(Value::as_array)
+                    .is_some_and(Vec::is_empty)
+            {
+                fields.remove("managedFields");
+            }
+            Ok((metadata, report.warnings().filter_map(unknown_field).collect()))
+        }
         Err(DecodeError::Syntax(message) | DecodeError::Value(message)) => Err(message),
         Err(DecodeError::Strict(report)) => Err(report.to_string()),
     }

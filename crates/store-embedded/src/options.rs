@@ -11,7 +11,7 @@ pub struct Options {
     pub max_history_changes: usize,
     /// The size of a log segment: the space that a nearly empty store takes.
     pub segment_bytes: u32,
-    /// A checkpoint is written after about so much log, or twice the size of the last checkpoint if that is
+    /// A checkpoint is written after about so much log, or four times the size of the last checkpoint if that is
     /// more. What lies behind the last checkpoint is read again when the store is opened.
     pub checkpoint_bytes: u64,
     /// The values of the newest changes are held in memory for watches, up to so many bytes.

@@ -85,7 +85,8 @@ pub fn files_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     config(Arc::new(certificate), authorities)
 }
 
-/// A certificate that follows its file: whoever renews it need not tell.
+/// A certificate that follows its file: whoever renews it need not tell. A new connection asks whether the file is another one; files
+/// that are mounted into a container change by links elsewhere, which gives no event of the file.
 #[derive(Debug)]
 struct FileCertificate {
     files: TlsFiles,

@@ -20,6 +20,9 @@ const SPARE_GARBAGE_SEGMENTS: u64 = 4;
 /// A segment is worth clearing if at most three quarters of it are needed.
 const WORTH_CLEARING: (u64, u64) = (3, 4);
 
+/// There may be so many times as much log behind a checkpoint as it has itself: opening reads both.
+const LOG_BEHIND: u64 = 4;
+
 /// What housekeeping remembers from one time to the next.
 #[derive(Debug)]
 pub(crate) struct Housekeeping {
@@ -185,7 +188,7 @@ impl Housekeeping {
     fn checkpoint_is_due(&self, engine: &Engine) -> bool {
         let written = engine.log_bytes.load(Ordering::Relaxed) - self.checkpoint_log_bytes;
         let last_size = self.checkpoint.map_or(0, |checkpoint| checkpoint.size);
-        written >= engine.options.checkpoint_bytes.max(2 * last_size)
+        written >= engine.options.checkpoint_bytes.max(LOG_BEHIND * last_size)
     }
 }
 

@@ -31,6 +31,8 @@ const SAVED: (usize, usize) = (1, 8);
 
 /// After so many values in a row that it did not pay for, one in so many is tried.
 const PATIENCE: u32 = 16;
+/// And after so many, one in so many.
+const RESIGNATION: (u32, u32) = (1 << 10, 1 << 7);
 
 /// So many compressors, and decompressors, are kept for the next time.
 const KEPT: usize = 4;
@@ -55,7 +57,7 @@ impl Packer {
             return None;
         }
         let in_vain = self.in_vain.load(Ordering::Relaxed);
-        if in_vain >= PATIENCE && !in_vain.is_multiple_of(PATIENCE) {
+        if !is_tried(in_vain) {
             self.in_vain.store(in_vain.wrapping_add(1), Ordering::Relaxed);
             return None;
         }
@@ -70,6 +72,12 @@ impl Packer {
         self.in_vain.store(in_vain, Ordering::Relaxed);
         packed
     }
+}
+
+/// Whether to try a value after so many in a row that it did not pay for.
+fn is_tried(in_vain: u32) -> bool {
+    let (after, one_in) = RESIGNATION;
+    in_vain < PATIENCE || in_vain.is_multiple_of(if in_vain < after { PATIENCE } else { one_in })
 }
 
 fn pack(value: &[u8]) -> Option<Vec<u8>> {
@@ -180,6 +188,8 @@ mod tests {
         let tried = (0..PATIENCE).filter(|_| packer.pack(OBJECT.as_bytes()).is_some());
         assert_eq!(tried.count(), 1, "one in so many, and then all again");
         assert!(packer.pack(OBJECT.as_bytes()).is_some());
+        let tried = |values: std::ops::Range<u32>| values.filter(|in_vain| is_tried(*in_vain)).count();
+        assert_eq!([tried(0..16), tried(16..1024), tried(1024..2048)], [16, 63, 8]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The built-in plugins.
 
 mod certificates;
+mod creation_by_update;
 mod default_class;
 mod default_toleration_seconds;
 mod limit_ranger;
@@ -25,12 +26,15 @@ use crate::plugin::Plugin;
 use crate::policy::{MutatingPolicies, ValidatingPolicies};
 use crate::webhook::{MutatingWebhooks, ValidatingWebhooks};
 
-/// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order. `authorizer` is asked who may
-/// approve and sign certificates, and by expressions.
+/// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order; before them what upstream asks
+/// outside of plugins. `authorizer` is asked who may create by an update, approve and sign certificates, and by expressions.
 pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
     let cluster = || Arc::clone(cluster);
     let authorizer = || Arc::clone(authorizer);
     vec![
+        Box::new(creation_by_update::CreationByUpdate {
+            authorizer: authorizer(),
+        }),
         Box::new(namespace_lifecycle::NamespaceLifecycle { cluster: cluster() }),
         Box::new(limit_ranger::LimitRanger { cluster: cluster() }),
         Box::new(service_account::ServiceAccount { cluster: cluster() }),

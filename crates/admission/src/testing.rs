@@ -133,6 +133,8 @@ pub(crate) struct Write {
     pub(crate) operation: Operation,
     pub(crate) resource: GroupVersionResource,
     pub(crate) subresource: &'static str,
+    /// The name in the path, if it has one.
+    pub(crate) requested_name: &'static str,
     pub(crate) new: Option<Value>,
     pub(crate) old: Option<Value>,
     pub(crate) dry_run: bool,
@@ -145,6 +147,7 @@ impl Write {
             operation: Operation::Create,
             resource: resource.clone(),
             subresource: "",
+            requested_name: "",
             new: Some(new),
             old: None,
             dry_run: false,
@@ -195,6 +198,7 @@ impl Write {
     ) -> Result<T, Status> {
         let context = RequestContext {
             dry_run: self.dry_run,
+            requested_name: self.requested_name.to_owned(),
             ..RequestContext::new(Arc::new(self.user), jiff::Timestamp::UNIX_EPOCH)
         };
         let known = self

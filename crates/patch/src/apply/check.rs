@@ -57,12 +57,10 @@ fn check_value(path: &str, value: &Value, schema: SchemaRef<'_>, errors: &mut Ch
             "expected numeric (int or float), got {}",
             named::type_name(value)
         )),
-        Shape::String | Shape::Bytes | Shape::Time | Shape::MicroTime | Shape::Duration
-            if !value.is_string() =>
-        {
+        Shape::String | Shape::Bytes | Shape::Duration if !value.is_string() => {
             wrong(format!("expected string, got {}", named::declared(value)));
         }
-        Shape::Quantity | Shape::IntOrString if value.is_object() || value.is_array() => {
+        Shape::Quantity | Shape::Time | Shape::MicroTime if value.is_object() || value.is_array() => {
             wrong(format!("expected any scalar, got {}", named::shown(value)));
         }
         Shape::Object | Shape::Map => match value {

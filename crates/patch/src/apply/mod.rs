@@ -74,7 +74,7 @@ pub fn not_decodable(config: &Value, why: &str) -> Status {
     let kind = object_name(config);
     let kind = kind.split_once("; ").map_or("", |(_, kind)| kind);
     let message = format!(
-        "failed to convert new object ({}) to proper version: unable to convert unstructured object to {kind}: error decoding from json: {why}",
+        "failed to convert new object ({}) to proper version: unable to convert unstructured object to {kind}: {why}",
         object_name(config)
     );
     Status::failure(500, Reason::UNKNOWN, message)

@@ -139,6 +139,11 @@ impl fmt::Display for Element {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => meta::quote(text),
+        // A key cannot be an object; the message says what it would be all the same.
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| format!("{name}={}", shown(field)))
+            .collect(),
         other => other.to_string(),
     }
 }

@@ -53,7 +53,7 @@ pub(crate) enum ItemError {
     NoKeys(Vec<String>),
     #[error("associative list without keys has an element that's a map type")]
     ObjectInSet,
-    #[error("not supporting multiple levels of list")]
+    #[error("not supported: associative list with lists as elements")]
     ListInSet,
     #[error("associative list without keys has an element that's an explicit null")]
     NullInSet,

@@ -49,8 +49,8 @@ pub enum StrategicError {
     #[error("lists of lists are not supported")]
     ListOfLists,
     /// Objects in a list that has no key.
-    #[error("cannot merge lists without merge key for {0}")]
-    NoKeyDeclared(String),
+    #[error("cannot merge lists without merge key for struct")]
+    NoKeyDeclared,
     /// The items of the patch do not stand in the order that it sets.
     #[error("The order in patch list:\n{patch}\n doesn't match {directive} list:\n{order}\n", directive = super::directive::ORDER_PREFIX)]
     OrderMismatch {

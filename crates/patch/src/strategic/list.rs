@@ -37,6 +37,11 @@ impl<'a> ListPatch<'a> {
             *original = patch;
             return Ok(());
         }
+        self.merge_always(original, patch)
+    }
+
+    /// The same where nobody asks whether lists of this field are merged.
+    pub fn merge_always(self, original: &mut Vec<Value>, patch: Vec<Value>) -> Result<(), StrategicError> {
         if let Some(Merged { items, base }) = self.merge_items(original, patch.clone())? {
             *original = order::arrange(items, &patch, &base, self.key)?;
         }
@@ -65,9 +70,7 @@ impl<'a> ListPatch<'a> {
 
     fn merge_objects(self, original: Vec<Value>, patch: Vec<Value>) -> Result<Merged, StrategicError> {
         let Some(element) = self.element.filter(|_| !self.key.is_empty()) else {
-            let of = self.element.and_then(SchemaRef::openapi_name).unwrap_or_default();
-            let name = of.rsplit('.').next().unwrap_or_default().to_owned();
-            return Err(StrategicError::NoKeyDeclared(name));
+            return Err(StrategicError::NoKeyDeclared);
         };
         let (base, patch) = self.follow_directives(original, patch)?;
         let mut items = base.clone();

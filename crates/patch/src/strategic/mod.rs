@@ -13,7 +13,7 @@ pub use error::StrategicError;
 pub(crate) use go_text::printed;
 
 use directive::{DELETE_FROM_PREFIX, ORDER_PREFIX, PATCH};
-use list::ListPatch;
+use list::{ItemType, ListPatch};
 
 /// Merges `patch` into `original`.
 ///
@@ -87,7 +87,7 @@ fn merge_field(
     }
 }
 
-/// Takes scalars away from a list, if both are there.
+/// Takes scalars away from a list, if both are there. Objects are merged instead, as if the directive were not there.
 fn delete_from_list(
     original: &mut Map<String, Value>,
     field: &str,
@@ -95,9 +95,11 @@ fn delete_from_list(
     schema: SchemaRef<'_>,
 ) -> Result<(), StrategicError> {
     if let (Some(Value::Array(original)), Value::Array(values)) = (original.get_mut(field), values) {
-        field_of(schema, field)?;
-        list::same_type(original, &values)?;
-        original.retain(|item| !values.contains(item));
+        let field = field_of(schema, field)?;
+        match list::same_type(original, &values)? {
+            Some(ItemType::Object) => ListPatch::of_field(field).merge_always(original, values)?,
+            Some(ItemType::Scalar) | None => original.retain(|item| !values.contains(item)),
+        }
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ pub trait Cluster: Send + Sync {
         part: &Value,
     ) -> Result<Value, String>;
 
-    /// Changes an object by a function of what it is in the newest state; a refusal by the function is the answer.
+    /// Changes the status of an object by a function of what it is in the newest state; a refusal by the function is the answer.
     async fn amend(
         &self,
         context: &RequestContext,
@@ -172,7 +172,7 @@ impl Cluster for WeakRegistry {
     ) -> Result<(), Status> {
         let resource = find(self, resource)?;
         resource
-            .amend(context, namespace, name, |object| amend(object))
+            .amend(context, namespace, name, Some("status"), |object| amend(object))
             .await
             .map(drop)
     }

@@ -22,6 +22,9 @@ impl Action for BindPod {
             "" => meta::object::name(binding),
             name => name,
         };
+        if name.is_empty() {
+            return Err(Status::bad_request("Name parameter required."));
+        }
         if name != meta::object::name(binding) {
             return Err(Status::bad_request(
                 "name in URL does not match name in Binding object",
@@ -32,10 +35,16 @@ impl Action for BindPod {
             .resource(&PODS)
             .ok_or_else(|| Status::internal("pods are not served"))?;
         let now = seconds(request.context.now);
-        pods.amend(request.context, request.namespace, name, |pod| {
-            let (wanted, found) = (meta::object::uid(binding), meta::object::uid(pod));
-            if !wanted.is_empty() && wanted != found {
-                return Err(pods.other_object(request.namespace, name, wanted, found));
+        pods.amend(request.context, request.namespace, name, None, |pod| {
+            for (what, field) in [("UID", "uid"), ("ResourceVersion", "resourceVersion")] {
+                let of = |object| meta::object::metadata_str(object, field);
+                let (wanted, found) = (of(binding), of(pod));
+                if !wanted.is_empty() && wanted != found {
+                    let problem = format!(
+                        "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+                    );
+                    return Err(pods.unmet(request.context, request.namespace, name, &problem));
+                }
             }
             bind(pod, binding, node, &now)
         })

@@ -117,6 +117,11 @@ fn options(eviction: &Value, uid: &str) -> Result<DeleteOptions, Status> {
         let value = text(wanted, &format!("/preconditions/{name}"));
         (!value.is_empty()).then(|| value.to_owned())
     };
+    let place = meta::Path::new("propagationPolicy");
+    let refused = |error: FieldError| {
+        let kind = GroupVersionKind::new("meta.k8s.io", "v1", "DeleteOptions");
+        Status::invalid(&kind, "", &[error])
+    };
     let propagation = match text(wanted, "/propagationPolicy") {
         "" => None,
         "Orphan" => Some(Propagation::Orphan),
@@ -124,12 +129,15 @@ fn options(eviction: &Value, uid: &str) -> Result<DeleteOptions, Status> {
         "Foreground" => Some(Propagation::Foreground),
         other => {
             let supported = ["Foreground", "Background", "Orphan", "nil"];
-            let place = meta::Path::new("propagationPolicy");
-            let error = FieldError::not_supported(&place, other, &supported);
-            let kind = GroupVersionKind::new("meta.k8s.io", "v1", "DeleteOptions");
-            return Err(Status::invalid(&kind, "", &[error]));
+            return Err(refused(FieldError::not_supported(&place, other, &supported)));
         }
     };
+    let orphan_dependents = wanted.get("orphanDependents").and_then(Value::as_bool);
+    if let (Some(policy), Some(_)) = (propagation, orphan_dependents) {
+        let policy = policy.as_str();
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        return Err(refused(FieldError::invalid(&place, policy, why)));
+    }
     Ok(DeleteOptions {
         grace_period_seconds: wanted.get("gracePeriodSeconds").and_then(Value::as_i64),
         preconditions: Preconditions {
@@ -138,7 +146,7 @@ fn options(eviction: &Value, uid: &str) -> Result<DeleteOptions, Status> {
             resource_version: precondition("resourceVersion"),
         },
         propagation,
-        orphan_dependents: None,
+        orphan_dependents,
     })
 }
 
@@ -152,7 +160,7 @@ async fn budget_of(budgets: &Resource, namespace: &str, pod: &Object) -> Result<
     let first = protecting.next();
     if protecting.next().is_some() {
         let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-        return Err(Status::failure(500, Reason::INTERNAL_ERROR, message));
+        return Err(Status::failure(500, Reason::UNKNOWN, message));
     }
     Ok(first)
 }
@@ -169,9 +177,13 @@ async fn spend(
         return Ok(());
     }
     let now = seconds(request.context.now);
-    let spent = budgets.amend(request.context, request.namespace, budget.name(), |budget| {
-        take_one(budget, request.name, &now)
-    });
+    let spent = budgets.amend(
+        request.context,
+        request.namespace,
+        budget.name(),
+        Some("status"),
+        |budget| take_one(budget, request.name, &now),
+    );
     spent.await.map(drop)
 }
 
@@ -224,6 +236,13 @@ fn take_one(budget: &mut Value, pod: &str, now: &str) -> Result<(), Status> {
     }
     budget["status"]["disruptionsAllowed"] = (allowed - 1).into();
     budget["status"]["disruptedPods"][pod] = now.into();
+    if allowed == 1 {
+        let spent = json!({
+            "type": "DisruptionAllowed", "status": "False", "observedGeneration": generation,
+            "lastTransitionTime": now, "reason": "InsufficientPods", "message": "",
+        });
+        return set_condition(budget, spent);
+    }
     Ok(())
 }
 
@@ -251,7 +270,7 @@ async fn mark(pods: &Resource, request: &ActionRequest<'_>) -> Result<(), Status
         "lastProbeTime": null,
         "lastTransitionTime": seconds(request.context.now),
     });
-    let marked = pods.amend(request.context, request.namespace, request.name, |pod| {
+    let marked = pods.amend(request.context, request.namespace, request.name, None, |pod| {
         set_condition(pod, condition.clone())
     });
     marked.await.map(drop)

@@ -84,7 +84,7 @@ impl Ending {
         let definitions = built_in(&self.registry()?, &DEFINITIONS).map_err(Delay::Failed)?;
         let time = now();
         let freed = definitions
-            .amend(&context(), "", &self.name, |definition| {
+            .amend(&context(), "", &self.name, Some("status"), |definition| {
                 self.ensure_same(definition)?;
                 conditions::put(definition, std::slice::from_ref(&condition), &time);
                 forget_finalizer(definition);

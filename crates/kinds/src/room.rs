@@ -30,6 +30,30 @@ pub fn status_apart(subresource: &str) -> &'static [&'static str] {
     }
 }
 
+/// The same for a kind whose status says nothing of its metadata.
+pub fn status_and_metadata_apart(subresource: &str) -> &'static [&'static str] {
+    match subresource {
+        "status" => &["metadata", "spec"],
+        other => status_apart(other),
+    }
+}
+
+/// Puts the metadata back that who writes a part does not change.
+pub fn keep_metadata(new: &mut serde_json::Value, old: &serde_json::Value) {
+    const KEPT: [&str; 7] = [
+        "deletionTimestamp",
+        "generation",
+        "selfLink",
+        "labels",
+        "annotations",
+        "finalizers",
+        "ownerReferences",
+    ];
+    for field in KEPT {
+        crate::toolkit::defaults::restore(&mut new["metadata"], &old["metadata"], field);
+    }
+}
+
 /// The values at these JSON pointers, each in its place even if nothing is there.
 pub fn image<'a>(object: &'a serde_json::Value, pointers: &[&str]) -> Vec<&'a serde_json::Value> {
     const NOTHING: &serde_json::Value = &serde_json::Value::Null;

@@ -16,7 +16,7 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
     if has_status(kind) && !kind.keeps_status_on_create() {
         replace_status(kind, new, None);
     }
-    if kind.generation_image(new).is_some() {
+    if kind.generation_image(new).is_some() && !kind.keeps_generation_on_create() {
         metadata::set(new, "generation", 1.into());
     }
     kind.disabled_fields().drop(new, None);
@@ -30,6 +30,8 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
     for warning in kind.warnings(new, None) {
         warnings.add(warning);
     }
+    // What is asked of the metadata of every kind is asked last, and so is heard of where the kind asks for less.
+    refuse(kind, new, &general_errors(kind, new))?;
     as_stored(kind, new);
     Ok(())
 }
@@ -63,7 +65,7 @@ pub(crate) fn update(
             kind.prepare_part_for_update(part, new, old);
         }
     }
-    if is_new_generation || kind.begins_generation(new, old) {
+    if part != Some("status") && (is_new_generation || kind.begins_generation(new, old)) {
         metadata::count_generation(new);
     }
     let mut errors = metadata_update_errors(kind, part.unwrap_or(""), new, old);
@@ -142,6 +144,11 @@ fn metadata_errors(kind: &dyn Kind, new: &Value) -> ErrorList {
     validation::object_meta(&metadata_path(), metadata_of(new), &rules(kind, &name))
 }
 
+/// What is wrong with the metadata of a new object of any kind.
+fn general_errors(kind: &dyn Kind, new: &Value) -> ErrorList {
+    validation::object_meta(&metadata_path(), metadata_of(new), &general_rules(kind))
+}
+
 /// What is wrong with a change of metadata. Upstream checks it for all kinds and then once more for most kinds, and so
 /// names some things twice.
 fn metadata_update_errors(kind: &dyn Kind, part: &str, new: &Value, old: &Value) -> ErrorList {
@@ -149,10 +156,7 @@ fn metadata_update_errors(kind: &dyn Kind, part: &str, new: &Value, old: &Value)
     let (new, old) = (metadata_of(new), metadata_of(old));
     let path = metadata_path();
     let of_kind = rules(kind, &path_segment);
-    let of_all = MetaRules {
-        known_finalizers: false,
-        ..of_kind
-    };
+    let of_all = general_rules(kind);
     let mut errors = validation::object_meta(&path, new, &of_all);
     errors.extend(validation::object_meta_update(&path, new, old, &of_all));
     for _ in 0..checks.as_change {
@@ -170,6 +174,15 @@ fn rules<'a>(kind: &dyn Kind, name: &'a dyn Fn(&str, bool) -> Vec<String>) -> Me
         namespaced: kind.descriptor().is_namespaced(),
         name,
         known_finalizers: !kind.allows_any_finalizer(),
+    }
+}
+
+/// What is asked of the metadata of every kind.
+fn general_rules(kind: &dyn Kind) -> MetaRules<'static> {
+    MetaRules {
+        namespaced: kind.descriptor().is_namespaced(),
+        name: &path_segment,
+        known_finalizers: false,
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn validate_options(options: &DeleteOptions) -> Result<(), Status> {
 /// Decides what a delete at `now` does to an object.
 pub(crate) fn plan(kind: &dyn Kind, object: &Value, options: &DeleteOptions, now: Timestamp) -> Plan {
     if kind.holds_deletion(object) {
-        return hold(kind, object, now);
+        return hold(kind, object, options, now);
     }
     let requested = options
         .grace_period_seconds
@@ -77,14 +77,28 @@ pub(crate) fn plan(kind: &dyn Kind, object: &Value, options: &DeleteOptions, now
 }
 
 /// An object that something else than `metadata.finalizers` holds: marked once, without a grace period.
-fn hold(kind: &dyn Kind, object: &Value, now: Timestamp) -> Plan {
+fn hold(kind: &dyn Kind, object: &Value, options: &DeleteOptions, now: Timestamp) -> Plan {
     if metadata::is_deleting(object) {
         return Plan::Wait;
     }
     let mut marked = object.clone();
+    let finalizers = finalizers(kind, object, &with_dependents_first(options));
+    if metadata::finalizers(object) != finalizers {
+        set_finalizers(&mut marked, finalizers.into_iter().map(str::to_owned).collect());
+    }
     metadata::set(&mut marked, "deletionTimestamp", metadata::seconds(now).into());
     kind.prepare_for_deletion(&mut marked);
     Plan::Mark(marked)
+}
+
+/// Such objects take it literally that dependents are not to be orphans: those go before them.
+fn with_dependents_first(options: &DeleteOptions) -> DeleteOptions {
+    let mut options = options.clone();
+    if options.orphan_dependents == Some(false) {
+        options.orphan_dependents = None;
+        options.propagation = Some(Propagation::Foreground);
+    }
+    options
 }
 
 enum Grace {

@@ -13,24 +13,22 @@ pub(crate) enum Found {
     AfterAdmission,
 }
 
-/// Keeps the first reference to each UID.
+/// Keeps the first of references that say the same. Others to the same UID stay: they may be about different objects.
 pub(crate) fn fold(tree: &mut Value, warnings: &Warnings, found: Found) {
     let references = tree
         .pointer_mut("/metadata/ownerReferences")
         .and_then(Value::as_array_mut);
     let Some(references) = references else { return };
-    let mut seen: Vec<String> = Vec::new();
+    let mut kept: Vec<Value> = Vec::with_capacity(references.len());
     let mut duplicates: Vec<String> = Vec::new();
-    references.retain(|reference| {
-        let uid = reference["uid"].as_str().unwrap_or("").to_owned();
-        let is_first = !seen.contains(&uid);
-        if is_first {
-            seen.push(uid);
-        } else if !duplicates.contains(&uid) {
-            duplicates.push(uid);
+    for reference in std::mem::take(references) {
+        if kept.contains(&reference) {
+            duplicates.push(reference["uid"].as_str().unwrap_or("").to_owned());
+        } else {
+            kept.push(reference);
         }
-        is_first
-    });
+    }
+    *references = kept;
     if duplicates.is_empty() {
         return;
     }
@@ -52,20 +50,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_each_owner_stays() {
+    fn references_that_say_the_same_are_folded() {
         let warnings = Warnings::default();
         let reference = |uid: &str, name: &str| json!({"uid": uid, "name": name});
         let mut tree = json!({"metadata": {"ownerReferences": [
-            reference("1", "a"), reference("2", "b"), reference("1", "c"), reference("1", "d"),
+            reference("1", "a"), reference("2", "b"), reference("1", "c"), reference("1", "a"), reference("1", "a"),
         ]}});
         fold(&mut tree, &warnings, Found::InRequest);
         assert_eq!(
             tree["metadata"]["ownerReferences"],
-            json!([reference("1", "a"), reference("2", "b")])
+            json!([reference("1", "a"), reference("2", "b"), reference("1", "c")])
         );
         let texts = warnings.take();
         assert_eq!(texts.len(), 1);
-        assert!(texts[0].ends_with("duplicate UID(s) observed: 1"), "{texts:?}");
+        assert!(texts[0].ends_with("duplicate UID(s) observed: 1, 1"), "{texts:?}");
         fold(&mut tree, &warnings, Found::AfterAdmission);
         assert!(warnings.take().is_empty());
     }

@@ -82,6 +82,11 @@ impl MetadataChecks {
         as_change: 1,
         as_new: 0,
     };
+    /// As a new object only.
+    pub const AS_NEW: Self = Self {
+        as_change: 0,
+        as_new: 1,
+    };
     /// As a change, and as a new object.
     pub const BOTH: Self = Self {
         as_change: 1,
@@ -176,15 +181,9 @@ pub trait Strategy: Send + Sync {
     /// `ephemeralcontainers`, ...). The caller has already taken everything but the part from `old`, for `status`.
     fn prepare_part_for_update(&self, _subresource: &str, _new: &mut Value, _old: &Value) {}
 
-    /// Where the time of a change of a part is to be written, if it is: the names of fields from the object on.
-    fn timed_by_part_update(
-        &self,
-        _subresource: &str,
-        _new: &Value,
-        _old: &Value,
-    ) -> Option<[&'static str; 2]> {
-        None
-    }
+    /// Notes in a part when it was changed, where the kind keeps that: `now` is in RFC 3339. Runs before
+    /// [`Strategy::prepare_part_for_update`].
+    fn stamp_part_update(&self, _subresource: &str, _new: &mut Value, _old: &Value, _now: &str) {}
 
     /// As [`Strategy::validate_update`], for a subresource that is a part of the object.
     fn validate_part_update(&self, _subresource: &str, _new: &Value, _old: &Value) -> ErrorList {
@@ -217,6 +216,11 @@ pub trait Strategy: Send + Sync {
 
     /// Whether a finalizer without a domain may be any word, as for custom resources and the kinds that describe the API.
     fn allows_any_finalizer(&self) -> bool {
+        false
+    }
+
+    /// Whether a new object has the generation that the client gives it, rather than the first one.
+    fn keeps_generation_on_create(&self) -> bool {
         false
     }
 
@@ -274,6 +278,17 @@ pub trait Strategy: Send + Sync {
     /// Whether a delete that removes the object answers with it, rather than with a Status.
     fn returns_deleted_object(&self) -> bool {
         false
+    }
+
+    /// Whether a delete under conditions that do not hold is refused in the words of the store, with the resource's name: some
+    /// kinds compare before the generic part does.
+    fn compares_before_deletion(&self) -> bool {
+        false
+    }
+
+    /// What a client is told who does not say what is to become of dependents.
+    fn silent_deletion_warning(&self) -> Option<&'static str> {
+        None
     }
 
     /// What becomes of dependents if the client does not say.

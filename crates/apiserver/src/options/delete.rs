@@ -93,7 +93,10 @@ fn of_query(query: &Query) -> Result<Raw<'_>, Status> {
         grace_period_seconds: integer(query.first("gracePeriodSeconds"))?,
         orphan_dependents: query.first("orphanDependents").map(is_true),
         propagation_policy: query.first("propagationPolicy"),
-        preconditions: Preconditions::default(),
+        preconditions: Preconditions {
+            uid: query.first("uid").map(str::to_owned),
+            resource_version: None,
+        },
         dry_run: query.all("dryRun").collect(),
     })
 }
@@ -140,6 +143,8 @@ mod tests {
         assert_eq!(found.options.grace_period_seconds, Some(7));
         assert_eq!(found.options.propagation, Some(Propagation::Foreground));
         assert!(found.dry_run);
+        let found = delete_options(None, &Query::parse(Some("uid=1"))).expect("options");
+        assert_eq!(found.options.preconditions.uid.as_deref(), Some("1"));
         let body = json!({"preconditions": {"uid": "u"}, "orphanDependents": true});
         let found = delete_options(Some(&body), &query).expect("options");
         assert_eq!(found.options.preconditions.uid.as_deref(), Some("u"));

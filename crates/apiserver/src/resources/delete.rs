@@ -24,7 +24,8 @@ pub async fn delete(call: &mut Call, route: &Route) -> Result<Response, Status> 
         .delete(&context, &route.namespace, &route.name, &asked.options)
         .await?;
     match deleted {
-        Deleted::Object(object) => {
+        Deleted::Gone(object) => object::answer(call, route, StatusCode::OK, &object),
+        Deleted::Waits(object) => {
             let code = if asked.options.orphan_dependents == Some(false) {
                 StatusCode::ACCEPTED
             } else {

@@ -26,7 +26,7 @@ macro_rules! binding {
     ($room:ident, $acts:expr) => {
         impl Strategy for $room {
             fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-                MetadataChecks::AS_CHANGE
+                MetadataChecks::AS_NEW
             }
 
             fn allows_any_finalizer(&self) -> bool {

@@ -10,7 +10,7 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use super::rules;
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::Report;
 use crate::toolkit::columns::{AGE, NAME, created, integer, list, name, text};
 use crate::toolkit::defaults::{object_at, object_in, when_missing};
@@ -62,7 +62,7 @@ impl MutatingAdmissionPolicy {
 
 impl Strategy for ValidatingAdmissionPolicy {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn allows_any_finalizer(&self) -> bool {
@@ -95,8 +95,12 @@ impl Strategy for ValidatingAdmissionPolicy {
         Some(rules::image(object))
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        keep_metadata(new, old);
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        status_and_metadata_apart(subresource)
     }
 
     fn allows_unconditional_update(&self) -> bool {
@@ -117,7 +121,7 @@ impl Strategy for ValidatingAdmissionPolicy {
 
 impl Strategy for MutatingAdmissionPolicy {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn allows_any_finalizer(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Custom resource definitions.
 
 use meta::ErrorList;
-use resource::Strategy;
+use resource::{DefaultPropagation, Strategy};
 use serde_json::{Value, json};
 
 use super::schema_rules::Leniency;
@@ -63,6 +63,15 @@ impl Strategy for CustomResourceDefinition {
 
     fn prepare_for_deletion(&self, object: &mut Value) {
         deletion::prepare(object);
+    }
+
+    fn default_propagation(&self) -> DefaultPropagation {
+        // Its objects go with it; of others nobody asks.
+        DefaultPropagation::Unsupported
+    }
+
+    fn compares_before_deletion(&self) -> bool {
+        true
     }
 
     fn holds_deletion(&self, object: &Value) -> bool {

@@ -63,6 +63,11 @@ impl Strategy for DaemonSet {
         set_template_generation(new, generation);
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        // It stands for a field of the spec.
+        set_template_generation(new, template_generation(old));
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

@@ -7,6 +7,7 @@ use meta::age::human_duration;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
+use super::decision;
 use super::pem::certificates_complaint;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, or_none, text};
@@ -70,6 +71,10 @@ impl Strategy for CertificateSigningRequest {
         ErrorList::new()
     }
 
+    fn stamp_part_update(&self, _subresource: &str, new: &mut Value, old: &Value, now: &str) {
+        decision::stamp(new, old, now);
+    }
+
     fn prepare_part_for_update(&self, subresource: &str, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
         if subresource == "approval" {
@@ -79,6 +84,8 @@ impl Strategy for CertificateSigningRequest {
             if let Some(conditions) = conditions {
                 new["status"]["conditions"] = conditions;
             }
+        } else {
+            decision::keep(new, old);
         }
     }
 
@@ -104,7 +111,8 @@ impl Strategy for CertificateSigningRequest {
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
         match subresource {
             "" => &["spec", "status"],
-            _ => &["spec"],
+            "approval" => &["spec", "status.certificate"],
+            _ => &["spec", "status.conditions"],
         }
     }
 

@@ -23,7 +23,7 @@ const CLAIM: &str = "PersistentVolumeClaim";
 
 impl Strategy for LimitRange {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn names_the_nameless(&self) -> bool {

@@ -21,12 +21,7 @@ const FINALIZER: &str = "kubernetes";
 
 impl Strategy for Namespace {
     fn default(&self, object: &mut Value) {
-        let name = Value::from(meta::object::name(object));
-        if name != ""
-            && let Some(labels) = object_at(object, &["metadata", "labels"])
-        {
-            labels.insert(NAME_LABEL.to_owned(), name);
-        }
+        label_by_name(object);
         if let Some(status) = object_at(object, &["status"]) {
             when_empty(status, "phase", "Active");
         }
@@ -38,6 +33,8 @@ impl Strategy for Namespace {
             finalizers.push(FINALIZER.into());
         }
         object["spec"]["finalizers"] = finalizers.into();
+        // It may have got its name only now.
+        label_by_name(object);
         object["status"] = json!({"phase": "Active"});
     }
 
@@ -94,12 +91,19 @@ impl Strategy for Namespace {
         !list(object, &["spec", "finalizers"]).is_empty()
     }
 
+    fn compares_before_deletion(&self) -> bool {
+        true
+    }
+
     fn returns_deleted_object(&self) -> bool {
         true
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        match subresource {
+            "finalize" => &["status"],
+            other => status_apart(other),
+        }
     }
 
     fn selectable_field_names(&self) -> &'static [&'static str] {
@@ -123,6 +127,16 @@ impl Strategy for Namespace {
             ],
             ..Row::default()
         }
+    }
+}
+
+/// A namespace can be selected by its name.
+fn label_by_name(namespace: &mut Value) {
+    let name = Value::from(meta::object::name(namespace));
+    if name != ""
+        && let Some(labels) = object_at(namespace, &["metadata", "labels"])
+    {
+        labels.insert(NAME_LABEL.to_owned(), name);
     }
 }
 

@@ -31,7 +31,7 @@ const SHOWN: usize = 3;
 
 impl Strategy for EndpointSlice {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn default(&self, object: &mut Value) {

@@ -4,7 +4,7 @@ use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, number, or_none, text};
 use crate::toolkit::defaults::{object_at, when_empty};
 use crate::toolkit::{Field, Report, same};
@@ -18,7 +18,7 @@ const MAX_PRECEDENCE: i64 = 10_000;
 
 impl Strategy for FlowSchema {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn default(&self, object: &mut Value) {
@@ -42,8 +42,12 @@ impl Strategy for FlowSchema {
         resource::strategy::spec_only(object)
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        keep_metadata(new, old);
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        status_and_metadata_apart(subresource)
     }
 
     fn columns(&self) -> Vec<Column> {

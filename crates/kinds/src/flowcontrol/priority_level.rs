@@ -4,7 +4,7 @@ use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
 use crate::toolkit::defaults::{object_at, object_in, when_empty, when_missing};
 use crate::toolkit::{Field, Report, Seen, same};
@@ -22,7 +22,7 @@ const HASH_BITS: f64 = 60.0;
 
 impl Strategy for PriorityLevelConfiguration {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn default(&self, object: &mut Value) {
@@ -60,8 +60,12 @@ impl Strategy for PriorityLevelConfiguration {
         resource::strategy::spec_only(object)
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        keep_metadata(new, old);
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        status_and_metadata_apart(subresource)
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -6,7 +6,7 @@ use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name};
 use crate::toolkit::{Field, Report};
 
@@ -28,8 +28,12 @@ impl Strategy for ServiceCIDR {
         Report::of(self.0.schema, new, |range| changes(range, old))
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        keep_metadata(new, old);
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        status_and_metadata_apart(subresource)
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -24,6 +24,10 @@ impl Strategy for PodDisruptionBudget {
         true
     }
 
+    fn validate_name(&self, _name: &str, _prefix: bool) -> Vec<String> {
+        Vec::new()
+    }
+
     fn validate(&self, object: &Value) -> ErrorList {
         Report::of(self.0.schema, object, rules)
     }

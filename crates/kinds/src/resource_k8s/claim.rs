@@ -5,7 +5,7 @@ use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
 use super::{claim_status, requests};
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{object_at, restore};
 use crate::toolkit::{Report, same_field};
@@ -39,6 +39,7 @@ impl Strategy for ResourceClaim {
 
     fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
         restore(new, old, "spec");
+        keep_metadata(new, old);
         claim_status::forget_freed_devices(new, old);
     }
 
@@ -51,10 +52,7 @@ impl Strategy for ResourceClaim {
     }
 
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        match subresource {
-            "status" => &["metadata", "spec"],
-            _ => status_apart(subresource),
-        }
+        status_and_metadata_apart(subresource)
     }
 
     fn columns(&self) -> Vec<Column> {

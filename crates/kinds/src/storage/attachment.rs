@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::core::persistent_volume::inline as inline_rules;
 use crate::core::pod::defaults::volume;
 use crate::core::pod::validation::volumes::csi_driver_name;
-use crate::room::{room, status_apart};
+use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
 use crate::toolkit::{Field, Report, same_field};
 
@@ -18,7 +18,7 @@ room! {
 
 impl Strategy for VolumeAttachment {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn default(&self, object: &mut Value) {
@@ -45,12 +45,20 @@ impl Strategy for VolumeAttachment {
         self.validate_update(new, old)
     }
 
+    fn prepare_part_for_update(&self, _subresource: &str, new: &mut Value, old: &Value) {
+        keep_metadata(new, old);
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
-        status_apart(subresource)
+        status_and_metadata_apart(subresource)
     }
 
     fn allows_unconditional_update(&self) -> bool {
         false
+    }
+
+    fn returns_deleted_object(&self) -> bool {
+        true
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -59,6 +59,10 @@ impl Strategy for StorageClass {
         warnings
     }
 
+    fn returns_deleted_object(&self) -> bool {
+        true
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

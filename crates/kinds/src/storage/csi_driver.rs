@@ -58,8 +58,10 @@ impl Strategy for CSIDriver {
 
     fn prepare_for_create(&self, object: &mut Value) {
         remove(object, &["spec", OFF]);
-        // Generations begin with the first change.
-        remove(object, &["metadata", "generation"]);
+    }
+
+    fn keeps_generation_on_create(&self) -> bool {
+        true
     }
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
@@ -85,6 +87,10 @@ impl Strategy for CSIDriver {
 
     fn allows_unconditional_update(&self) -> bool {
         false
+    }
+
+    fn returns_deleted_object(&self) -> bool {
+        true
     }
 
     fn columns(&self) -> Vec<Column> {

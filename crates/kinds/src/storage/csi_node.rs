@@ -20,7 +20,7 @@ const MAX_NODE_ID: usize = 256;
 
 impl Strategy for CSINode {
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
-        MetadataChecks::AS_CHANGE
+        MetadataChecks::AS_NEW
     }
 
     fn validate(&self, object: &Value) -> ErrorList {
@@ -45,6 +45,10 @@ impl Strategy for CSINode {
 
     fn allows_unconditional_update(&self) -> bool {
         false
+    }
+
+    fn returns_deleted_object(&self) -> bool {
+        true
     }
 
     fn columns(&self) -> Vec<Column> {

@@ -35,6 +35,10 @@ impl Strategy for VolumeAttributesClass {
         })
     }
 
+    fn returns_deleted_object(&self) -> bool {
+        true
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -14,15 +14,20 @@ use super::update::{MAX_ATTEMPTS, MODIFIED};
 use crate::context::RequestContext;
 use crate::object::Object;
 
+/// Who owns what the server changes by itself.
+const SERVER: &str = "kube-apiserver";
+
 impl Resource {
     /// Changes an object by a function of what it is, computed anew whenever someone else was first. Strategy, validation
     /// and admission are not asked: they have judged the action. A refusal by the function is the answer, unless the object
-    /// has changed meanwhile.
+    /// has changed meanwhile. The server is noted as the owner of what it changes through a part of the object (`noted_as`);
+    /// else nobody is.
     pub async fn amend<F>(
         &self,
         context: &RequestContext,
         namespace: &str,
         name: &str,
+        noted_as: Option<&str>,
         amend: F,
     ) -> Result<Arc<Object>, Status>
     where
@@ -33,6 +38,10 @@ impl Resource {
             namespace,
             name,
             subresource: "",
+        };
+        let owner = RequestContext {
+            field_manager: String::from(SERVER),
+            ..context.clone()
         };
         let key = target.key();
         let mut known = self.at_hand(served, &key).await?;
@@ -45,7 +54,9 @@ impl Resource {
                     let old = current.shown.tree();
                     let mut new = old.clone();
                     amend(&mut new)?;
-                    self.track(context, "", Some(&old), &mut new);
+                    if let Some(part) = noted_as {
+                        self.track(&owner, part, Some(&old), &mut new);
+                    }
                     Ok((new, current.version()))
                 });
             let (new, version) = match amended {

@@ -178,7 +178,7 @@ impl Resource {
         match change {
             Change::Replace(body) => {
                 if !uid(body).is_empty() {
-                    return Err(self.uid_conflict(target, uid(body), ""));
+                    return Err(self.uid_conflict(context, target, uid(body), ""));
                 }
                 let mut new = body.clone();
                 self.track(context, "", None, &mut new);

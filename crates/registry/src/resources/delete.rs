@@ -16,6 +16,7 @@ use crate::context::RequestContext;
 use crate::deletion::{self, Plan};
 use crate::object::Object;
 use crate::options::{DeleteOptions, ListOptions};
+use crate::selection::Selection;
 use crate::served::Served;
 
 /// How often a delete is decided anew because someone else was first.
@@ -24,8 +25,10 @@ const MAX_ATTEMPTS: usize = 100;
 /// What a delete answers with.
 #[derive(Clone, Debug)]
 pub enum Deleted {
-    /// The object: its last state, or its state while it waits to be gone.
-    Object(Arc<Object>),
+    /// The object as it was when it went.
+    Gone(Arc<Object>),
+    /// The object, which waits to be gone.
+    Waits(Arc<Object>),
     /// A Status that says so.
     Status(Box<Status>),
 }
@@ -81,6 +84,7 @@ impl Resource {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
+        self.warn_of_silence(context, options);
         self.delete_asked(context, Asked::for_object(namespace, name), options)
             .await
     }
@@ -122,9 +126,9 @@ impl Resource {
         self.admit_delete(context, asked.as_admitted(), &old).await?;
         self.kind.validate_delete(&old)?;
         match deletion::plan(&*self.kind, &old, options, context.now) {
-            Plan::Wait => Ok(Attempt::Done(Deleted::Object(Arc::clone(&current.shown)))),
+            Plan::Wait => Ok(Attempt::Done(Deleted::Waits(Arc::clone(&current.shown)))),
             Plan::Mark(marked) => match self.mark(context, served, current, marked).await? {
-                Put::Done(object) => Ok(Attempt::Done(Deleted::Object(object))),
+                Put::Done(object) => Ok(Attempt::Done(Deleted::Waits(object))),
                 Put::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
             },
             Plan::MarkAndRemove(marked) => match self.mark(context, served, current, marked).await? {
@@ -183,15 +187,20 @@ impl Resource {
 
     fn gone(&self, object: Arc<Object>) -> Deleted {
         if self.kind.returns_deleted_object() {
-            return Deleted::Object(object);
+            return Deleted::Gone(object);
         }
         let status = Status::success(&self.group_resource, object.name(), object.uid());
         Deleted::Status(Box::new(status))
     }
 
-    /// 409 for a delete of another object, or another state, than the client has seen. Upstream names the kind here.
+    /// 409 for a delete of another object, or another state, than the client has seen. Upstream names the kind here, for most
+    /// kinds.
     fn check_preconditions(&self, options: &DeleteOptions, old: &Value) -> Result<(), Status> {
+        if self.kind.compares_before_deletion() {
+            return self.compare_as_stored(options, old);
+        }
         let kind = &self.kind.descriptor().kind;
+        let kind = self.kind.named_in_refusals().unwrap_or(kind);
         let conflict = |why: String| {
             let resource = GroupResource {
                 group: kind.group.clone(),
@@ -214,6 +223,40 @@ impl Resource {
         }
     }
 
+    /// The same in the words of upstream's storage layer.
+    fn compare_as_stored(&self, options: &DeleteOptions, old: &Value) -> Result<(), Status> {
+        let wanted = &options.preconditions;
+        let compared = [
+            ("UID", &wanted.uid, uid(old)),
+            (
+                "ResourceVersion",
+                &wanted.resource_version,
+                metadata_str(old, "resourceVersion"),
+            ),
+        ];
+        for (what, wanted, found) in compared {
+            if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
+                let why = format!(
+                    "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+                );
+                return Err(Status::conflict(
+                    &self.group_resource,
+                    meta::object::name(old),
+                    &why,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a client what becomes of dependents of which it says nothing.
+    fn warn_of_silence(&self, context: &RequestContext, options: &DeleteOptions) {
+        let says_nothing = options.propagation.is_none() && options.orphan_dependents.is_none();
+        if let Some(warning) = self.kind.silent_deletion_warning().filter(|_| says_nothing) {
+            context.warnings.add(warning);
+        }
+    }
+
     /// Deletes what a list selects; answers with what was there.
     pub async fn delete_collection(
         &self,
@@ -222,6 +265,9 @@ impl Resource {
         options: &DeleteOptions,
         list: &ListOptions,
     ) -> Result<Page, Status> {
+        // Who selects nothing that can be selected is told that alone.
+        Selection::new(&*self.kind, namespace, &list.label_selector, &list.field_selector)?;
+        self.warn_of_silence(context, options);
         let page = self.list(namespace, list).await?;
         for object in &page.items {
             let asked = Asked::among_others(object.namespace(), object.name());

@@ -71,19 +71,36 @@ impl Resource {
         config: &Value,
         force: bool,
     ) -> Result<Value, Status> {
+        let time = metadata::seconds(context.now);
+        self.applied_at(&time, context, target, live, config, force)
+    }
+
+    /// The same as of a time, or of none.
+    pub(super) fn applied_at(
+        &self,
+        time: &str,
+        context: &RequestContext,
+        target: &Target<'_>,
+        live: Option<&Value>,
+        config: &Value,
+        force: bool,
+    ) -> Result<Value, Status> {
         let schema = self.kind.schema();
         let nothing = schema.zero();
         let live = live.unwrap_or(&nothing);
-        let time = metadata::seconds(context.now);
-        let applied = self.with_write(context, target.subresource, &time, |write| {
+        let applied = self.with_write(context, target.subresource, time, |write| {
             apply(write, live, config, force)
         });
         let applied = applied.map_err(|error| error.to_status())?;
         let decoded = match self.kind.is_custom() {
-            true => custom::decode(&*self.kind, applied).map(|(new, _)| new),
-            false => schema::decode_value(applied, schema, FieldValidation::Ignore).map(|(new, _)| new),
+            true => custom::decode(&*self.kind, applied)
+                .map_err(|error| format!("error decoding from json: {error}"))
+                .map(|(new, _)| new),
+            false => schema::decode_tree(applied, schema, FieldValidation::Ignore)
+                .map_err(|error| error.to_string())
+                .map(|(new, _)| new),
         };
-        let mut new = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
+        let mut new = decoded.map_err(|why| not_decodable(config, &why))?;
         self.kind.default(&mut new);
         Ok(new)
     }

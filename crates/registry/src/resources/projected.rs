@@ -17,6 +17,16 @@ use crate::metadata;
 /// Where a projection shows what it is about.
 const SHOWN: &[&str] = &["spec", "replicas"];
 
+/// What a change of a projection makes of both.
+pub(super) struct Projected {
+    /// The object behind it.
+    pub(super) new: Value,
+    /// The projection.
+    pub(super) face: Value,
+    /// Whether who changes it is yet to be noted as an owner: nobody is of what had no owner, and an apply has noted it.
+    pub(super) is_tracked: bool,
+}
+
 /// Upstream fails where it would note who owned the projection of a custom object before it was first applied.
 fn unowned(api_version: &str, kind: &str) -> Status {
     let message = format!(
@@ -26,19 +36,21 @@ fn unowned(api_version: &str, kind: &str) -> Status {
 }
 
 impl Resource {
-    /// What a change makes of an object that is the projection of another, and of that other: the other first.
+    /// What a change makes of an object that is the projection of another, and of that other.
     pub(super) fn next_projection(
         &self,
         context: &RequestContext,
         target: &Target<'_>,
         change: &Change,
         old: &Value,
-    ) -> Result<(Value, Value), Status> {
+    ) -> Result<Projected, Status> {
         let Some(SubresourceKind::Projection(projection)) = self.works_as(target)? else {
             return Err(Status::internal("a subresource is no projection"));
         };
         let mut seen = projection.read_to_change(old)?;
         show_owners(old, &projection.place_of_replicas(), &mut seen, SHOWN);
+        let is_owned = meta::object::metadata(&seen).is_some_and(|seen| seen.contains_key("managedFields"));
+        let is_tracked = is_owned && !matches!(change, Change::Apply { .. });
         let (new, mut face) = match change {
             Change::Apply { config, force } => {
                 let face = self.applied_face(context, target, &seen, config, *force)?;
@@ -50,7 +62,11 @@ impl Resource {
         metadata::ensure_name(&face, target.name)?;
         self.check_face_uid(target, &face, old)?;
         metadata::remove(&mut face, "managedFields");
-        Ok((new, face))
+        Ok(Projected {
+            new,
+            face,
+            is_tracked,
+        })
     }
 
     /// What a configuration makes of the projection itself: that it fits, and who is in its way, is judged there.
@@ -83,7 +99,7 @@ impl Resource {
             convert: None,
         };
         let applied = apply(&write, seen, config, force).map_err(|error| error.to_status())?;
-        let decoded = schema::decode_value(applied, schema, FieldValidation::Ignore);
+        let decoded = schema::decode_tree(applied, schema, FieldValidation::Ignore);
         let (face, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
         Ok(face)
     }
@@ -108,8 +124,14 @@ impl Resource {
             "metadata": {"name": target.name, "namespace": target.namespace},
         });
         metadata::ensure_namespace(&mut whole, target.namespace)?;
-        projection.write(&mut whole, config)?;
-        let new = self.applied(context, target, Some(old), &whole, true)?;
+        // That the number is right is judged when it is written from the projection.
+        let mut place = &mut whole;
+        for name in projection.place_of_replicas() {
+            place = &mut place[name];
+        }
+        *place = replicas.cloned().unwrap_or_default();
+        // Upstream notes no time here.
+        let new = self.applied_at("", context, target, Some(old), &whole, true)?;
         Ok((new, face))
     }
 

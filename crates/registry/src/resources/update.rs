@@ -13,6 +13,7 @@ use super::change::Change;
 use super::commit::{Put, Removed};
 use super::create::Inserted;
 use super::current::{Current, Known};
+use super::projected::Projected;
 use super::target::Target;
 use super::{Resource, Written};
 use crate::admission::Operation;
@@ -156,12 +157,14 @@ impl Resource {
     ) -> Result<Attempt, Status> {
         let Rewrite { context, target, .. } = *rewrite;
         let old = current.shown.tree();
-        self.check_uid(&target, &rewrite.change, &old)?;
+        self.check_uid(context, &target, &rewrite.change, &old)?;
         let mut new = self.changed(rewrite, &old).await?;
         self.check_version(&target, &mut new, current)?;
         let taken = self.begin_update(context, &target, &mut new, &old).await?;
-        if let Some([parent, field]) = self.kind.timed_by_part_update(target.subresource, &new, &old) {
-            new[parent][field] = metadata::seconds(context.now).into();
+        if !target.subresource.is_empty() {
+            let now = metadata::seconds(context.now);
+            self.kind
+                .stamp_part_update(target.subresource, &mut new, &old, &now);
         }
         checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
         restore_times(&mut new, &old);
@@ -177,7 +180,11 @@ impl Resource {
     async fn changed(&self, rewrite: &Rewrite<'_>, old: &Value) -> Result<Value, Status> {
         let Rewrite { context, target, .. } = *rewrite;
         if let Some(SubresourceKind::Projection(projection)) = &rewrite.works_as {
-            let (mut new, face) = self.next_projection(context, &target, &rewrite.change, old)?;
+            let Projected {
+                mut new,
+                face,
+                is_tracked,
+            } = self.next_projection(context, &target, &rewrite.change, old)?;
             let old_face = projection.read_to_change(old)?;
             let face = self
                 .mutate(context, target, Operation::Update, face, Some(&old_face))
@@ -191,7 +198,7 @@ impl Resource {
             };
             metadata::set(&mut new, "resourceVersion", version.into());
             projection.write(&mut new, &face)?;
-            if !matches!(rewrite.change, Change::Apply { .. }) {
+            if is_tracked {
                 self.track_projection(context, target.subresource, old, &mut new);
             }
             return Ok(new);
@@ -218,7 +225,13 @@ impl Resource {
     }
 
     /// A PUT of another object of the same name is a 409.
-    fn check_uid(&self, target: &Target<'_>, change: &Change, old: &Value) -> Result<(), Status> {
+    fn check_uid(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        change: &Change,
+        old: &Value,
+    ) -> Result<(), Status> {
         let Change::Replace(body) = change else {
             return Ok(());
         };
@@ -226,29 +239,41 @@ impl Resource {
         if wanted.is_empty() || wanted == found {
             return Ok(());
         }
-        Err(self.uid_conflict(target, wanted, found))
+        Err(self.uid_conflict(context, target, wanted, found))
     }
 
-    /// 409 for an action that means another object of the same name.
-    pub fn other_object(&self, namespace: &str, name: &str, wanted: &str, found: &str) -> Status {
+    /// 409 for an action whose conditions are not met, in the words of upstream's storage layer.
+    pub fn unmet(&self, context: &RequestContext, namespace: &str, name: &str, problem: &str) -> Status {
         let target = Target {
             namespace,
             name,
             subresource: "",
         };
-        self.uid_conflict(&target, wanted, found)
+        self.storage_conflict(context, &target, problem)
     }
 
     /// 409 for a write to another object of the same name, with the words of upstream's storage layer.
-    pub(super) fn uid_conflict(&self, target: &Target<'_>, wanted: &str, found: &str) -> Status {
+    pub(super) fn uid_conflict(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        wanted: &str,
+        found: &str,
+    ) -> Status {
         let problem =
             format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}");
-        self.storage_conflict(target, &problem)
+        self.storage_conflict(context, target, &problem)
     }
 
-    /// 409 in the words of upstream's storage layer.
-    pub(super) fn storage_conflict(&self, target: &Target<'_>, problem: &str) -> Status {
-        let key = [&self.kind.descriptor().storage_prefix, &*target.key()].concat();
+    /// 409 in the words of upstream's storage layer. A dry run does not get as far as where the root of all keys is put before
+    /// the key.
+    fn storage_conflict(&self, context: &RequestContext, target: &Target<'_>, problem: &str) -> Status {
+        let prefix = &*self.kind.descriptor().storage_prefix;
+        let prefix = match prefix.strip_prefix("/registry") {
+            Some(below) if context.dry_run => below,
+            _ => prefix,
+        };
+        let key = [prefix, &*target.key()].concat();
         let why = format!(
             "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {problem}"
         );

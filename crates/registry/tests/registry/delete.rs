@@ -10,7 +10,7 @@ use crate::gadgets::{Cluster, gadget, refused, version};
 
 fn tree(deleted: Deleted) -> Value {
     match deleted {
-        Deleted::Object(object) => object.tree(),
+        Deleted::Gone(object) | Deleted::Waits(object) => object.tree(),
         Deleted::Status(status) => status.to_json(),
     }
 }

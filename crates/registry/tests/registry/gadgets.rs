@@ -62,6 +62,10 @@ impl Gadgets {
 struct Healthy;
 
 impl Projection for Healthy {
+    fn place_of_replicas(&self) -> Vec<&str> {
+        vec!["spec", "minAvailable"]
+    }
+
     fn read(&self, object: &Value) -> Result<Value, Status> {
         read(object)
     }

@@ -212,6 +212,25 @@ async fn managed_fields_are_true_through_every_verb() {
 }
 
 #[tokio::test]
+async fn a_projection_of_what_nobody_owns_has_no_owner_after_a_write() {
+    let cluster = Cluster::start().await;
+    let mut body = gadget("a");
+    body["spec"] = json!({});
+    cluster.create(body).await;
+    let scaler = by(&cluster, "scaler");
+    let patch = merge(json!({"spec": {"replicas": 9}}));
+    cluster
+        .gadgets
+        .patch(&scaler, "ns", "a", "healthy", patch)
+        .await
+        .unwrap();
+    let now = cluster.read("a").await.unwrap();
+    assert_eq!(now["spec"]["minAvailable"], 9);
+    let is_of_scaler = |owner: &(String, String, String, Value)| owner.0 == "scaler";
+    assert!(!owners(&now).iter().any(is_of_scaler), "{now}");
+}
+
+#[tokio::test]
 async fn applies_create_conflict_and_give_up() {
     let cluster = Cluster::start().await;
     let config = |least: i64| {

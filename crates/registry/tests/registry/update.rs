@@ -174,6 +174,14 @@ async fn a_dry_run_shows_the_change_and_keeps_the_object() {
         .await
         .unwrap()
         .object;
+    let mut other = created.tree();
+    other["metadata"]["uid"] = "1-2-3".into();
+    let other = cluster.gadgets.update(&cluster.dry(), "ns", "a", "", other).await;
+    let message = other.unwrap_err().message;
+    assert!(
+        message.contains("Code: 4, Key: /gadgets/ns/a, ResourceVersion: 0"),
+        "{message}"
+    );
     assert_eq!(version(&dry), version(&created));
     assert_eq!(dry.tree()["metadata"]["generation"], 2);
     assert_eq!(cluster.read("a").await.unwrap(), created.tree());

@@ -90,6 +90,13 @@ impl Strategy for Job {
         resource::strategy::spec_only(object)
     }
 
+    fn silent_deletion_warning(&self) -> Option<&'static str> {
+        Some(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or \
+             set propagationPolicy=Orphan to suppress this warning",
+        )
+    }
+
     fn default_propagation(&self) -> DefaultPropagation {
         DefaultPropagation::Orphan
     }

@@ -77,15 +77,12 @@ impl Strategy for PersistentVolume {
     }
 
     /// The time of a change of phase that does not bring one itself.
-    fn timed_by_part_update(
-        &self,
-        _subresource: &str,
-        new: &Value,
-        old: &Value,
-    ) -> Option<[&'static str; 2]> {
-        let (new, old) = (&new["status"], &old["status"]);
+    fn stamp_part_update(&self, _subresource: &str, new: &mut Value, old: &Value, now: &str) {
+        let (new, old) = (&mut new["status"], &old["status"]);
         let brings_none = new[TRANSITION].is_null() || new[TRANSITION] == old[TRANSITION];
-        (new["phase"] != old["phase"] && brings_none).then_some(["status", TRANSITION])
+        if new["phase"] != old["phase"] && brings_none {
+            new[TRANSITION] = now.into();
+        }
     }
 
     fn returns_deleted_object(&self) -> bool {

@@ -21,6 +21,8 @@ pub mod queue;
 pub mod recorder;
 pub mod replaceable;
 pub mod servers;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transport;
 pub mod watch;
 

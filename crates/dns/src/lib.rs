@@ -10,7 +10,6 @@ mod config;
 mod forward;
 mod http;
 mod lookup;
-mod object;
 mod publish;
 mod request;
 mod resolv_conf;

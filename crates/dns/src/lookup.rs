@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use client::lean::ServiceKey;
 use hickory_proto::rr::rdata::{CNAME, NS, PTR, SOA, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use ipnet::IpNet;
 
-use crate::object::ServiceKey;
 use crate::zone::{Host, Port, ServiceEntry, Target, Zone, undashed};
 
 /// The version of the specification.

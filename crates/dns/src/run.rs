@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use client::lean::{EndpointSlice, Service};
 use client::{Client, Informer, ListOptions};
 use futures::future::join_all;
 use hickory_proto::rr::Name;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::forward::Forwarder;
 use crate::http;
-use crate::object::{EndpointSlice, Service};
 use crate::resolv_conf::ResolvConf;
 use crate::resolver::Resolver;
 use crate::server::Listener;

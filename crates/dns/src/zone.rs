@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::object::{EndpointSlice, Service, ServiceKey};
+use client::ObjectMetadata;
+use client::lean::{EndpointSlice, Service, ServiceKey};
 
 /// The Services and endpoints that names lead to.
 #[derive(Default)]
@@ -105,14 +106,14 @@ impl Zone {
     /// Takes a change of a Service.
     pub(crate) fn change_service(&mut self, old: Option<&Service>, new: Option<&Service>) {
         if let Some(old) = old {
-            let key = ServiceKey::of_service(old);
+            let key = ServiceKey::of(old);
             for address in cluster_ips(old) {
                 forget(&mut self.by_cluster_ip, address, &key);
             }
             self.services.remove(&key);
         }
         if let Some(new) = new {
-            let key = ServiceKey::of_service(new);
+            let key = ServiceKey::of(new);
             let entry = ServiceEntry::of(new);
             if let Target::Addresses(addresses) = &entry.target {
                 for &address in addresses {
@@ -129,8 +130,8 @@ impl Zone {
         old: Option<&Arc<EndpointSlice>>,
         new: Option<&Arc<EndpointSlice>>,
     ) {
-        let name = |slice: &Arc<EndpointSlice>| slice.metadata.name.clone().unwrap_or_default();
-        let of = |slice: &&Arc<EndpointSlice>| ServiceKey::of_slice(slice);
+        let name = |slice: &Arc<EndpointSlice>| slice.metadata.name().to_owned();
+        let of = |slice: &&Arc<EndpointSlice>| slice.service();
         let old_key = old.as_ref().and_then(of);
         let new_key = new.as_ref().and_then(of);
         let keys: BTreeSet<&ServiceKey> = old_key.iter().chain(&new_key).collect();

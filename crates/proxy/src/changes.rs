@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use client::{Change, Informer};
+use client::lean::{EndpointSlice, Service, ServiceKey};
+use client::{Change, Informer, ObjectMetadata};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::object::{EndpointSlice, Service, ServiceKey};
+use crate::object::{key_of_service, key_of_slice};
 
 /// Which Services must be planned anew, and the slices of each.
 #[derive(Default)]
@@ -35,19 +36,14 @@ impl Changes {
     }
 
     pub(crate) fn service(&self, change: &Change<Service>) {
-        let key = change
-            .object()
-            .and_then(|service| ServiceKey::of_service(&service.metadata));
-        if let Some(key) = key {
+        if let Some(key) = change.object().and_then(|service| key_of_service(service)) {
             self.add([key]);
         }
     }
 
     pub(crate) fn slice(&self, change: &Change<EndpointSlice>) {
-        let key_of = |slice: &Arc<EndpointSlice>| {
-            let name = slice.metadata.name.clone().unwrap_or_default();
-            Some((ServiceKey::of_slice(&slice.metadata)?, name))
-        };
+        let key_of =
+            |slice: &Arc<EndpointSlice>| Some((key_of_slice(slice)?, slice.metadata.name().to_owned()));
         let mut touched = Vec::new();
         let mut state = self.state.lock();
         if let Some((key, name)) = change.old.as_ref().and_then(key_of) {
@@ -107,10 +103,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::object::SERVICE_NAME;
 
     fn slice(name: &str, of: &str) -> Arc<EndpointSlice> {
-        let value = json!({"metadata": {"name": name, "namespace": "a", "labels": {SERVICE_NAME: of}}});
+        let value = json!({"metadata": {"name": name, "namespace": "a", "labels": {EndpointSlice::SERVICE_NAME: of}}});
         Arc::new(serde_json::from_value(value).unwrap())
     }
 

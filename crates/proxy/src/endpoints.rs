@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use client::lean::{Endpoint, EndpointSlice, Hint};
+
 use crate::family::Family;
-use crate::object::{EndpointSlice, Hint, SliceEndpoint};
 use crate::plan::Protocol;
 
 /// Where this node is.
@@ -25,7 +26,7 @@ pub(crate) struct Chosen {
 }
 
 struct Candidate<'a> {
-    endpoint: &'a SliceEndpoint,
+    endpoint: &'a Endpoint,
     is_ready: bool,
     /// On its way out but still answering: better than nothing.
     is_last_resort: bool,
@@ -108,7 +109,7 @@ fn candidates<'a>(
 }
 
 impl<'a> Candidate<'a> {
-    fn new(endpoint: &'a SliceEndpoint, place: Place<'_>) -> Self {
+    fn new(endpoint: &'a Endpoint, place: Place<'_>) -> Self {
         let conditions = &endpoint.conditions;
         let is_ready = conditions.ready.unwrap_or(true);
         Self {
@@ -121,7 +122,7 @@ impl<'a> Candidate<'a> {
 }
 
 /// Only the first address counts; the others have no meaning.
-fn address_of(endpoint: &SliceEndpoint, family: Family) -> Option<IpAddr> {
+fn address_of(endpoint: &Endpoint, family: Family) -> Option<IpAddr> {
     let address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
     (Family::of(address) == family).then_some(address)
 }

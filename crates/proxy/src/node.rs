@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use client::{Client, Informer, ListOptions};
+use client::k8s_openapi::api::core::v1::Node;
+use client::{Client, Informer, ListOptions, ObjectMetadata};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::family::Family;
-use crate::object::{Node, ZONE};
+
+/// The label of a node that names its zone.
+pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The addresses of a node as its object says them, the first of each family: internal ones, or else external ones. Waits
 /// until there is one; none if the token fires before.
@@ -36,8 +39,9 @@ pub async fn node_ips(client: Client, node_name: &str, shutdown: &CancellationTo
 
 fn addresses_of(node: &Node) -> Vec<IpAddr> {
     let of_type = |address_type: &str| {
-        let addresses = node.status.addresses.iter();
-        let matching = addresses.filter(move |address| address.address_type == address_type);
+        let status = node.status.iter();
+        let addresses = status.flat_map(|status| status.addresses.iter().flatten());
+        let matching = addresses.filter(move |address| address.type_ == address_type);
         matching
             .filter_map(|address| address.address.parse().ok())
             .collect::<Vec<IpAddr>>()
@@ -58,8 +62,8 @@ pub(crate) fn zone(node: &Informer<Node>) -> Arc<watch::Sender<Option<String>>> 
     let zone = Arc::new(watch::Sender::new(None));
     let to = zone.clone();
     node.on_change(move |change| {
-        let labels = change.new.as_ref().and_then(|node| node.metadata.labels.as_ref());
-        let new = labels.and_then(|labels| labels.get(ZONE)).cloned();
+        let node = change.new.as_ref();
+        let new = node.and_then(|node| node.metadata.label(ZONE)).map(str::to_owned);
         to.send_if_modified(|old| {
             let is_other = *old != new;
             *old = new;
@@ -73,10 +77,10 @@ pub(crate) fn zone(node: &Informer<Node>) -> Arc<watch::Sender<Option<String>>> 
 mod tests {
     use std::time::Duration;
 
+    use client::testing::FakeApi;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::FakeApi;
 
     #[test]
     fn the_first_address_of_each_family_counts() {

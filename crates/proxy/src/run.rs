@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Client, Informer, ListOptions};
+use client::lean::{EndpointSlice, Service};
+use client::{Client, Informer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use crate::family::{Family, TABLE};
 use crate::health::{Health, HealthChecks, serve_healthz};
 use crate::nft::{Nft, NftError};
 use crate::node;
-use crate::object::{EndpointSlice, NOT_OURS, Service};
+use crate::object::ours;
 use crate::plan::base;
 use crate::sync::{Followed, Syncer};
 use crate::table_watch::TableWatch;
@@ -106,9 +107,8 @@ struct Proxy {
 
 impl Proxy {
     fn start(config: Arc<Config>, client: Client, health: Arc<Health>, shutdown: &CancellationToken) -> Self {
-        let ours = ListOptions::labels(NOT_OURS.map(|label| format!("!{label}")).join(","));
-        let services = Informer::<Service>::start(client.clone(), "", ours.clone(), shutdown.clone());
-        let slices = Informer::<EndpointSlice>::start(client.clone(), "", ours, shutdown.clone());
+        let services = Informer::<Service>::start(client.clone(), "", ours(), shutdown.clone());
+        let slices = Informer::<EndpointSlice>::start(client.clone(), "", ours(), shutdown.clone());
         let node = node::follow(client, &config.node_name, shutdown);
         let changes = Changes::follow(&services, &slices);
         let is_ipv4 = config.families().next() == Some(Family::V4);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Informer;
+use client::lean::{EndpointSlice, Service, ServiceKey};
 
 use crate::changes::Changes;
 use crate::config::Config;
@@ -12,7 +13,7 @@ use crate::conntrack;
 use crate::family::TABLE;
 use crate::health::HealthChecks;
 use crate::nft::{Nft, NftError};
-use crate::object::{EndpointSlice, Service, ServiceKey};
+use crate::object::key_of_service;
 use crate::plan::{Front, REJECT, plan};
 use crate::tables::{Tables, Transaction};
 
@@ -84,7 +85,7 @@ impl Syncer {
         for key in changed {
             let unit = observed
                 .service(key)
-                .filter(|service| ServiceKey::of_service(&service.metadata).is_some())
+                .filter(|service| key_of_service(service).is_some())
                 .map(|service| plan(key, &service, &observed.slices(key), &self.config, zone))
                 .unwrap_or_default();
             self.tables.replace(key, unit, &mut transaction);

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use client::lean::ServiceKey;
+
 use crate::config::Config;
 use crate::family::TABLE;
-use crate::object::ServiceKey;
 use crate::plan::{ElementKey, Front, HealthCheck, Named, Unit, base};
 
 /// Elements named in one statement.

@@ -242,26 +242,7 @@ pub struct ContainerStateTerminated {
     pub finished_at: Option<Time>,
 }
 
-impl k8s_openapi::Resource for Pod {
-    const API_VERSION: &'static str = <core::Pod as k8s_openapi::Resource>::API_VERSION;
-    const GROUP: &'static str = <core::Pod as k8s_openapi::Resource>::GROUP;
-    const KIND: &'static str = <core::Pod as k8s_openapi::Resource>::KIND;
-    const VERSION: &'static str = <core::Pod as k8s_openapi::Resource>::VERSION;
-    const URL_PATH_SEGMENT: &'static str = <core::Pod as k8s_openapi::Resource>::URL_PATH_SEGMENT;
-    type Scope = <core::Pod as k8s_openapi::Resource>::Scope;
-}
-
-impl k8s_openapi::Metadata for Pod {
-    type Ty = Metadata;
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut Metadata {
-        &mut self.metadata
-    }
-}
+super::kind!(Pod, core::Pod);
 
 impl From<&core::Pod> for Pod {
     /// What would be held of a pod if it were one of the server's.

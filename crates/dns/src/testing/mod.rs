@@ -1,13 +1,9 @@
-//! Objects for tests, an API server that has them, and tests of the whole.
+//! Objects for tests, and tests of the whole.
 
-mod api;
 mod whole;
 
+use client::lean::{EndpointSlice, Service};
 use serde_json::json;
-
-use crate::object::{EndpointSlice, SERVICE_NAME, Service};
-
-pub(crate) use api::FakeApi;
 
 /// A Service of the namespace `a` with one port.
 pub(crate) fn service(name: &str, cluster_ip: &str) -> Service {
@@ -29,7 +25,7 @@ pub(crate) fn slice(name: &str, service: &str, endpoints: &[(&str, &str)]) -> En
         .collect();
     endpoints.push(json!({"addresses": ["10.42.9.9"], "conditions": {"ready": false}}));
     serde_json::from_value(json!({
-        "metadata": {"namespace": "a", "name": name, "labels": {SERVICE_NAME: service}},
+        "metadata": {"namespace": "a", "name": name, "labels": {EndpointSlice::SERVICE_NAME: service}},
         "ports": [{"name": "main", "protocol": "TCP", "port": 5432}],
         "endpoints": endpoints,
     }))

@@ -19,12 +19,12 @@ mod unit;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use client::lean::{EndpointSlice, Service, ServiceKey, ServicePort};
 use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::endpoints::{Place, choose, count_local};
 use crate::family::Family;
-use crate::object::{EndpointSlice, Service, ServiceKey, ServicePort};
 
 pub(crate) use base::base;
 pub(crate) use port::{MARK_FOR_MASQUERADE, REJECT};

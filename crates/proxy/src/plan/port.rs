@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use client::lean::ServicePort;
 use ipnet::IpNet;
 
 use super::{Addresses, Front, Map, Policy, Protocol, Unit};
 use crate::config::Config;
 use crate::endpoints::Chosen;
 use crate::family::Family;
-use crate::object::ServicePort;
 
 /// The chain that marks a packet for masquerading.
 pub(crate) const MARK_FOR_MASQUERADE: &str = "mark-for-masquerade";

@@ -51,7 +51,7 @@ fn with_pods() -> Config {
 }
 
 fn plan_with(config: &Config, service: &Service, endpoints: &[u8]) -> Unit {
-    let key = ServiceKey::of_service(&service.metadata).unwrap();
+    let key = ServiceKey::of(service);
     plan(&key, service, &[slice(endpoints)], config, None)
 }
 
@@ -335,7 +335,7 @@ fn both_families_have_their_own_table() {
         "endpoints": [{"addresses": ["fd42::2"]}],
     });
     let six = Arc::new(serde_json::from_value(six).unwrap());
-    let key = ServiceKey::of_service(&service.metadata).unwrap();
+    let key = ServiceKey::of(&service);
     let unit = plan(&key, &service, &[slice(&[2]), six], &config, None);
     let chain = |family: Family, name: &str| {
         unit.chains
@@ -375,7 +375,7 @@ fn where_datagrams_may_go_is_noted() {
         "ports": [{"name": "dns", "protocol": "UDP", "port": 5353}],
         "endpoints": [{"addresses": ["10.42.0.2"]}],
     });
-    let key = ServiceKey::of_service(&service.metadata).unwrap();
+    let key = ServiceKey::of(&service);
     let unit = plan(
         &key,
         &service,

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use client::lean::{EndpointSlice, Service, ServiceKey};
 use serde_json::{Value, json};
 
 use super::machine::Machine;
 use crate::config::Config;
 use crate::health::HealthChecks;
-use crate::object::{EndpointSlice, SERVICE_NAME, Service, ServiceKey};
 use crate::sync::{Observed, Syncer};
 
 /// A proxy that is told its Services directly.
@@ -74,7 +74,7 @@ impl Proxy {
 
     /// The same with a status.
     pub(super) async fn set_object(&mut self, name: &str, mut object: Value, endpoints: &[u8]) {
-        let metadata = json!({"namespace": "a", "name": name, "labels": {SERVICE_NAME: name}});
+        let metadata = json!({"namespace": "a", "name": name, "labels": {EndpointSlice::SERVICE_NAME: name}});
         object["metadata"] = metadata.clone();
         let slice = |family: &str, prefix: &str| {
             let endpoint = |last: &u8| {

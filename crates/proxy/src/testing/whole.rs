@@ -5,13 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use client::lean::EndpointSlice;
+use client::testing::FakeApi;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::api::FakeApi;
 use super::machine::{Machine, Told, ask, listed, serve_tcp};
 use crate::config::Config;
-use crate::object::{SERVICE_NAME, ZONE};
+use crate::node::ZONE;
 use crate::run::{StartError, cleanup, run};
 
 const WEB: &str = "10.43.0.10:80";
@@ -50,7 +51,7 @@ impl Running {
         self.api.set(
             "endpointslices",
             json!({
-                "metadata": {"namespace": "a", "name": "web-x", "labels": {SERVICE_NAME: "web"}},
+                "metadata": {"namespace": "a", "name": "web-x", "labels": {EndpointSlice::SERVICE_NAME: "web"}},
                 "addressType": "IPv4",
                 "ports": [{"name": "", "port": 8080}],
                 "endpoints": endpoints,

@@ -1,12 +1,12 @@
-//! An API server of a few lines: it lists, watches, creates, replaces and deletes what tests put into it.
+//! An API server of a few lines, for the tests of components: it lists, watches, creates, replaces and deletes what tests
+//! put into it.
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use client::transport::{Body, boxed};
-use client::{Client, TransportError};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
@@ -14,8 +14,11 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::Client;
+use crate::transport::{Body, TransportError, boxed};
+
 /// An API server of a few lines. It knows kinds by their plural names only, and no selectors.
-pub(crate) struct FakeApi {
+pub struct FakeApi {
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
@@ -55,14 +58,16 @@ impl Target {
 }
 
 impl FakeApi {
-    pub(crate) fn new() -> Arc<Self> {
+    /// One without objects.
+    pub fn new() -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             version: watch::Sender::new(1),
         })
     }
 
-    pub(crate) fn client(self: &Arc<Self>) -> Client {
+    /// A client of it.
+    pub fn client(self: &Arc<Self>) -> Client {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
@@ -72,7 +77,7 @@ impl FakeApi {
     }
 
     /// Puts an object in, or another in its place.
-    pub(crate) fn set(&self, plural: &str, mut object: Value) {
+    pub fn set(&self, plural: &str, mut object: Value) {
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
         let namespace = text(&object["metadata"]["namespace"]);
         let key = (
@@ -91,7 +96,7 @@ impl FakeApi {
     }
 
     /// Takes an object out; whether it was there.
-    pub(crate) fn remove(&self, plural: &str, namespace: &str, name: &str) -> bool {
+    pub fn remove(&self, plural: &str, namespace: &str, name: &str) -> bool {
         let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
         let mut state = self.state.lock();
         let version = *self.version.borrow() + 1;
@@ -106,7 +111,7 @@ impl FakeApi {
     }
 
     /// The objects of a kind in a namespace.
-    pub(crate) fn held(&self, plural: &str, namespace: &str) -> Vec<Value> {
+    pub fn held(&self, plural: &str, namespace: &str) -> Vec<Value> {
         let target = Target {
             plural: plural.to_owned(),
             namespace: namespace.to_owned(),
@@ -121,7 +126,7 @@ impl FakeApi {
     }
 
     /// Waits until a look at this finds what it looks for.
-    pub(crate) async fn until<T>(&self, look: impl Fn(&Self) -> Option<T>) -> T {
+    pub async fn until<T>(&self, look: impl Fn(&Self) -> Option<T>) -> T {
         let mut changes = self.version.subscribe();
         let found = async {
             loop {

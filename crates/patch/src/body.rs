@@ -1,5 +1,6 @@
 //! The body of a patch request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meta::GroupVersionKind;
@@ -187,12 +188,47 @@ impl Patch {
         matches!(self.changes, Changes::Strategic(_))
     }
 
+    /// The members of an object that the patch changes or asks about; none if that may be any of them.
+    pub fn members(&self) -> Option<BTreeSet<&str>> {
+        match &self.changes {
+            Changes::Json(operations) => json::members(operations),
+            Changes::Merge(changes) => Some(changes.keys().map(String::as_str).collect()),
+            // A directive at the top is about all members.
+            Changes::Strategic(changes) if changes.keys().any(|key| key.starts_with('$')) => None,
+            Changes::Strategic(changes) => Some(changes.keys().map(String::as_str).collect()),
+        }
+    }
+
+    /// Whether the patch neither changes nor asks about what lies at `below` in a member of the object that it reaches.
+    pub fn leaves_alone(&self, member: &str, below: &str) -> bool {
+        let has_no_part = |changes: &Map<String, Value>| match changes.get(member) {
+            None => true,
+            // A directive is about all that is there.
+            Some(Value::Object(part)) => {
+                !part.contains_key(below) && !part.keys().any(|key| key.starts_with('$'))
+            }
+            Some(_) => false,
+        };
+        match &self.changes {
+            Changes::Json(operations) => json::leave_alone(operations, member, below),
+            Changes::Merge(changes) | Changes::Strategic(changes) => has_no_part(changes),
+        }
+    }
+
     /// Applies the patch to an object as its version has it. The outcome is still to be decoded against the schema. The
     /// schema is none for custom resources, which have no strategic merge.
     ///
     /// # Errors
     /// If it does not fit.
     pub fn apply(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<Value, PatchError> {
+        self.apply_to(object.clone(), schema)
+    }
+
+    /// The same to an object that nobody else needs.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to(&self, object: Value, schema: Option<SchemaRef<'_>>) -> Result<Value, PatchError> {
         self.patched(object, schema).map(Document::into_value)
     }
 
@@ -229,8 +265,8 @@ impl Patch {
         Ok(document.to_text(None))
     }
 
-    fn patched(&self, object: &Value, schema: Option<SchemaRef<'_>>) -> Result<Document, PatchError> {
-        let mut document = Document::Whole(object.clone());
+    fn patched(&self, object: Value, schema: Option<SchemaRef<'_>>) -> Result<Document, PatchError> {
+        let mut document = Document::Whole(object);
         match &self.changes {
             Changes::Json(operations) => json::apply(&mut document, operations)?,
             Changes::Merge(changes) => merge::apply(&mut document, Value::Object(changes.clone())),
@@ -323,6 +359,89 @@ mod tests {
             &Value::from(operations).to_string(),
             "Request entity is too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
         );
+    }
+
+    #[test]
+    fn a_patch_reaches_some_members() {
+        for (patch_type, body, expected) in [
+            (
+                PatchType::Merge,
+                r#"{"metadata":{"labels":null},"data":{}}"#,
+                Some(vec!["data", "metadata"]),
+            ),
+            (PatchType::Merge, "{}", Some(vec![])),
+            (
+                PatchType::Strategic,
+                r#"{"spec":{"$patch":"replace"}}"#,
+                Some(vec!["spec"]),
+            ),
+            (PatchType::Strategic, r#"{"$patch":"replace","spec":{}}"#, None),
+            (PatchType::Strategic, r#"{"$retainKeys":["spec"]}"#, None),
+            (
+                PatchType::Json,
+                r#"[{"op":"move","from":"/data/a","path":"/metadata/labels/a"},{"op":"remove","path":"/spec"}]"#,
+                Some(vec!["data", "metadata", "spec"]),
+            ),
+            (PatchType::Json, r#"[{"op":"add","path":"","value":{}}]"#, None),
+            (
+                PatchType::Json,
+                r#"[{"op":"add","path":"/a~1b/c","value":{}}]"#,
+                None,
+            ),
+            (PatchType::Json, r#"[{"op":"add","value":{}}]"#, None),
+        ] {
+            let patch = Patch::parse(patch_type, body.as_bytes()).unwrap();
+            let members = patch.members().map(Vec::from_iter);
+            assert_eq!(members, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_patch_leaves_alone_is_told() {
+        for (patch_type, body, expected) in [
+            (PatchType::Merge, r#"{"metadata":{"labels":null}}"#, true),
+            (PatchType::Merge, r#"{"metadata":{"managedFields":null}}"#, false),
+            (PatchType::Merge, r#"{"metadata":null}"#, false),
+            (PatchType::Merge, r#"{"data":{"managedFields":"x"}}"#, true),
+            (
+                PatchType::Strategic,
+                r#"{"metadata":{"$patch":"replace"}}"#,
+                false,
+            ),
+            (
+                PatchType::Strategic,
+                r#"{"metadata":{"labels":{"$patch":"replace"}}}"#,
+                true,
+            ),
+            (
+                PatchType::Json,
+                r#"[{"op":"add","path":"/metadata/labels/a","value":""}]"#,
+                true,
+            ),
+            (
+                PatchType::Json,
+                r#"[{"op":"test","path":"/metadata","value":{}}]"#,
+                false,
+            ),
+            (
+                PatchType::Json,
+                r#"[{"op":"remove","path":"/metadata/managedFields/0"}]"#,
+                false,
+            ),
+            (
+                PatchType::Json,
+                r#"[{"op":"copy","from":"/metadata/managedFields","path":"/data/a"}]"#,
+                false,
+            ),
+            (PatchType::Json, r#"[{"op":"remove","path":""}]"#, false),
+        ] {
+            let patch = Patch::parse(patch_type, body.as_bytes()).unwrap();
+            assert_eq!(
+                patch.leaves_alone("metadata", "managedFields"),
+                expected,
+                "{body}"
+            );
+        }
     }
 
     #[test]

@@ -147,7 +147,8 @@ pub(crate) fn remove(tree: &mut Value, field: &str) {
 
 /// A time as metadata holds it: RFC 3339, whole seconds.
 pub(crate) fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
+    whole.to_string()
 }
 
 #[cfg(test)]

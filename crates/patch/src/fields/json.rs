@@ -58,6 +58,47 @@ impl FieldSet {
         })
     }
 
+    /// Takes the paths of this set out of one that was written by [`FieldSet::into_json`]: what [`FieldSet::difference`] does,
+    /// of sets that are large beside what they lose.
+    pub(crate) fn subtract_from_json(&self, json: &mut Map<String, Value>) {
+        for (element, node) in self.entries() {
+            let Some(Value::Object(below)) = json.get_mut(element.as_str()) else {
+                continue;
+            };
+            let was_member = below.is_empty() || below.contains_key(SELF);
+            below.remove(SELF);
+            node.below.subtract_from_json(below);
+            match (was_member && !node.member, below.is_empty()) {
+                (false, true) => {
+                    json.remove(element.as_str());
+                }
+                (true, false) => {
+                    below.insert(SELF.to_owned(), Value::Object(Map::new()));
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+
+    /// Adds the paths of this set to such a one: what [`FieldSet::union`] does.
+    pub(crate) fn add_to_json(self, json: &mut Map<String, Value>) {
+        for (element, node) in self.into_entries() {
+            let Some(Value::Object(below)) = json.get_mut(element.as_str()) else {
+                let with_self = node.member && !node.below.is_empty();
+                json.insert(
+                    element.into_string(),
+                    Value::Object(node.below.into_map(with_self)),
+                );
+                continue;
+            };
+            let is_member = node.member || below.is_empty() || below.contains_key(SELF);
+            node.below.add_to_json(below);
+            if is_member && !below.is_empty() {
+                below.insert(SELF.to_owned(), Value::Object(Map::new()));
+            }
+        }
+    }
+
     /// Writes `FieldsV1`.
     pub fn into_json(self) -> Value {
         Value::Object(self.into_map(false))

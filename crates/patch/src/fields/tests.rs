@@ -269,6 +269,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_written_loses_and_gains_as_what_is_read(a in any_set(), b in any_set()) {
+        let written = a.clone().into_json();
+        let mut less = written.as_object().cloned().unwrap_or_default();
+        b.subtract_from_json(&mut less);
+        prop_assert_eq!(Value::from(less), a.clone().difference(&b).into_json());
+        let mut more = written.as_object().cloned().unwrap_or_default();
+        b.clone().add_to_json(&mut more);
+        prop_assert_eq!(Value::from(more), a.union(b).into_json());
+    }
+
+    #[test]
     fn a_set_is_what_it_shares_and_what_it_does_not(a in any_set(), b in any_set()) {
         let shared = a.intersection(&b);
         let own = a.clone().difference(&b);

@@ -4,6 +4,8 @@
 mod operation;
 mod pointer;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::document::Document;
@@ -61,6 +63,37 @@ pub(crate) fn apply(document: &mut Document, operations: &[Operation]) -> Result
         })?;
     }
     Ok(())
+}
+
+/// The members of an object that the operations are about; none if that may be any of them.
+pub(crate) fn members(operations: &[Operation]) -> Option<BTreeSet<&str>> {
+    let mut members = BTreeSet::new();
+    for operation in operations {
+        members.insert(member(operation.path.as_deref()?)?);
+        if let Some(from) = &operation.from {
+            members.insert(member(from)?);
+        }
+    }
+    Some(members)
+}
+
+/// The member of an object that a path begins with. None for the whole object, and for names that are written in another way.
+fn member(path: &str) -> Option<&str> {
+    path.split('/').nth(1).filter(|name| !name.contains('~'))
+}
+
+/// Whether no operation has to do with what lies at `below` in a member of an object.
+pub(crate) fn leave_alone(operations: &[Operation], member: &str, below: &str) -> bool {
+    let leads_by = |path: &str| {
+        let mut steps = path.split('/').skip(1);
+        let is_other =
+            |step: Option<&str>, name: &str| step.is_some_and(|step| step != name && !step.contains('~'));
+        is_other(steps.next(), member) || is_other(steps.next(), below)
+    };
+    operations.iter().all(|operation| {
+        let paths = operation.path.iter().chain(&operation.from);
+        operation.path.is_some() && paths.map(String::as_str).all(leads_by)
+    })
 }
 
 enum Problem<'a> {

@@ -121,10 +121,43 @@ impl Owner {
     }
 
     /// Reads an entry that was written by [`Owner::into_json`], all but its fields.
-    pub(crate) fn read_later(entry: &Value) -> Result<Self, OwnerError> {
-        let mut owner = Self::read_frame(entry)?;
-        owner.unread = entry.get("fieldsV1").cloned();
+    pub(crate) fn read_later(mut entry: Value) -> Result<Self, OwnerError> {
+        let mut owner = Self::read_frame(&entry)?;
+        owner.unread = entry.get_mut("fieldsV1").map(Value::take);
         Ok(owner)
+    }
+
+    /// Takes fields from it.
+    pub(crate) fn lose(&mut self, lost: &FieldSet) {
+        match &mut self.unread {
+            Some(Value::Object(own)) => {
+                lost.subtract_from_json(own);
+                if own.is_empty() {
+                    self.unread = None;
+                }
+            }
+            _ => {
+                self.open();
+                self.fields = std::mem::take(&mut self.fields).difference(lost);
+            }
+        }
+    }
+
+    /// Takes over all that another owns.
+    pub(crate) fn fields_of(&mut self, other: Self) {
+        self.fields = other.fields;
+        self.unread = other.unread;
+    }
+
+    /// Gives fields to it.
+    pub(crate) fn gain(&mut self, fields: FieldSet) {
+        match &mut self.unread {
+            Some(Value::Object(own)) => fields.add_to_json(own),
+            _ => {
+                self.open();
+                self.fields = std::mem::take(&mut self.fields).union(fields);
+            }
+        }
     }
 
     /// Reads the fields, if that was put off.

@@ -27,6 +27,9 @@ pub fn restore_times(new: &mut Value, old: &Value) -> bool {
     if new == old {
         return true;
     }
+    if !is_same_but_owners(new, old) {
+        return false;
+    }
     let only_times_differ = match (entries(new), entries(old)) {
         (Some(new), Some(old)) => {
             new.len() == old.len() && new.iter().zip(old).all(|(new, old)| is_same_but_time(new, old))
@@ -36,13 +39,29 @@ pub fn restore_times(new: &mut Value, old: &Value) -> bool {
     if !only_times_differ {
         return false;
     }
-    let newer = take(new).unwrap_or_default();
+    take(new);
     put(new, entries(old).unwrap_or_default().to_vec());
-    if new == old {
-        return true;
-    }
-    put(new, newer);
-    false
+    true
+}
+
+/// Whether two states of an object differ in nothing but who owns what.
+fn is_same_but_owners(a: &Value, b: &Value) -> bool {
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
+        return a == b;
+    };
+    a.len() == b.len()
+        && a.iter().zip(b).all(|((a_name, a), (b_name, b))| {
+            let both = match (a_name.as_str(), a.as_object(), b.as_object()) {
+                ("metadata", Some(a), Some(b)) => Some((a, b)),
+                _ => None,
+            };
+            let no_owners = |(name, _): &(&String, &Value)| *name != MANAGED_FIELDS;
+            a_name == b_name
+                && both.map_or_else(
+                    || a == b,
+                    |(a, b)| a.iter().filter(no_owners).eq(b.iter().filter(no_owners)),
+                )
+        })
 }
 
 fn is_same_but_time(a: &Value, b: &Value) -> bool {
@@ -96,9 +115,9 @@ impl Owners {
     }
 
     /// Reads entries that the server itself has written; their fields only when they are looked at.
-    pub fn read_later(entries: &[Value]) -> Result<Self, OwnerError> {
+    pub fn read_later(entries: Vec<Value>) -> Result<Self, OwnerError> {
         entries
-            .iter()
+            .into_iter()
             .map(Owner::read_later)
             .collect::<Result<_, _>>()
             .map(Self)
@@ -124,9 +143,9 @@ impl Owners {
     /// Adds to what an owner has; the time is the new one.
     pub fn add(&mut self, mut owner: Owner) {
         if let Some(mut before) = self.take(&owner.identity) {
-            before.open();
             owner.open();
-            owner.fields = before.fields.union(owner.fields);
+            before.gain(std::mem::take(&mut owner.fields));
+            owner.fields_of(before);
         }
         self.0.push(owner);
     }

@@ -236,4 +236,11 @@ fn a_write_without_effect_stays_one() {
     assert_eq!(changed, before);
     assert!(!restore_times(&mut changed, &object(json!({"a": "2"}), None)));
     assert_eq!(changed, before);
+    let mut labelled = object(json!({"a": "1"}), with_time(TIME));
+    labelled["metadata"]["labels"] = json!({"b": "c"});
+    assert!(!restore_times(&mut labelled, &old));
+    assert_eq!(
+        labelled["metadata"]["managedFields"],
+        before["metadata"]["managedFields"]
+    );
 }

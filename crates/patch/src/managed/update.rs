@@ -20,15 +20,7 @@ pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     if requested.as_deref().is_some_and(forgets) && write.subresource.is_empty() {
         return;
     }
-    let known = old.and_then(list::entries);
-    let requested =
-        requested.filter(|entries| write.subresource.is_empty() && known != Some(entries.as_slice()));
-    let mut owners = match requested.as_deref().map(Owners::read) {
-        Some(Ok(owners)) => owners,
-        _ => known
-            .and_then(|entries| Owners::read_later(entries).ok())
-            .unwrap_or_default(),
-    };
+    let mut owners = owners_of(write, old.and_then(list::entries), requested);
     if owners.0.is_empty() && old.is_some() {
         return;
     }
@@ -38,6 +30,19 @@ pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     }
     cap_updaters(&mut owners);
     owners.write(new);
+}
+
+/// Who owns what before a write: what the client says of it, if that is another thing and can be read, else what is known.
+fn owners_of(write: &Write<'_>, known: Option<&[Value]>, requested: Option<Vec<Value>>) -> Owners {
+    let later = |entries: Vec<Value>| Owners::read_later(entries).unwrap_or_default();
+    match (requested, known) {
+        (Some(requested), Some(known)) if requested == known => later(requested),
+        (Some(requested), known) if write.subresource.is_empty() => match Owners::read(&requested) {
+            Ok(owners) => owners,
+            Err(_) => known.map(|known| later(known.to_vec())).unwrap_or_default(),
+        },
+        (_, known) => known.map(|known| later(known.to_vec())).unwrap_or_default(),
+    }
 }
 
 /// Whether a client asks to forget all owners.
@@ -96,8 +101,7 @@ pub(crate) fn forget(
         };
         for lost in [&delta.changed, &delta.removed] {
             if owner.owns_some_of(lost) {
-                owner.open();
-                owner.fields = std::mem::take(&mut owner.fields).difference(lost);
+                owner.lose(lost);
             }
         }
         !owner.owns_nothing()

@@ -1,5 +1,7 @@
 //! What a patch makes of an object, read as the object it says it is.
 
+use std::collections::BTreeSet;
+
 use meta::{GroupVersion, GroupVersionKind, Status};
 use patch::{Patch, PatchError};
 use schema::decode::{TypeMeta, type_meta};
@@ -10,6 +12,64 @@ use super::Resource;
 use super::target::Target;
 use crate::context::RequestContext;
 use crate::custom;
+
+/// What says of what type an object is.
+const IDENTITY: [&str; 2] = ["apiVersion", "kind"];
+
+const METADATA: &str = "metadata";
+const MANAGED_FIELDS: &str = "managedFields";
+
+/// What of an object a patch is about.
+struct Reach<'p> {
+    /// The members; none for all.
+    members: Option<BTreeSet<&'p str>>,
+    /// Whether who owns what is none of its business. That is a good part of many objects.
+    leaves_owners: bool,
+}
+
+impl Reach<'_> {
+    /// An object of that alone.
+    fn part_of(&self, object: &Value) -> Value {
+        let (Some(members), Value::Object(fields)) = (&self.members, object) else {
+            return object.clone();
+        };
+        let reached = |name: &str| members.contains(name) || IDENTITY.contains(&name);
+        let part = fields.iter().filter(|(name, _)| reached(name));
+        part.map(|(name, field)| (name.clone(), self.part_of_member(name, field)))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+
+    fn part_of_member(&self, name: &str, field: &Value) -> Value {
+        match field {
+            Value::Object(fields) if self.leaves_owners && name == METADATA => fields
+                .iter()
+                .filter(|(name, _)| *name != MANAGED_FIELDS)
+                .map(|(name, field)| (name.clone(), field.clone()))
+                .collect::<Map<_, _>>()
+                .into(),
+            field => field.clone(),
+        }
+    }
+
+    /// Adds what the patch has left alone.
+    fn complete(&self, part: &mut Value, object: &Value) {
+        let (Some(members), Value::Object(part), Value::Object(fields)) = (&self.members, part, object)
+        else {
+            return;
+        };
+        if self.leaves_owners
+            && let Some(Value::Object(metadata)) = part.get_mut(METADATA)
+            && let Some(owners) = fields
+                .get(METADATA)
+                .and_then(|metadata| metadata.get(MANAGED_FIELDS))
+        {
+            metadata.insert(MANAGED_FIELDS.to_owned(), owners.clone());
+        }
+        let rest = fields.iter().filter(|(name, _)| !members.contains(name.as_str()));
+        part.extend(rest.map(|(name, field)| (name.clone(), field.clone())));
+    }
+}
 
 impl Resource {
     pub(super) fn patched(
@@ -23,7 +83,11 @@ impl Resource {
             return self.patched_custom(context, patch, old);
         }
         let schema = self.schema_of(target);
-        let patched = patch.apply(old, schema).map_err(|error| error.to_status())?;
+        let reach = self.reach_of(target, patch, old);
+        let reached = reach.part_of(old);
+        let patched = patch
+            .apply_to(reached, schema)
+            .map_err(|error| error.to_status())?;
         let Some(schema) = schema else { return Ok(patched) };
         let invalid = |why: &str| patch.invalid(old, Some(schema), why);
         let read = if patch.is_strategic() {
@@ -34,10 +98,23 @@ impl Resource {
         };
         let (mut new, problems) = read.map_err(|why| invalid(&why))?;
         judge(context, patch, problems, invalid)?;
+        reach.complete(&mut new, old);
         if self.is_own_kind(target) {
             self.kind.default(&mut new);
         }
         Ok(new)
+    }
+
+    /// What of an object has to be read anew once it is patched. What lies in the store as this kind was read before.
+    fn reach_of<'p>(&self, target: &Target<'_>, patch: &'p Patch, old: &Value) -> Reach<'p> {
+        let was_read = self.is_own_kind(target) && !self.kind.converts() && old.is_object();
+        let members = if was_read { patch.members() } else { None };
+        // Of what type an object is decides about all of it.
+        let members = members.filter(|members| !IDENTITY.iter().any(|name| members.contains(name)));
+        Reach {
+            members,
+            leaves_owners: patch.leaves_alone(METADATA, MANAGED_FIELDS),
+        }
     }
 
     /// A patched custom resource is read as any object is: of what type it says it is, validation judges.
@@ -219,6 +296,44 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_patch_leaves_alone_stays_as_it_is() {
+        let owners = json!([{"manager": "m"}]);
+        let object = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "managedFields": owners},
+            "spec": {"x": 1}, "status": {},
+        });
+        let identity = json!({"apiVersion": "v1", "kind": "Pod"});
+        let with_metadata = |metadata: Value| {
+            let mut part = identity.clone();
+            part["metadata"] = metadata;
+            part
+        };
+        for (members, leaves_owners, part) in [
+            (None, true, object.clone()),
+            (
+                Some(vec!["metadata"]),
+                false,
+                with_metadata(object["metadata"].clone()),
+            ),
+            (
+                Some(vec!["metadata", "x"]),
+                true,
+                with_metadata(json!({"name": "a"})),
+            ),
+            (Some(vec![]), true, identity.clone()),
+        ] {
+            let reach = Reach {
+                members: members.map(BTreeSet::from_iter),
+                leaves_owners,
+            };
+            let mut new = reach.part_of(&object);
+            assert_eq!(new, part);
+            reach.complete(&mut new, &object);
+            assert_eq!(new, object, "{:?}", reach.members);
+        }
+    }
 
     #[test]
     fn an_object_without_version_keeps_no_field() {

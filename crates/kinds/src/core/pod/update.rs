@@ -16,9 +16,14 @@ const FROZEN: &str = "pod updates may not change fields other than `spec.contain
 
 /// What a changed pod must be like.
 pub fn rules(pod: &Field, old: &Value) {
+    let spec = pod.child("spec");
+    if spec.value() == old.get("spec") {
+        // It was found right when it was stored.
+        create::special_annotations(&pod.child("metadata").child("annotations"), &spec);
+        return annotations(pod, old);
+    }
     create::metadata_and_spec(pod);
     annotations(pod, old);
-    let spec = pod.child("spec");
     let old = &old["spec"];
     let mut lists = ["containers", "initContainers"].iter();
     if lists.any(|kind| containers(&spec.child(kind), old, kind)) {
@@ -295,6 +300,25 @@ mod tests {
         check("restartPolicy", json!("Always"), json!("Never"), &[first]);
         check("terminationGracePeriodSeconds", json!(30), json!(1), &[first]);
         check("terminationGracePeriodSeconds", json!(-1), json!(1), &[]);
+    }
+
+    #[test]
+    fn a_spec_that_stays_is_not_judged_again() {
+        let pod = |image: &str, annotations: Value| {
+            json!({
+                "metadata": {"name": "p", "namespace": "n", "annotations": annotations},
+                "spec": {"containers": [{"name": "c", "image": image}], "restartPolicy": "odd"},
+            })
+        };
+        let cost = json!({"controller.kubernetes.io/pod-deletion-cost": "much"});
+        let errors = update_errors("", "pods", &pod("i", cost), &pod("i", json!({})));
+        assert_eq!(
+            errors,
+            [r#"metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "much": must be a 32bit integer"#;
+                2]
+        );
+        let errors = update_errors("", "pods", &pod("j", json!({})), &pod("i", json!({})));
+        assert!(!errors.is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub trait Follower: Send + Sync {
         false
     }
 
-    /// An object that is there, new or changed.
+    /// An object that is there, new or changed. Changes of its metadata alone may not be told.
     fn set(&self, resource: &GroupResource, object: &Value);
 
     /// An object that is gone. The namespace is empty for cluster-scoped ones.

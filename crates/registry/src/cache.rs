@@ -215,7 +215,7 @@ impl Cache {
             None => self.read(&report.key, value),
         };
         match draft {
-            Ok(draft) => Found::Object(Arc::new(draft.at(Some(report.revision)))),
+            Ok(draft) => Found::Object(draft.written_at(report.revision)),
             Err(damage) => Found::Damage(Arc::new(damage)),
         }
     }

@@ -1,6 +1,6 @@
 //! An object before its version is known: what goes into the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use meta::{GroupVersion, GroupVersionKind, ResourceVersion};
@@ -25,15 +25,33 @@ pub(crate) struct Draft {
     places: Places,
     /// What lies in the store, if that is not the JSON.
     stored: Option<Bytes>,
+    /// The object, once its version is known: the writer and the cache share it.
+    object: Arc<OnceLock<Arc<Object>>>,
 }
 
-/// Places in the JSON of an object.
+/// Places in the JSON of an object, which is shorter than 4 GiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     /// Behind `kind` and `apiVersion` and their commas: what items of a list begin with.
-    pub(crate) body: usize,
+    pub(crate) body: u32,
     /// Behind the brace that opens `metadata`: where the version belongs.
-    pub(crate) version: usize,
+    pub(crate) version: u32,
+    /// Behind `metadata`.
+    pub(crate) rest: u32,
+}
+
+/// Room for the JSON of an object whose length nobody knows.
+const SMALL: usize = 1024;
+
+impl Places {
+    fn new(body: usize, version: usize, rest: usize) -> Self {
+        let short = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        Self {
+            body: short(body),
+            version: short(version),
+            rest: short(rest),
+        }
+    }
 }
 
 impl Draft {
@@ -43,26 +61,37 @@ impl Draft {
             json,
             places,
             stored: None,
+            object: Arc::default(),
         }
     }
 
     /// A draft of an object of `kind`, which is written in that form.
     pub(crate) fn of_kind(kind: &dyn Kind, form: &Form, mut tree: Value) -> Self {
+        Self::of_kept(kind, form, &mut tree, SMALL)
+    }
+
+    /// The same of a tree that is needed further: it becomes what is stored. In JSON it will be of about that length.
+    pub(crate) fn of_kept(kind: &dyn Kind, form: &Form, tree: &mut Value, bytes: usize) -> Self {
         // A link to itself, which objects once had, is not kept.
-        metadata::remove(&mut tree, "selfLink");
-        Self::of_tree(tree, Some(kind), form)
+        metadata::remove(tree, "selfLink");
+        Self::settled(tree, Some(kind), form, bytes)
     }
 
     /// A draft of any object. A version in it is dropped.
     pub(crate) fn of_tree(mut tree: Value, kind: Option<&dyn Kind>, form: &Form) -> Self {
-        metadata::remove(&mut tree, "resourceVersion");
+        Self::settled(&mut tree, kind, form, SMALL)
+    }
+
+    fn settled(tree: &mut Value, kind: Option<&dyn Kind>, form: &Form, bytes: usize) -> Self {
+        metadata::remove(tree, "resourceVersion");
         if tree.as_object().is_some_and(|fields| schema_of(fields).is_none()) {
-            schema::structural::settle_numbers(&mut tree);
+            schema::structural::settle_numbers(tree);
         }
-        let index = Arc::new(Index::of_tree(&tree, kind));
-        let (json, places) = tree.as_object().map(encode).unwrap_or_default();
+        let index = Arc::new(Index::of_tree(tree, kind));
+        let json = tree.as_object().map(|fields| encode(fields, bytes));
+        let (json, places) = json.unwrap_or_default();
         Self {
-            stored: form.encode(&tree),
+            stored: form.encode(tree),
             ..Self::new(index, json, places)
         }
     }
@@ -100,9 +129,18 @@ impl Draft {
         &self.json
     }
 
+    /// The object at the version that its write had: made by the first who asks.
+    pub(crate) fn written_at(&self, revision: ResourceVersion) -> Arc<Object> {
+        let object = self.object.get_or_init(|| Arc::new(self.at(Some(revision))));
+        if object.resource_version() == Some(revision) {
+            return Arc::clone(object);
+        }
+        Arc::new(self.at(Some(revision)))
+    }
+
     /// The object at that version.
     pub(crate) fn at(&self, revision: Option<ResourceVersion>) -> Object {
-        let at = self.places.version;
+        let at = self.places.version as usize;
         let index = Arc::clone(&self.index);
         let Some(revision) = revision else {
             return Object::new(index, None, self.json.clone(), self.places, 0);
@@ -112,13 +150,14 @@ impl Draft {
             version.push(',');
         }
         let json = [&self.json[..at], version.as_bytes(), &self.json[at..]].concat();
-        Object::new(index, Some(revision), json.into(), self.places, version.len())
+        let version_bytes = u32::try_from(version.len()).expect("a version has twenty digits at most");
+        Object::new(index, Some(revision), json.into(), self.places, version_bytes)
     }
 }
 
 /// The JSON of an object: `kind`, `apiVersion` and `metadata` first, and everything in the order of its declaration, as
 /// upstream's encoder writes it.
-fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
+fn encode(tree: &Map<String, Value>, bytes: usize) -> (Bytes, Places) {
     const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
     let schema = schema_of(tree);
     let first = FIRST.iter().filter_map(|name| {
@@ -127,8 +166,8 @@ fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
         Some((name, Ordered::new(value, schema)))
     });
     let rest = in_order(tree, schema).filter(|(name, _)| !FIRST.contains(&name.as_str()));
-    let mut json = Vec::with_capacity(1024);
-    let mut places = Places { body: 1, version: 1 };
+    let mut json = Vec::with_capacity(bytes);
+    let mut places = Places::new(1, 1, 1);
     json.push(b'{');
     for (name, member) in first.chain(rest) {
         if json.len() > 1 {
@@ -137,13 +176,11 @@ fn encode(tree: &Map<String, Value>) -> (Bytes, Places) {
         let start = json.len();
         append(&mut json, name);
         json.push(b':');
-        if name == "metadata" {
-            places = Places {
-                body: start,
-                version: json.len() + 1,
-            };
-        }
+        let value = json.len();
         append(&mut json, &member);
+        if name == "metadata" {
+            places = Places::new(start, value + 1, json.len());
+        }
     }
     json.push(b'}');
     // What is kept is no larger than it has to be.
@@ -187,10 +224,7 @@ fn places<'a>(json: &'a [u8], kind: &GroupVersionKind) -> Option<(Places, &'a st
         (frame.api_version, api_version_at),
         (metadata, metadata_at),
     ];
-    let places = Places {
-        body,
-        version: metadata_at + 1,
-    };
+    let places = Places::new(body, metadata_at + 1, metadata_at + metadata.len());
     let is_encoded = as_encoded.iter().all(|(text, at)| place(text) == *at);
     is_encoded.then_some((places, metadata))
 }
@@ -231,6 +265,33 @@ mod tests {
                 .item_json()
                 .starts_with(br#""metadata":{"resourceVersion":"1234""#)
         );
+    }
+
+    #[test]
+    fn changes_of_metadata_alone_are_told_apart() {
+        let object = |uid: &str, labels: Value, spec: Value, at: u64| {
+            let metadata = json!({"name": "n", "uid": uid, "labels": labels});
+            let tree = json!({"kind": "A", "apiVersion": "v1", "metadata": metadata, "spec": spec});
+            Draft::of_tree(tree, None, &Form::Json).at(version(at))
+        };
+        let was = object("u", json!({"a": "b"}), json!({"x": 1}), 5);
+        for (is, expected) in [
+            (object("u", json!({"a": "b"}), json!({"x": 1}), 5000), true),
+            (object("u", json!({"c": "longer"}), json!({"x": 1}), 6), true),
+            (object("u", json!({"a": "b"}), json!({"x": 2}), 6), false),
+            (object("v", json!({"a": "b"}), json!({"x": 1}), 6), false),
+        ] {
+            assert_eq!(is.differs_in_metadata_only(&was), expected, "{}", is.tree());
+        }
+    }
+
+    #[test]
+    fn the_writer_and_the_cache_share_an_object() {
+        let draft = Draft::of_tree(json!({"metadata": {"name": "n"}}), None, &Form::Json);
+        let (first, second) = (version(5).expect("not zero"), version(6).expect("not zero"));
+        let object = draft.clone().written_at(first);
+        assert!(Arc::ptr_eq(&object, &draft.written_at(first)));
+        assert_eq!(draft.written_at(second).resource_version(), Some(second));
     }
 
     #[test]

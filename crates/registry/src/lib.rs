@@ -30,6 +30,7 @@ pub mod options;
 mod outline;
 mod owner_references;
 mod protobuf_cache;
+mod recent_trees;
 mod registry;
 mod resources;
 mod selection;

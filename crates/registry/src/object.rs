@@ -23,7 +23,7 @@ pub struct Object {
     json: Bytes,
     places: Places,
     /// How long `"resourceVersion":"…",` is, which stands at its place in `json`.
-    version_bytes: usize,
+    version_bytes: u32,
     protobuf: OnceLock<Arc<Slot>>,
     /// The same object as other kinds show it, made when first asked for.
     views: OnceLock<Box<Views>>,
@@ -43,7 +43,7 @@ impl Object {
         revision: Option<ResourceVersion>,
         json: Bytes,
         places: Places,
-        version_bytes: usize,
+        version_bytes: u32,
     ) -> Self {
         Self {
             index,
@@ -108,7 +108,7 @@ impl Object {
 
     /// The JSON behind the opening brace, without `kind` and `apiVersion`: an item of a typed list is `{` and this.
     pub fn item_json(&self) -> Bytes {
-        self.json.slice(self.places.body..)
+        self.json.slice(self.places.body as usize..)
     }
 
     /// The object as a tree, parsed on each call.
@@ -146,7 +146,18 @@ impl Object {
     }
 
     fn version_at(&self) -> Range<usize> {
-        self.places.version..self.places.version + self.version_bytes
+        let start = self.places.version as usize;
+        start..start + self.version_bytes as usize
+    }
+
+    /// Whether another state of the object differs from this one in its metadata only.
+    pub fn differs_in_metadata_only(&self, other: &Self) -> bool {
+        self.uid() == other.uid() && self.behind_metadata() == other.behind_metadata()
+    }
+
+    fn behind_metadata(&self) -> &[u8] {
+        let rest = self.places.rest as usize + self.version_bytes as usize;
+        self.json.get(rest..).unwrap_or_default()
     }
 
     /// Whether the object is exactly this JSON, the version aside.

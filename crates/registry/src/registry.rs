@@ -16,6 +16,7 @@ use crate::caches::Caches;
 use crate::converter::Converter;
 use crate::custom_resources::{CustomResource, CustomResources};
 use crate::hooks::Hooks;
+use crate::recent_trees::RecentTrees;
 use crate::resources::Resource;
 use crate::storage_encoding::{StorageEncoding, StoredKind};
 
@@ -42,6 +43,7 @@ impl Default for Plugins {
 /// What every resource of a registry works with.
 pub(crate) struct Shared {
     pub(crate) caches: Arc<Caches>,
+    pub(crate) recent: RecentTrees,
     plugins: OnceLock<Plugins>,
     registry: Weak<Inner>,
 }
@@ -109,6 +111,7 @@ impl Registry {
         let inner = Arc::new_cyclic(|registry| {
             let shared = Arc::new(Shared {
                 caches,
+                recent: RecentTrees::default(),
                 plugins: OnceLock::new(),
                 registry: Weak::clone(registry),
             });

@@ -1,6 +1,6 @@
 //! Feeds what decides by objects (roles, the graph of nodes) from the watch caches.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) async fn feed(
             name,
             resource,
             follower: follower.clone(),
-            known: HashSet::new(),
+            known: HashMap::new(),
         };
         let watcher = feed.catch_up().await?;
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(feed.run(watcher)));
@@ -44,22 +44,21 @@ struct Feed {
     name: GroupResource,
     resource: Arc<Resource>,
     follower: Arc<dyn Follower>,
-    /// Namespace and name of what the follower knows: what a new list does not show is gone.
-    known: HashSet<(String, String)>,
+    /// What the follower knows, by key, as the cache had it then: what a new list does not show is gone.
+    known: HashMap<Box<str>, Arc<Object>>,
 }
 
 impl Feed {
     /// Tells everything there is and what is no more, and gives the watch that goes on from there.
     async fn catch_up(&mut self) -> Result<Watcher, Status> {
         let page = self.resource.list(None, &ListOptions::default()).await?;
-        let mut gone = std::mem::take(&mut self.known);
+        let mut gone = self.known.clone();
         for object in &page.items {
-            if self.set(object) {
-                gone.remove(&key(object));
-            }
+            self.set(object);
+            gone.remove(object.key());
         }
-        for (namespace, name) in gone {
-            self.follower.remove(&self.name, &namespace, &name);
+        for object in gone.values() {
+            self.remove(object);
         }
         let options = WatchOptions {
             resource_version: page.revision.to_string(),
@@ -68,20 +67,23 @@ impl Feed {
         self.resource.watch(None, &options).await
     }
 
-    /// Tells of an object, if it is the follower's business; says whether it is.
-    fn set(&mut self, object: &Object) -> bool {
+    /// Tells of an object, if it is the follower's business and has changed in more than its metadata.
+    fn set(&mut self, object: &Arc<Object>) {
         let field = |field: &str| object.field(field);
         if self.follower.passes_over(&self.name, &field) {
-            self.remove(object);
-            return false;
+            return self.remove(object);
         }
-        self.known.insert(key(object));
-        self.follower.set(&self.name, &object.tree());
-        true
+        let before = match self.known.get_mut(object.key()) {
+            Some(before) => Some(std::mem::replace(before, Arc::clone(object))),
+            None => self.known.insert(object.key().into(), Arc::clone(object)),
+        };
+        if before.is_none_or(|before| !object.differs_in_metadata_only(&before)) {
+            self.follower.set(&self.name, &object.tree());
+        }
     }
 
     fn remove(&mut self, object: &Object) {
-        if self.known.remove(&key(object)) {
+        if self.known.remove(object.key()).is_some() {
             self.follower
                 .remove(&self.name, object.namespace(), object.name());
         }
@@ -113,8 +115,4 @@ impl Feed {
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
-}
-
-fn key(object: &Object) -> (String, String) {
-    (object.namespace().to_owned(), object.name().to_owned())
 }

@@ -128,7 +128,7 @@ impl Write {
         match self.caches.store().commit(transaction).await {
             Ok(Outcome::Committed { revision }) => {
                 announcement.stands();
-                Ok(Written::Done(Arc::new(self.draft.at(Some(version(revision)?)))))
+                Ok(Written::Done(self.draft.written_at(version(revision)?)))
             }
             // The object's own key comes first.
             Ok(Outcome::Conflict { current, .. }) => Ok(Written::Raced(current.into_iter().next().flatten())),

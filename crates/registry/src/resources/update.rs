@@ -156,20 +156,20 @@ impl Resource {
         current: &Current,
     ) -> Result<Attempt, Status> {
         let Rewrite { context, target, .. } = *rewrite;
-        let old = current.shown.tree();
-        self.check_uid(context, &target, &rewrite.change, &old)?;
-        let mut new = self.changed(rewrite, &old).await?;
+        let old = &*self.shared.recent.of(&current.shown);
+        self.check_uid(context, &target, &rewrite.change, old)?;
+        let mut new = self.changed(rewrite, old).await?;
         self.check_version(&target, &mut new, current)?;
-        let taken = self.begin_update(context, &target, &mut new, &old).await?;
+        let taken = self.begin_update(context, &target, &mut new, old).await?;
         if !target.subresource.is_empty() {
             let now = metadata::seconds(context.now);
             self.kind
-                .stamp_part_update(target.subresource, &mut new, &old, &now);
+                .stamp_part_update(target.subresource, &mut new, old, &now);
         }
-        checks::update(&*self.kind, target.subresource, &mut new, &old, &context.warnings)?;
-        restore_times(&mut new, &old);
-        let new = self.validate_faces(rewrite, new, &old).await?;
-        if metadata::may_go(&new, &old) && !self.kind.holds_deletion(&new) {
+        checks::update(&*self.kind, target.subresource, &mut new, old, &context.warnings)?;
+        restore_times(&mut new, old);
+        let new = self.validate_faces(rewrite, new, old).await?;
+        if metadata::may_go(&new, old) && !self.kind.holds_deletion(&new) {
             self.let_go(rewrite, current, new).await
         } else {
             self.store_change(rewrite, known, current, new, taken).await
@@ -320,7 +320,7 @@ impl Resource {
         rewrite: &Rewrite<'_>,
         known: &Known,
         current: &Current,
-        new: Value,
+        mut new: Value,
         taken: Option<Box<dyn Pending>>,
     ) -> Result<Attempt, Status> {
         let Rewrite {
@@ -332,7 +332,10 @@ impl Resource {
         if context.dry_run {
             return self.written(rewrite, Arc::new(Object::unstored(new)));
         }
-        let draft = served.draft(new).await?;
+        let (draft, kept) = match served.draft_of_kept(&mut new, &current.stored) {
+            Some(draft) => (draft, Some(new)),
+            None => (served.draft(new).await?, None),
+        };
         if current.stored.says(draft.json()) {
             return match self.newer(served, &target.key(), known).await? {
                 Some(newer) => Ok(Attempt::Raced(newer)),
@@ -340,7 +343,12 @@ impl Resource {
             };
         }
         match self.put(served, draft, current.version(), taken).await? {
-            Put::Done(object) => self.written(rewrite, object),
+            Put::Done(object) => {
+                if let (Some(tree), Some(at)) = (kept, object.resource_version()) {
+                    self.shared.recent.keep(&object, tree, at);
+                }
+                self.written(rewrite, object)
+            }
             Put::Raced(existing) => Known::stored(served, existing).await.map(Attempt::Raced),
         }
     }

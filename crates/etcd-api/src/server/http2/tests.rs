@@ -1,11 +1,13 @@
 //! Connections as a whole: clients that go silent, and requests that meet a defect.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use etcd_rpc::message::{PutRequest, RangeRequest};
+use etcd_rpc::message::{PutRequest, PutResponse, RangeRequest};
+use futures::future::join_all;
 use prost::Message;
 use store::{
     Key, MemoryStore, Outcome, RangeRequest as StoreRange, RangeResponse, Revision, Snapshot, StateStore,
@@ -15,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::frames::{DATA, END_HEADERS, END_STREAM, FRAME_HEADER, FrameHeader, HEADERS};
 use crate::fuzzing::{call, connect, talk_http2};
 use crate::server::serve_connection;
 use crate::{EtcdApi, Lessor, Settings};
@@ -128,6 +131,82 @@ async fn a_request_that_meets_a_defect_fails_alone() {
         let (_, status) = call(&mut client, PUT, put(key)).await.expect("answered");
         assert_eq!(status, expected, "{key}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn puts_that_come_together_are_answered_each() {
+    let client = connect(api(MemoryStore::new()).await).await;
+    let puts = [
+        ("a", "0"),
+        ("", "3"),
+        ("b", "0"),
+        ("\0pintle.etcd/x", "3"),
+        ("a", "0"),
+    ];
+    let answers = puts.map(|(key, expected)| {
+        let mut client = client.clone();
+        async move {
+            let (message, status) = call(&mut client, PUT, put(key)).await.expect("answered");
+            assert_eq!(status, expected, "{key:?}");
+            let answer = PutResponse::decode(message.get(5..).unwrap_or_default()).expect("read");
+            answer.header.map(|header| header.revision)
+        }
+    });
+    let revisions: Vec<i64> = join_all(answers).await.into_iter().flatten().collect();
+    let different: BTreeSet<i64> = revisions.iter().copied().collect();
+    assert_eq!((revisions.len(), different.len()), (3, 3), "{revisions:?}");
+}
+
+/// A request as a client sends it that names no headers.
+fn request(stream: u32, body: &[u8]) -> Vec<u8> {
+    let kind = b"application/grpc";
+    let path = [&[4, PUT.len() as u8], PUT.as_bytes()].concat();
+    let headers = [&[0x83, 0x86], &path[..], &[0x0f, 0x10, kind.len() as u8], kind].concat();
+    let frame = |kind, flags, payload: &[u8]| {
+        let header = FrameHeader {
+            length: payload.len(),
+            kind,
+            flags,
+            stream,
+        };
+        [&header.bytes(), payload].concat()
+    };
+    [
+        frame(HEADERS, END_HEADERS, &headers),
+        frame(DATA, END_STREAM, body),
+    ]
+    .concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_is_given_up_is_not_answered() {
+    let (mut client, server) = tokio::io::duplex(1 << 16);
+    tokio::spawn(serve_connection(api(MemoryStore::new()).await, server));
+    let reset = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
+    let frames = [GREETING, &request(1, &put("a")), &request(3, &put("b")), reset].concat();
+    client.write_all(&frames).await.expect("it is read");
+    let (mut said, mut answered) = (Vec::new(), Vec::new());
+    while answered.last() != Some(&(3, true)) {
+        while let Some(header) = FrameHeader::of(&said)
+            && said.len() >= FRAME_HEADER + header.length
+        {
+            said.drain(..FRAME_HEADER + header.length);
+            if matches!(header.kind, HEADERS | DATA) {
+                answered.push((header.stream, header.has(END_STREAM)));
+            }
+        }
+        if answered.last() != Some(&(3, true)) {
+            let read = client.read_buf(&mut said);
+            assert!(
+                timeout(Duration::from_secs(60), read)
+                    .await
+                    .expect("said")
+                    .expect("read")
+                    > 0
+            );
+        }
+    }
+    assert!(answered.iter().all(|(stream, _)| *stream == 3), "{answered:?}");
 }
 
 /// What a server says to a client that sends these frames, and then leaves.

@@ -138,16 +138,27 @@ impl Caches {
     /// Waits until the caches show everything that was committed before the call, by whichever server.
     pub(crate) async fn catch_up(&self) -> Result<u64, Status> {
         let latest = self.shared.store.latest_revision().await;
-        Ok(self.reach(latest.map_err(fault::of_store)?.get()).await)
+        let latest = latest.map_err(fault::of_store)?.get();
+        if self.applied() < latest {
+            self.shared.request_progress(latest);
+        }
+        Ok(self.arrive(latest).await)
     }
 
-    /// Waits until the caches have reached `revision`.
+    /// Waits until the caches have reached `revision`, which a client has named.
     pub(crate) async fn reach(&self, revision: u64) -> u64 {
         let applied = self.applied();
         if applied >= revision {
             return applied;
         }
-        self.shared.request_progress(revision);
+        // What the store does not have is not asked for: nobody would be told of what it does have any more.
+        if let Ok(latest) = self.shared.store.latest_revision().await {
+            self.shared.request_progress(revision.min(latest.get()));
+        }
+        self.arrive(revision).await
+    }
+
+    async fn arrive(&self, revision: u64) -> u64 {
         let mut applied = self.shared.applied.subscribe();
         match applied.wait_for(|applied| *applied >= revision).await {
             Ok(applied) => *applied,
@@ -410,4 +421,26 @@ async fn read_around_damage(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::MemoryStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_store_does_not_have_is_not_asked_for() {
+        let store = Arc::new(MemoryStore::new());
+        let caches = Caches::start(store.clone(), &[], StorageEncoding::Json)
+            .await
+            .unwrap();
+        let wait = tokio::time::timeout(RETRY_AFTER, caches.reach(u64::MAX));
+        assert!(wait.await.is_err(), "nobody gets there");
+        // Else whoever waits for what changes elsewhere would not ask for it.
+        let latest = store.current_revision().get();
+        assert!(caches.shared.requested.load(Ordering::Acquire) <= latest);
+        let put = Transaction::create("/elsewhere".into(), "x".into());
+        store.commit(put).await.unwrap();
+        assert_eq!(caches.catch_up().await, Ok(latest + 1));
+    }
 }

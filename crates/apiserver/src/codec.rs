@@ -25,7 +25,12 @@ pub fn to_yaml(value: &Value) -> Vec<u8> {
 pub fn to_protobuf(value: &Value) -> Result<Vec<u8>, Status> {
     let refused = |why: String| Status::failure(406, Reason::NOT_ACCEPTABLE, why);
     let said = TypeMeta::of(value);
-    let version = GroupVersion::parse(&said.api_version)
+    // The oldest documents of discovery do not say their version.
+    let version = match &*said.api_version {
+        "" => "v1",
+        version => version,
+    };
+    let version = GroupVersion::parse(version)
         .ok_or_else(|| refused(format!("{} has no protobuf form", quote(&said.api_version))))?;
     let kind = version.kind(said.kind);
     let schema = builtin(&kind).ok_or_else(|| refused(format!("{kind} has no protobuf form")))?;

@@ -31,6 +31,7 @@ pub struct RequestInfo {
     selected_name: Option<String>,
     surplus: bool,
     about_namespace: bool,
+    special: bool,
 }
 
 /// A piece of the path.
@@ -100,6 +101,7 @@ impl RequestInfo {
         let mut first = segments.next().unwrap_or_default();
         if let special @ ("watch" | "proxy") = text(&first) {
             self.verb = if special == "watch" { "watch" } else { "proxy" };
+            self.special = true;
             first = segments
                 .next()
                 .ok_or_else(|| RequestInfoError::NoResource(path.to_owned()))?;
@@ -151,6 +153,11 @@ impl RequestInfo {
     /// that is no resource. Empty for a method that is no verb.
     pub fn verb(&self) -> &'static str {
         self.verb
+    }
+
+    /// Whether the path itself says the verb, as paths of the oldest clients do: `/api/v1/watch/pods`.
+    pub fn path_says_verb(&self) -> bool {
+        self.special
     }
 
     /// Whether the path names a resource.
@@ -372,6 +379,15 @@ mod tests {
             "watch /v1 - pods p -",
         );
         assert!(parse("GET", "/api/v1/watch").is_err());
+        for (target, said) in [
+            ("/api/v1/watch/pods", true),
+            ("/api/v1/proxy/nodes/n", true),
+            ("/api/v1/pods?watch=1", false),
+            ("/api/v1/nodes/n/proxy", false),
+        ] {
+            let info = parse("GET", target).expect("a readable path");
+            assert_eq!(info.path_says_verb(), said, "{target}");
+        }
     }
 
     #[test]

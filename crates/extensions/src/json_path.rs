@@ -78,11 +78,17 @@ impl JsonPath {
     }
 }
 
-/// The step that a path begins with (none for a lone dot), and what follows.
-fn next_step(path: &str) -> Option<(Option<Step>, &str)> {
+/// The steps that a path begins with (none for a lone dot), and what follows.
+fn next_step(path: &str) -> Option<(Vec<Step>, &str)> {
     if let Some(rest) = path.strip_prefix('[') {
         let end = closing(rest)?;
-        return Some((Some(in_brackets(rest[..end].trim())?), &rest[end + 1..]));
+        let inside = rest[..end].trim();
+        let steps = match inside.strip_prefix('\'').and_then(|name| name.strip_suffix('\'')) {
+            // As kubectl reads it, what is quoted is a path too: `['a\.b/c']`.
+            Some(name) => JsonPath::parse(&format!(".{name}"))?.0,
+            None => vec![in_brackets(inside)?],
+        };
+        return Some((steps, &rest[end + 1..]));
     }
     let rest = path.strip_prefix('.').unwrap_or(path);
     if rest.starts_with('.') {
@@ -90,9 +96,9 @@ fn next_step(path: &str) -> Option<(Option<Step>, &str)> {
     }
     let (name, rest) = field(rest);
     let step = match name.as_str() {
-        "" => None,
-        "*" => Some(Step::Every),
-        _ => Some(Step::Field(name)),
+        "" => vec![],
+        "*" => vec![Step::Every],
+        _ => vec![Step::Field(name)],
     };
     Some((step, rest))
 }
@@ -268,7 +274,8 @@ mod tests {
             (".spec.list[:2]", json!(["a", "b"])),
             (".spec.list[7]", json!([])),
             (".spec.list[*]", json!(["a", "b", "c"])),
-            (".spec['a.b']", json!(["dotted"])),
+            (".spec['a\\.b']", json!(["dotted"])),
+            (".spec['a.b']", json!([])),
             (".spec[\"n\"]", json!([5])),
             (r".metadata.annotations.example\.com/x", json!(["y"])),
             (

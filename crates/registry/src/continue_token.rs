@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use base64::{DecodeError, Engine, alphabet};
 use meta::Status;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 const VERSION: &str = "meta.k8s.io/v1";
 
@@ -19,6 +20,7 @@ pub(crate) struct ContinueToken {
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Encoded {
+    #[serde(default)]
     v: String,
     #[serde(default)]
     rv: i64,
@@ -47,11 +49,12 @@ impl ContinueToken {
         let invalid = |error: &dyn std::fmt::Display| format!("continue key is not valid: {error}");
         let json = LENIENT
             .decode(token)
-            .map_err(|error| invalid(&no_base64(&error)))?;
+            .map_err(|error| invalid(&no_base64(token, &error)))?;
         let encoded: Encoded =
             serde_json::from_slice(&json).map_err(|error| invalid(&no_json(&json, &error)))?;
         if encoded.v != VERSION {
-            return Err(invalid(&"server does not recognize this encoded version"));
+            let problem = format!("server does not recognize this encoded version {}", encoded.v);
+            return Err(invalid(&problem));
         }
         if encoded.rv == 0 {
             let problem = format!("incorrect encoded start resourceVersion (version {VERSION})");
@@ -81,7 +84,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What Go says of a text that is not base64.
-fn no_base64(error: &DecodeError) -> String {
+fn no_base64(token: &str, error: &DecodeError) -> String {
     match error {
         DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => {
             format!("illegal base64 data at input byte {at}")
@@ -90,20 +93,58 @@ fn no_base64(error: &DecodeError) -> String {
         DecodeError::InvalidLength(length) => {
             format!("illegal base64 data at input byte {}", length.saturating_sub(1))
         }
-        DecodeError::InvalidPadding => error.to_string(),
+        // Padding is as strange to these tokens as any other character.
+        DecodeError::InvalidPadding => {
+            let at = token.find('=').unwrap_or(token.len());
+            format!("illegal base64 data at input byte {at}")
+        }
     }
 }
 
 /// What Go says of bytes that are no such JSON.
 fn no_json(bytes: &[u8], error: &serde_json::Error) -> String {
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    match first {
-        Some(&first) if !error.is_eof() && first != b'{' => {
-            let shown = char::from(first).escape_default();
-            format!("invalid character '{shown}' looking for beginning of value")
+    if error.is_eof() {
+        return String::from("unexpected end of JSON input");
+    }
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(members)) => {
+            let wrong = [("v", "string"), ("rv", "int64"), ("start", "string")]
+                .into_iter()
+                .find(|(name, wanted)| {
+                    let value = members.get(*name);
+                    value.is_some_and(|value| !value.is_null() && value.is_string() != (*wanted == "string"))
+                });
+            wrong.map_or_else(
+                || error.to_string(),
+                |(name, wanted)| {
+                    let found = sort_of(&members[name]);
+                    format!("json: cannot unmarshal {found} into Go struct field continueToken.{name} of type {wanted}")
+                },
+            )
         }
-        _ if error.is_eof() => String::from("unexpected end of JSON input"),
-        _ => error.to_string(),
+        Ok(other) => format!(
+            "json: cannot unmarshal {} into Go value of type storage.continueToken",
+            sort_of(&other)
+        ),
+        Err(_) => match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(&first) if first != b'{' => {
+                let shown = char::from(first).escape_default();
+                format!("invalid character '{shown}' looking for beginning of value")
+            }
+            _ => error.to_string(),
+        },
+    }
+}
+
+/// What Go's JSON calls a value.
+fn sort_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 
@@ -127,7 +168,16 @@ mod tests {
         let cases = [
             (
                 r#"{"v":"meta.k8s.io/v2","rv":1,"start":"a"}"#,
-                "server does not recognize this encoded version",
+                "server does not recognize this encoded version meta.k8s.io/v2",
+            ),
+            ("{}", "server does not recognize this encoded version "),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":"1"}"#,
+                "json: cannot unmarshal string into Go struct field continueToken.rv of type int64",
+            ),
+            (
+                "[1]",
+                "json: cannot unmarshal array into Go value of type storage.continueToken",
             ),
             (
                 r#"{"v":"meta.k8s.io/v1","rv":0,"start":"a"}"#,
@@ -154,6 +204,7 @@ mod tests {
         for (token, problem) in [
             ("%%", "illegal base64 data at input byte 0"),
             ("YWJj*", "illegal base64 data at input byte 4"),
+            ("eyJ2IjoieCJ9eA==", "illegal base64 data at input byte 14"),
             ("YWJjZ", "illegal base64 data at input byte 4"),
             ("eyJ2Ijo", "unexpected end of JSON input"),
             ("YWJj", "invalid character 'a' looking for beginning of value"),

@@ -57,11 +57,11 @@ impl ListPlan {
     }
 
     fn next_page(options: &ListOptions, limit: Option<usize>) -> Result<Self, Status> {
+        let token = ContinueToken::decode(&options.continue_token)?;
         if !matches!(options.resource_version.as_str(), "" | "0") {
             let problem = "specifying resource version is not allowed when using continue";
             return Err(Status::bad_request(problem));
         }
-        let token = ContinueToken::decode(&options.continue_token)?;
         Ok(Self {
             consistency: token.revision.map_or(Consistency::MostRecent, Consistency::Exact),
             start: Some(token.start),

@@ -333,6 +333,11 @@ pub trait Strategy: Send + Sync {
         }
     }
 
+    /// Whether reads of a part of the object (`status`) may be shown as a table too.
+    fn part_has_rows(&self, _subresource: &str) -> bool {
+        true
+    }
+
     /// Columns of the table `kubectl get` shows.
     fn columns(&self) -> Vec<Column> {
         crate::table::default_columns()

@@ -1,60 +1,20 @@
 //! Everything in one document (KEP-3352), prepared in JSON with its tag.
 
 use bytes::Bytes;
-use resource::{Descriptor, Scope, Subresource};
+use meta::GroupVersionKind;
+use resource::{Descriptor, Scope};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha512};
 
 use crate::codec;
 use crate::discovery::catalog::Group;
 use crate::discovery::plain::verbs;
+use crate::negotiate::{Accept, Encoding};
 
-/// A version of the document's own format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AggregatedVersion {
-    /// `apidiscovery.k8s.io/v2`.
-    V2,
-    /// `apidiscovery.k8s.io/v2beta1`.
-    V2beta1,
-}
-
-impl AggregatedVersion {
-    /// The version of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "v2" => Some(Self::V2),
-            "v2beta1" => Some(Self::V2beta1),
-            _ => None,
-        }
-    }
-
-    /// The `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            Self::V2beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
-        }
-    }
-
-    fn api_version(self) -> &'static str {
-        match self {
-            Self::V2 => "apidiscovery.k8s.io/v2",
-            Self::V2beta1 => "apidiscovery.k8s.io/v2beta1",
-        }
-    }
-}
-
-/// The document in both versions.
+/// The document, prepared.
 #[derive(Debug, Default)]
 pub struct Aggregated {
-    v2: PreparedJson,
-    v2beta1: PreparedJson,
-}
-
-/// JSON and its tag.
-#[derive(Debug, Default)]
-pub struct PreparedJson {
-    /// The bytes.
+    /// The bytes, in JSON.
     pub json: Bytes,
     /// The `ETag`, quotes included.
     pub tag: String,
@@ -64,36 +24,41 @@ impl Aggregated {
     /// A document of groups.
     pub fn of(groups: &[&Group]) -> Self {
         let items: Vec<Value> = groups.iter().map(|group| group_item(group)).collect();
-        let prepare = |version: AggregatedVersion| {
-            let document = json!({
-                "kind": "APIGroupDiscoveryList",
-                "apiVersion": version.api_version(),
-                "metadata": {},
-                "items": items,
-            });
-            let json = codec::to_json(&document);
-            let digest: String = Sha512::digest(&json)
-                .iter()
-                .map(|byte| format!("{byte:02X}"))
-                .collect();
-            PreparedJson {
-                json: json.into(),
-                tag: format!("\"{digest}\""),
-            }
-        };
+        let document = json!({
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": items,
+        });
+        let json = codec::to_json(&document);
+        let digest: String = Sha512::digest(&json)
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
         Self {
-            v2: prepare(AggregatedVersion::V2),
-            v2beta1: prepare(AggregatedVersion::V2beta1),
+            json: json.into(),
+            tag: format!("\"{digest}\""),
         }
     }
+}
 
-    /// The document in a version.
-    pub fn prepared(&self, version: AggregatedVersion) -> &PreparedJson {
-        match version {
-            AggregatedVersion::V2 => &self.v2,
-            AggregatedVersion::V2beta1 => &self.v2beta1,
-        }
-    }
+/// The form in which a client wants the document, if it wants it at all: wherever it stands in its order of preference, as upstream
+/// looks for it before it looks at the others.
+pub fn wanted(accept: &Accept<'_>) -> Option<Encoding> {
+    accept.ranges().iter().find_map(|range| {
+        let of = |name| {
+            let named = range.parameters.iter().find(|(n, _)| *n == name);
+            named.map(|(_, value)| *value)
+        };
+        let aggregate = (of("as"), of("g"), of("v"))
+            == (
+                Some("APIGroupDiscoveryList"),
+                Some("apidiscovery.k8s.io"),
+                Some("v2"),
+            );
+        let mut encodings = Encoding::ALL.into_iter();
+        encodings.find(|encoding| aggregate && range.covers(encoding.media_type()))
+    })
 }
 
 fn group_item(group: &Group) -> Value {
@@ -104,7 +69,7 @@ fn group_item(group: &Group) -> Value {
             let resources: Vec<Value> = version
                 .resources
                 .iter()
-                .map(|r| resource_item(r.kind().descriptor()))
+                .map(|r| resource_item(r.kind().descriptor(), group.is_custom()))
                 .collect();
             json!({ "version": version.name, "resources": resources, "freshness": "Current" })
         })
@@ -116,11 +81,18 @@ fn group_item(group: &Group) -> Value {
     json!({ "metadata": metadata, "versions": versions })
 }
 
-fn resource_item(descriptor: &Descriptor) -> Value {
-    let kind = &descriptor.kind;
+/// What is said of a resource. Where a kind is of the group and version that it stands in, built-in ones do not say so.
+fn resource_item(descriptor: &Descriptor, custom: bool) -> Value {
+    let named = |kind: &GroupVersionKind| {
+        if !custom && kind.group_version() == descriptor.kind.group_version() {
+            json!({ "group": "", "version": "", "kind": kind.kind })
+        } else {
+            json!({ "group": kind.group, "version": kind.version, "kind": kind.kind })
+        }
+    };
     let mut item = json!({
         "resource": descriptor.plural,
-        "responseKind": { "group": kind.group, "version": kind.version, "kind": kind.kind },
+        "responseKind": named(&descriptor.kind),
         "scope": match descriptor.scope { Scope::Cluster => "Cluster", Scope::Namespaced => "Namespaced" },
         "singularResource": descriptor.singular,
         "verbs": verbs(&descriptor.verbs),
@@ -133,18 +105,40 @@ fn resource_item(descriptor: &Descriptor) -> Value {
             members.insert("categories".into(), descriptor.categories.clone().into());
         }
         if !descriptor.subresources.is_empty() {
-            let subresources: Vec<Value> = descriptor.subresources.iter().map(subresource_item).collect();
-            members.insert("subresources".into(), subresources.into());
+            let subresources = descriptor.subresources.iter().map(|subresource| {
+                json!({
+                    "subresource": subresource.name,
+                    "responseKind": named(&subresource.kind),
+                    "verbs": verbs(&subresource.verbs),
+                })
+            });
+            members.insert("subresources".into(), subresources.collect());
         }
     }
     item
 }
 
-fn subresource_item(subresource: &Subresource) -> Value {
-    let kind = &subresource.kind;
-    json!({
-        "subresource": subresource.name,
-        "responseKind": { "group": kind.group, "version": kind.version, "kind": kind.kind },
-        "verbs": verbs(&subresource.verbs),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_wanted_wherever_it_is_named() {
+        const JSON: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        for (header, expected) in [
+            (JSON.to_owned(), Some(Encoding::Json)),
+            (format!("application/json,{JSON};q=0.3"), Some(Encoding::Json)),
+            (JSON.replace("json", "yaml"), Some(Encoding::Yaml)),
+            (
+                JSON.replace("json", "vnd.kubernetes.protobuf"),
+                Some(Encoding::Protobuf),
+            ),
+            (JSON.replace("application/json", "*/*"), Some(Encoding::Json)),
+            (JSON.replace("v2", "v2beta1"), None),
+            ("application/json".to_owned(), None),
+            ("*/*".to_owned(), None),
+        ] {
+            assert_eq!(wanted(&Accept::parse(&header)), expected, "{header}");
+        }
+    }
 }

@@ -13,12 +13,13 @@ use registry::Registry;
 
 use crate::body::Body;
 use crate::call::{Call, Response};
-use crate::negotiate::{Accept, Offer};
+use crate::codec;
+use crate::negotiate::{Accept, Encoding, Format, Offer};
 use crate::respond::document::document;
 use crate::respond::not_found_page;
 use crate::respond::status::{no_such_form, no_such_method, no_such_resource, status};
 
-use aggregated::{Aggregated, AggregatedVersion};
+use aggregated::Aggregated;
 pub use catalog::Catalog;
 
 /// Forms of the plain documents.
@@ -62,8 +63,8 @@ impl Discovery {
             return response;
         }
         let catalog = self.catalog();
-        if let Some(version) = wanted_aggregate(call) {
-            return aggregate(call, catalog.core(), version);
+        if let Some(encoding) = wanted_aggregate(call) {
+            return aggregate(call, catalog.core(), encoding);
         }
         answer_routed(call, &plain::core_versions(&catalog, &self.server_address))
     }
@@ -71,8 +72,8 @@ impl Discovery {
     /// Answers `/apis`.
     pub fn groups(&self, call: &Call) -> Response {
         let catalog = self.catalog();
-        if let Some(version) = wanted_aggregate(call) {
-            return aggregate(call, catalog.named(), version);
+        if let Some(encoding) = wanted_aggregate(call) {
+            return aggregate(call, catalog.named(), encoding);
         }
         answer(call, &plain::group_list(&catalog))
     }
@@ -136,49 +137,41 @@ fn answer_routed(call: &Call, value: &serde_json::Value) -> Response {
     answer(call, value)
 }
 
-/// Whether the client would rather have everything in one document, and in which version.
-fn wanted_aggregate(call: &Call) -> Option<AggregatedVersion> {
-    let accept = Accept::parse(call.accept()?);
-    accept.ranges().iter().find_map(|range| {
-        let of = |name| {
-            range
-                .parameters
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, value)| *value)
-        };
-        if !range.covers("application/json") {
-            return None;
-        }
-        match (of("as"), of("g"), of("v")) {
-            (Some("APIGroupDiscoveryList"), Some("apidiscovery.k8s.io"), Some(version)) => {
-                AggregatedVersion::named(version).map(Some)
-            }
-            (None, None, None) => Some(None),
-            _ => None,
-        }
-    })?
+/// The form in which the client would rather have everything in one document.
+fn wanted_aggregate(call: &Call) -> Option<Encoding> {
+    aggregated::wanted(&Accept::parse(call.accept()?))
 }
 
-fn aggregate(call: &Call, aggregated: &Aggregated, version: AggregatedVersion) -> Response {
-    let prepared = aggregated.prepared(version);
-    let known = call
-        .header(IF_NONE_MATCH)
-        .is_some_and(|tags| tags.split(',').any(|t| t.trim() == prepared.tag));
-    let mut response = if known {
+fn aggregate(call: &Call, aggregated: &Aggregated, encoding: Encoding) -> Response {
+    let mut response = if call.header(IF_NONE_MATCH) == Some(aggregated.tag.as_str()) {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let mut response = Response::new(Body::full(prepared.json.clone()));
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
-        response
+        written(aggregated, encoding)
     };
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Accept"));
-    insert(headers, ETAG, &prepared.tag);
+    insert(headers, ETAG, &aggregated.tag);
+    response
+}
+
+fn written(aggregated: &Aggregated, encoding: Encoding) -> Response {
+    let mut response = match encoding {
+        Encoding::Json => Response::new(Body::full(aggregated.json.clone())),
+        Encoding::Yaml | Encoding::Protobuf => {
+            let format = Format {
+                encoding,
+                ..Format::default()
+            };
+            document(StatusCode::OK, &codec::tree_of(&aggregated.json), format)
+        }
+    };
+    let form = format!(
+        "{};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        encoding.media_type()
+    );
+    insert(response.headers_mut(), CONTENT_TYPE, &form);
     response
 }
 

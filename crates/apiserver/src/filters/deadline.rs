@@ -48,8 +48,8 @@ fn requested(call: &Call) -> Result<Option<Duration>, Status> {
         return Ok(None);
     };
     let duration = meta::Duration::parse(text).map_err(|error| {
-        let what = "invalid timeout specified in the request URL - the specified timeout is invalid";
-        Status::bad_request(format!("{what}: {error}"))
+        let what = "invalid timeout specified in the request URL";
+        Status::bad_request(format!("{what} - {error}"))
     })?;
     Ok(Some(duration.to_std()).filter(|d| !d.is_zero()))
 }

@@ -1,12 +1,11 @@
 //! Reads what the request is about.
 
 use http::StatusCode;
-use meta::Status;
 
 use crate::call::{Call, Response};
 use crate::handler::{Filter, Handler};
 use crate::request_info::{RequestInfo, RequestInfoError};
-use crate::respond::{plain_text, status};
+use crate::respond::plain_text;
 use crate::selector::required_name;
 
 /// Fills in [`Call::info`].
@@ -29,9 +28,20 @@ impl Filter for ReadRequestInfo {
             }
             Err(RequestInfoError::Escape) => plain_text(StatusCode::BAD_REQUEST, "400 Bad Request"),
             Err(error) => {
-                let what = format!("failed to create RequestInfo: {error}");
-                status(call, &Status::internal(what))
+                let target = call.head.uri.to_string();
+                let what = format!(
+                    "Internal Server Error: {}: failed to create RequestInfo: {error}\n",
+                    meta::quote(&escaped(&target))
+                );
+                plain_text(StatusCode::INTERNAL_SERVER_ERROR, what)
             }
         }
     }
+}
+
+/// A text that is shown to people, whatever shows it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -18,7 +18,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// In the order the server prefers them.
-    const ALL: [Self; 3] = [Self::Json, Self::Yaml, Self::Protobuf];
+    pub const ALL: [Self; 3] = [Self::Json, Self::Yaml, Self::Protobuf];
 
     /// The media type.
     pub const fn media_type(self) -> &'static str {
@@ -95,7 +95,7 @@ pub struct Offer {
     pub protobuf: bool,
     /// Whether the kind can be shown as a table.
     pub table: bool,
-    /// Whether the kind can be shown as metadata.
+    /// Whether the answer is an object, which has metadata to show.
     pub metadata: bool,
     /// Whether the answer is a stream of events.
     pub stream: bool,
@@ -116,25 +116,23 @@ impl Offer {
             None | Some("" | "*/*" | "application/json") => Ok(Format::default()),
             Some(header) => {
                 let accept = Accept::parse(header);
-                accept
-                    .ranges()
-                    .iter()
-                    .find_map(|range| self.first_match(range))
-                    .ok_or_else(|| not_acceptable(self.media_types()))
+                let format = accept.ranges().iter().find_map(|range| self.first_match(range));
+                match format {
+                    Some(format) if self.stream && format.encoding == Encoding::Yaml => {
+                        Err(not_acceptable(&STREAMS))
+                    }
+                    Some(format) => Ok(format),
+                    None => Err(not_acceptable(&Encoding::ALL.map(Encoding::media_type))),
+                }
             }
         }
     }
 
     fn first_match(self, range: &Range<'_>) -> Option<Format> {
-        self.encodings()
-            .filter(|e| range.covers(e.media_type()))
-            .find_map(|e| self.format(e, range))
-    }
-
-    fn encodings(self) -> impl Iterator<Item = Encoding> {
         Encoding::ALL
             .into_iter()
-            .filter(move |e| !(self.stream && *e == Encoding::Yaml))
+            .filter(|e| range.covers(e.media_type()))
+            .find_map(|e| self.format(e, range))
     }
 
     fn format(self, encoding: Encoding, range: &Range<'_>) -> Option<Format> {
@@ -176,22 +174,13 @@ impl Offer {
             _ => None,
         }
     }
-
-    fn media_types(self) -> &'static [&'static str] {
-        if self.stream {
-            &[
-                "application/json;stream=watch",
-                "application/vnd.kubernetes.protobuf;stream=watch",
-            ]
-        } else {
-            &[
-                "application/json",
-                "application/yaml",
-                "application/vnd.kubernetes.protobuf",
-            ]
-        }
-    }
 }
+
+/// The forms of a stream of events. As upstream does it, the form of one object is chosen first, and refused if it is none of these.
+const STREAMS: [&str; 2] = [
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
 
 /// 406 that lists what would be acceptable.
 pub fn not_acceptable(media_types: &[&str]) -> Status {
@@ -290,7 +279,11 @@ mod tests {
         );
         assert_eq!(refused(CUSTOM, "application/vnd.kubernetes.protobuf"), all);
         assert_eq!(
-            refused(WATCH, "application/yaml"),
+            refused(WATCH, "application/json;as=Table;v=v9;g=meta.k8s.io"),
+            all
+        );
+        assert_eq!(
+            refused(WATCH, "application/json;q=0.5, application/yaml"),
             "only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
         );
     }

@@ -95,7 +95,7 @@ fn of_query(query: &Query) -> Result<Raw<'_>, Status> {
         propagation_policy: query.first("propagationPolicy"),
         preconditions: Preconditions {
             uid: query.first("uid").map(str::to_owned),
-            resource_version: None,
+            resource_version: query.first("resourceVersion").map(str::to_owned),
         },
         dry_run: query.all("dryRun").collect(),
     })
@@ -143,8 +143,13 @@ mod tests {
         assert_eq!(found.options.grace_period_seconds, Some(7));
         assert_eq!(found.options.propagation, Some(Propagation::Foreground));
         assert!(found.dry_run);
-        let found = delete_options(None, &Query::parse(Some("uid=1"))).expect("options");
-        assert_eq!(found.options.preconditions.uid.as_deref(), Some("1"));
+        let query_of_conditions = Query::parse(Some("uid=u&resourceVersion=5"));
+        let conditions = delete_options(None, &query_of_conditions).expect("options");
+        let conditions = conditions.options.preconditions;
+        assert_eq!(
+            (conditions.uid.as_deref(), conditions.resource_version.as_deref()),
+            (Some("u"), Some("5"))
+        );
         let body = json!({"preconditions": {"uid": "u"}, "orphanDependents": true});
         let found = delete_options(Some(&body), &query).expect("options");
         assert_eq!(found.options.preconditions.uid.as_deref(), Some("u"));

@@ -115,16 +115,18 @@ fn check_watch(options: &WatchOptions, query: &Query, errors: &mut ErrorList) {
     if options.send_initial_events.is_some() && wanted != NOT_OLDER_THAN {
         forbid("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     }
-    if wanted.is_empty() {
-        return;
+    if !wanted.is_empty() {
+        if options.send_initial_events.is_none() {
+            forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+        }
+        if wanted != NOT_OLDER_THAN {
+            errors.push(FieldError::not_supported(&path, wanted, &[NOT_OLDER_THAN]));
+        }
     }
-    if options.send_initial_events.is_none() {
-        forbid("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
-    }
-    if wanted != NOT_OLDER_THAN {
-        errors.push(FieldError::not_supported(&path, wanted, &[NOT_OLDER_THAN]));
-    }
-    if given(query, "continue").is_some() {
+    // A watch of the oldest kind begins with the present state too, and is judged as if it had said so.
+    let begins_with_state =
+        options.send_initial_events.is_none() && matches!(options.resource_version.as_str(), "" | "0");
+    if given(query, "continue").is_some() && (!wanted.is_empty() || begins_with_state) {
         errors.push(FieldError::forbidden(&path, NOT_WITH_CONTINUE));
     }
 }
@@ -203,6 +205,7 @@ mod tests {
                 "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&continue=x",
                 vec![with_continue],
             ),
+            ("continue=x", vec![with_continue]),
         ] {
             let found = watch(query).expect_err("a refusal").message;
             let told = match expected.as_slice() {
@@ -216,7 +219,7 @@ mod tests {
             );
         }
         for query in [
-            "continue=x",
+            "continue=x&resourceVersion=5",
             "sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=5",
         ] {
             assert!(watch(query).is_ok(), "{query}");

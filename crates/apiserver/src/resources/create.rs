@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 use meta::Status;
+use registry::Object;
 
 use crate::call::{Call, Response};
 use crate::options::write_options;
 use crate::resources::route::Route;
 use crate::resources::writing;
-use crate::respond::document::document;
+use crate::respond::object;
 
 /// Makes an object.
 pub async fn create(call: &mut Call, route: &Route) -> Result<Response, Status> {
@@ -26,5 +27,5 @@ pub async fn act(call: &mut Call, route: &Route) -> Result<Response, Status> {
         .resource
         .act(&context, &route.namespace, &route.name, subresource, tree)
         .await?;
-    Ok(document(StatusCode::CREATED, &done, route.format))
+    object::answer(call, route, StatusCode::CREATED, &Object::unstored(done))
 }

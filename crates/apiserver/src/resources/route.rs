@@ -119,12 +119,15 @@ impl Route {
         let Some(resource) = find_resource(api, info) else {
             return Err(nothing_there(api, info));
         };
+        if info.path_says_verb() && !leads_to_watch(resource.kind().descriptor(), info) {
+            return Err(no_such_resource().into());
+        }
         let descriptor = resource.kind().descriptor();
         let custom = resource.kind().is_custom();
         let Some(place) = place(descriptor, info) else {
             return Err(no_place(descriptor, info, custom));
         };
-        let Some(action) = action(descriptor, place, &call.head.method, info) else {
+        let Some(action) = action(descriptor, place, &call.head.method, info, custom) else {
             return Err(no_action(descriptor, info, custom));
         };
         if action == Action::Patch && !custom && !is_patch_form(call) {
@@ -135,7 +138,7 @@ impl Route {
         } else {
             None
         };
-        let format = format(call, descriptor, subresource, action, custom)?;
+        let format = format(call, &resource, subresource, action)?;
         Ok(Self {
             namespace: if descriptor.is_namespaced() {
                 info.namespace().to_owned()
@@ -214,9 +217,17 @@ fn nothing_there(api: &Api, info: &RequestInfo) -> Refusal {
     }
 }
 
+/// Whether a path of an old client leads anywhere. That to proxies is still a verb to authorization, and nothing else.
+fn leads_to_watch(descriptor: &Descriptor, info: &RequestInfo) -> bool {
+    info.verb() == "watch" && descriptor.serves(Verb::Watch) && info.subresource().is_empty()
+}
+
 fn place(descriptor: &Descriptor, info: &RequestInfo) -> Option<Place> {
     let in_namespace = !info.namespace().is_empty() && !info.is_about_namespace();
     if descriptor.is_namespaced() != in_namespace && !(descriptor.is_namespaced() && info.name().is_empty()) {
+        return None;
+    }
+    if info.name().is_empty() && !info.subresource().is_empty() {
         return None;
     }
     let serves_any = |verbs: &[Verb]| verbs.iter().any(|&verb| descriptor.serves(verb));
@@ -241,7 +252,20 @@ fn place(descriptor: &Descriptor, info: &RequestInfo) -> Option<Place> {
     (proxied || !info.has_rest()).then_some(Place::Subresource(at))
 }
 
-fn action(descriptor: &Descriptor, place: Place, method: &Method, info: &RequestInfo) -> Option<Action> {
+fn action(
+    descriptor: &Descriptor,
+    place: Place,
+    method: &Method,
+    info: &RequestInfo,
+    custom: bool,
+) -> Option<Action> {
+    if info.path_says_verb() && method != Method::GET {
+        return None;
+    }
+    if custom && matches!((place, method), (Place::Item, &Method::POST)) {
+        // Upstream makes the object that the body names.
+        return descriptor.serves(Verb::Create).then_some(Action::Create);
+    }
     if let Place::Subresource(at) = place {
         return subresource_action(&descriptor.subresources[at], method);
     }
@@ -296,25 +320,18 @@ fn is_patch_form(call: &Call) -> bool {
 /// The form of the answer. Streams to nodes are in whatever form the node gives.
 fn format(
     call: &Call,
-    descriptor: &Descriptor,
+    resource: &Resource,
     subresource: Option<usize>,
     action: Action,
-    custom: bool,
 ) -> Result<Format, Refusal> {
     if action == Action::Connect {
         return Ok(Format::default());
     }
-    // What is not stored has neither metadata nor rows to show.
-    let shown = descriptor.serves(Verb::Get) || descriptor.serves(Verb::List);
-    let works_as = subresource.map(|at| &descriptor.subresources[at].works_as);
-    let is_object = matches!(
-        works_as,
-        None | Some(SubresourceKind::Part | SubresourceKind::Projection(_))
-    );
+    let custom = resource.kind().is_custom();
     let offer = Offer {
         protobuf: !custom,
-        table: shown && is_object,
-        metadata: shown && is_object,
+        table: has_rows(resource, subresource),
+        metadata: true,
         stream: action == Action::Watch,
     };
     let forms = if matches!(action, Action::List | Action::Watch) {
@@ -332,6 +349,19 @@ fn format(
     })
 }
 
+/// Whether the answer can be shown as a table. What is not stored has no rows.
+fn has_rows(resource: &Resource, subresource: Option<usize>) -> bool {
+    let descriptor = resource.kind().descriptor();
+    match subresource.map(|at| &descriptor.subresources[at]) {
+        None => descriptor.serves(Verb::Get) || descriptor.serves(Verb::List),
+        Some(subresource) => match subresource.works_as {
+            SubresourceKind::Part => resource.kind().part_has_rows(&subresource.name),
+            SubresourceKind::Projection(_) => true,
+            SubresourceKind::Action | SubresourceKind::Connect { .. } => false,
+        },
+    }
+}
+
 fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {
     let fits_scope = descriptor.is_namespaced() != info.namespace().is_empty();
     match (custom, fits_scope) {
@@ -342,6 +372,9 @@ fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusa
 }
 
 fn no_action(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {
+    if custom && info.name().is_empty() && matches!(info.verb(), "update" | "patch") {
+        return Status::bad_request("name must be provided").into();
+    }
     if custom {
         return Status::method_not_supported(&descriptor.group_resource(), info.verb()).into();
     }

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use meta::{FieldSelector, Status};
 
 use crate::api::Api;
-use crate::body::watch_body;
+use crate::body::{Body, watch_body};
 use crate::call::{Call, Response};
 use crate::negotiate::View;
 use crate::options::watch_options;
@@ -46,7 +46,12 @@ pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, St
         with_columns: true,
     };
     let counted = api.metrics.longrunning(call.metric_labels()).enter();
-    let mut response = Response::new(watch_body(watcher, events, api.shutdown.clone(), counted));
+    let body = match route.format.view {
+        // An event is no list: upstream's stream ends where the first would be.
+        View::MetadataList(_) => Body::Empty,
+        _ => watch_body(watcher, events, api.shutdown.clone(), counted),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;
     let media_type = http::HeaderValue::from_static(route.format.encoding.stream_type());
     response.headers_mut().insert(CONTENT_TYPE, media_type);

@@ -124,6 +124,10 @@ impl Strategy for CustomResourceDefinition {
         resource::strategy::spec_only(object)
     }
 
+    fn part_has_rows(&self, _subresource: &str) -> bool {
+        false
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
         status_apart(subresource)
     }

@@ -65,6 +65,10 @@ impl Strategy for APIService {
         false
     }
 
+    fn part_has_rows(&self, _subresource: &str) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -64,17 +64,6 @@ impl Strategy for ReplicaSet {
         status_apart(subresource)
     }
 
-    fn selectable_field_names(&self) -> &'static [&'static str] {
-        &["status.replicas"]
-    }
-
-    fn selectable_fields(&self, object: &Value) -> Vec<(&'static str, String)> {
-        vec![(
-            "status.replicas",
-            number(object, &["status", "replicas"]).to_string(),
-        )]
-    }
-
     fn columns(&self) -> Vec<Column> {
         replica_columns([
             "apps.v1.ReplicaSetSpec.replicas",

@@ -82,7 +82,10 @@ pub fn to_v2(scaler: &mut Value) {
     remove(scaler, &["status", "currentCPUUtilizationPercentage"]);
     if !percentage.is_null() {
         let now = json!({"averageUtilization": percentage});
-        current.push(json!({"type": "Resource", "resource": {"name": "cpu", "current": now}}));
+        current.insert(
+            0,
+            json!({"type": "Resource", "resource": {"name": "cpu", "current": now}}),
+        );
     }
     let conditions = annotated(scaler, CONDITIONS);
     let behavior = annotation(scaler, BEHAVIOR);

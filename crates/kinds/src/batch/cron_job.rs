@@ -9,7 +9,7 @@ use crate::apps::workload::{container_columns, name_warnings, selector_column};
 use crate::core::pod::{defaults, warnings};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{
-    AGE, NAME, containers_and_images, created, integer, list, name, or_none, since, text,
+    AGE, NAME, boolean, containers_and_images, created, integer, list, name, or_none, since, text,
 };
 use crate::toolkit::defaults::{object_at, object_or_new, when_empty, when_missing};
 use crate::toolkit::selectors::label_selector_text;
@@ -92,8 +92,7 @@ impl Strategy for CronJob {
             NAME,
             Column::string("Schedule", "When jobs are started.").shows("batch.v1.CronJobSpec.schedule"),
             Column::string("Timezone", "In which time zone.").shows("batch.v1.CronJobSpec.timeZone"),
-            Column::string("Suspend", "Whether none are started for now.")
-                .shows("batch.v1.CronJobSpec.suspend"),
+            boolean("Suspend", "Whether none are started for now.").shows("batch.v1.CronJobSpec.suspend"),
             integer("Active", "Jobs that are running.").shows("batch.v1.CronJobStatus.active"),
             Column::string("Last Schedule", "When a job was started last.")
                 .shows("batch.v1.CronJobStatus.lastScheduleTime"),

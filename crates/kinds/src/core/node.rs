@@ -148,8 +148,12 @@ impl Strategy for Node {
 
     fn row(&self, object: &Value, now: i64) -> Row {
         let info = |field: &str| match text(object, &["status", "nodeInfo", field]) {
-            "" => Value::from("<unknown>"),
-            known => known.into(),
+            "" => "<unknown>",
+            known => known,
+        };
+        let kernel = match text(object, &["status", "nodeInfo", "architecture"]) {
+            "" => info("kernelVersion").to_owned(),
+            architecture => format!("{} ({architecture})", info("kernelVersion")),
         };
         Row {
             cells: vec![
@@ -160,9 +164,9 @@ impl Strategy for Node {
                 text(object, &["status", "nodeInfo", "kubeletVersion"]).into(),
                 or_none(address(object, "InternalIP")),
                 or_none(address(object, "ExternalIP")),
-                info("osImage"),
-                info("kernelVersion"),
-                info("containerRuntimeVersion"),
+                info("osImage").into(),
+                kernel.into(),
+                info("containerRuntimeVersion").into(),
             ],
             ..Row::default()
         }

@@ -87,15 +87,6 @@ impl Strategy for PersistentVolumeClaim {
         status_apart(subresource)
     }
 
-    fn selectable_field_names(&self) -> &'static [&'static str] {
-        &["name"]
-    }
-
-    fn selectable_fields(&self, object: &Value) -> Vec<(&'static str, String)> {
-        // Kept for clients that once used it.
-        vec![("name", meta::object::name(object).to_owned())]
-    }
-
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
@@ -133,7 +124,7 @@ impl Strategy for PersistentVolumeClaim {
                 volume.into(),
                 capacity.into(),
                 modes.into(),
-                spec("storageClassName").into(),
+                storage_class(object).into(),
                 class(spec("volumeAttributesClassName")),
                 created(object, now),
                 class(spec("volumeMode")),
@@ -187,6 +178,12 @@ fn both_sources(spec: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// The class of a claim: the annotation that came before the field, if there is one.
+fn storage_class(claim: &Value) -> &str {
+    let annotated = claim["metadata"]["annotations"][CLASS_ANNOTATION].as_str();
+    annotated.unwrap_or_else(|| text(claim, &["spec", "storageClassName"]))
 }
 
 const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";

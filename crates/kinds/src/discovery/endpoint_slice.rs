@@ -103,10 +103,7 @@ impl Strategy for EndpointSlice {
             .iter()
             .map(|port| match port["port"].as_i64() {
                 Some(number) => number.to_string(),
-                None => match text(port, &["name"]) {
-                    "" => "*".to_owned(),
-                    name => name.to_owned(),
-                },
+                None => port["name"].as_str().unwrap_or("*").to_owned(),
             });
         let addresses = list(object, &["endpoints"])
             .iter()

@@ -30,25 +30,6 @@ impl Strategy for IPAddress {
         meta::name::canonical_ip(name)
     }
 
-    fn selectable_field_names(&self) -> &'static [&'static str] {
-        &[
-            "spec.parentRef.group",
-            "spec.parentRef.resource",
-            "spec.parentRef.namespace",
-            "spec.parentRef.name",
-        ]
-    }
-
-    fn selectable_fields(&self, object: &Value) -> Vec<(&'static str, String)> {
-        let value = |field: &str| text(object, &["spec", "parentRef", field]).to_owned();
-        vec![
-            ("spec.parentRef.group", value("group")),
-            ("spec.parentRef.resource", value("resource")),
-            ("spec.parentRef.namespace", value("namespace")),
-            ("spec.parentRef.name", value("name")),
-        ]
-    }
-
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -62,10 +62,14 @@ impl Strategy for PodDisruptionBudget {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("Min Available", "Pods that must stay.")
-                .shows("policy.v1.PodDisruptionBudgetSpec.minAvailable"),
-            Column::string("Max Unavailable", "Pods that may be away.")
-                .shows("policy.v1.PodDisruptionBudgetSpec.maxUnavailable"),
+            Column::string(
+                "Min Available",
+                "The minimum number of pods that must be available.",
+            ),
+            Column::string(
+                "Max Unavailable",
+                "The maximum number of pods that may be unavailable.",
+            ),
             integer(
                 "Allowed Disruptions",
                 "Calculated number of pods that may be disrupted at this time.",

@@ -55,6 +55,10 @@ impl Strategy for ResourceClaim {
         status_and_metadata_apart(subresource)
     }
 
+    fn part_has_rows(&self, _subresource: &str) -> bool {
+        false
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -1,6 +1,7 @@
 //! Volumes attached to nodes.
 
 use meta::ErrorList;
+use resource::table::OBJECT_NAME;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::core::persistent_volume::inline as inline_rules;
 use crate::core::pod::defaults::volume;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::{keep_metadata, room, status_and_metadata_apart};
-use crate::toolkit::columns::{AGE, NAME, created, name, text};
+use crate::toolkit::columns::{AGE, boolean, created, name, text};
 use crate::toolkit::{Field, Report, same_field};
 
 room! {
@@ -63,13 +64,12 @@ impl Strategy for VolumeAttachment {
 
     fn columns(&self) -> Vec<Column> {
         vec![
-            NAME,
+            Column::string("Name", "Name of the object.").shows(OBJECT_NAME),
             Column::string("Attacher", "Who attaches it.").shows("storage.v1.VolumeAttachmentSpec.attacher"),
             Column::string("PV", "The volume.")
                 .shows("storage.v1.VolumeAttachmentSource.persistentVolumeName"),
             Column::string("Node", "The node.").shows("storage.v1.VolumeAttachmentSpec.nodeName"),
-            Column::string("Attached", "Whether it is done.")
-                .shows("storage.v1.VolumeAttachmentStatus.attached"),
+            boolean("Attached", "Whether it is done.").shows("storage.v1.VolumeAttachmentStatus.attached"),
             AGE,
         ]
     }

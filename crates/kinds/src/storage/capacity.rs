@@ -1,12 +1,11 @@
 //! How much storage there is.
 
 use meta::ErrorList;
-use resource::{Column, Row, Strategy};
+use resource::Strategy;
 use serde_json::Value;
 
 use crate::room::room;
 use crate::toolkit::checks::NOT_NEGATIVE;
-use crate::toolkit::columns::{AGE, NAME, created, name, text};
 use crate::toolkit::{Report, node_labels, quantity, same_field};
 
 room! {
@@ -52,32 +51,6 @@ impl Strategy for CSIStorageCapacity {
             Some(format!("nodeTopology.matchLabels.{label}: {what}"))
         }));
         warnings
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        vec![
-            NAME,
-            Column::string("StorageClassName", "Of which class.")
-                .shows("storage.v1.CSIStorageCapacity.storageClassName"),
-            Column::string("Capacity", "How much there is.").shows("storage.v1.CSIStorageCapacity.capacity"),
-            AGE,
-        ]
-    }
-
-    fn row(&self, object: &Value, now: i64) -> Row {
-        let capacity = match text(object, &["capacity"]) {
-            "" => "<unset>",
-            amount => amount,
-        };
-        Row {
-            cells: vec![
-                name(object),
-                text(object, &["storageClassName"]).into(),
-                capacity.into(),
-                created(object, now),
-            ],
-            ..Row::default()
-        }
     }
 }
 

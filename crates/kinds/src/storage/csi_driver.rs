@@ -6,7 +6,7 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::{Value, json};
 
 use crate::room::room;
-use crate::toolkit::columns::{AGE, NAME, created, list, name};
+use crate::toolkit::columns::{AGE, NAME, boolean, created, list, name};
 use crate::toolkit::defaults::{object_at, remove, when_empty, when_missing};
 use crate::toolkit::{Field, Report, Seen, same_field};
 
@@ -96,15 +96,15 @@ impl Strategy for CSIDriver {
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,
-            Column::string("AttachRequired", "Whether volumes are attached to nodes.")
+            boolean("AttachRequired", "Whether volumes are attached to nodes.")
                 .shows("storage.v1.CSIDriverSpec.attachRequired"),
-            Column::string("PodInfoOnMount", "Whether it is told of pods.")
+            boolean("PodInfoOnMount", "Whether it is told of pods.")
                 .shows("storage.v1.CSIDriverSpec.podInfoOnMount"),
-            Column::string("StorageCapacity", "Whether it says how much there is.")
+            boolean("StorageCapacity", "Whether it says how much there is.")
                 .shows("storage.v1.CSIDriverSpec.storageCapacity"),
             Column::string("TokenRequests", "Tokens it gets.")
                 .shows("storage.v1.CSIDriverSpec.tokenRequests"),
-            Column::string("RequiresRepublish", "Whether it is asked again and again.")
+            boolean("RequiresRepublish", "Whether it is asked again and again.")
                 .shows("storage.v1.CSIDriverSpec.requiresRepublish"),
             Column::string("Modes", "How volumes live.")
                 .shows("storage.v1.CSIDriverSpec.volumeLifecycleModes"),

@@ -21,6 +21,18 @@ pub const NAME: Column = Column {
 /// How long ago the object was created.
 pub const AGE: Column = Column::string("Age", "Time since the object was created.").shows(OBJECT_CREATED);
 
+/// A column that says yes or no.
+pub const fn boolean(name: &'static str, description: &'static str) -> Column {
+    Column {
+        name: Cow::Borrowed(name),
+        kind: Cow::Borrowed("boolean"),
+        format: Cow::Borrowed(""),
+        description: Cow::Borrowed(description),
+        field: "",
+        priority: 0,
+    }
+}
+
 /// A column of whole numbers.
 pub const fn integer(name: &'static str, description: &'static str) -> Column {
     Column {

@@ -25,9 +25,11 @@ const STEPS: [&str; 30] = [
     "start-apiextensions-controllers",
     "crd-informer-synced",
     "start-system-namespaces-controller",
+    "peer-endpoint-reconciler-controller",
     "start-cluster-authentication-info-controller",
     "start-kube-apiserver-identity-lease-controller",
     "start-kube-apiserver-identity-lease-garbage-collector",
+    "storage-readiness",
     "start-legacy-token-tracking-controller",
     "start-service-ip-repair-controllers",
     "rbac/bootstrap-roles",
@@ -44,8 +46,6 @@ const STEPS: [&str; 30] = [
     "kube-apiserver-autoregistration",
     "apiservice-openapi-controller",
     "apiservice-openapiv3-controller",
-    "peer-endpoint-reconciler-controller",
-    "storage-readiness",
 ];
 
 /// The checks of a server: whether it answers, whether its store does, whether its start is done, whether it is ending.
@@ -59,16 +59,17 @@ pub(super) fn checks(
     let mut health = Health::new()
         .with("ping", EVERYWHERE, Ping)
         .with("log", EVERYWHERE, Ping)
+        .with("loopback-serving-certificate", ALIVE, Ping)
         .with("etcd", EVERYWHERE, store.clone())
         .with("etcd-readiness", READY, store)
         .with("informer-sync", READY, Caches(registry.downgrade()));
     for step in STEPS {
         health = health.with(format!("poststarthook/{step}"), EVERYWHERE, started.clone());
+        if step == "kube-apiserver-autoregistration" {
+            health = health.with("autoregister-completion", EVERYWHERE, started.clone());
+        }
     }
-    health
-        .with("autoregister-completion", EVERYWHERE, started.clone())
-        .with("loopback-serving-certificate", ALIVE, Ping)
-        .with("shutdown", READY, Ending(shutdown.clone()))
+    health.with("shutdown", READY, Ending(shutdown.clone()))
 }
 
 /// Whether the store answers.

@@ -43,7 +43,7 @@ impl Resource {
             field_manager: String::from(SERVER),
             ..context.clone()
         };
-        let key = target.key();
+        let key = target.path_key()?;
         let mut known = self.at_hand(served, &key).await?;
         for _ in 0..MAX_ATTEMPTS {
             let amended = known

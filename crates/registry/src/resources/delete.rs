@@ -98,7 +98,7 @@ impl Resource {
         let served = self.served()?;
         let name = asked.target.name;
         deletion::validate_options(options)?;
-        let mut known = self.newest(served, &asked.target.key()).await?;
+        let mut known = self.newest(served, &asked.target.path_key()?).await?;
         for _ in 0..MAX_ATTEMPTS {
             let current = known.current.as_ref().ok_or_else(|| self.not_found(name))?;
             match self.try_delete(context, served, asked, options, current).await? {

@@ -8,10 +8,10 @@ use resource::SubresourceKind;
 use tokio::time::timeout;
 
 use super::Resource;
+use super::target::path_key;
 use crate::cache::{Snapshot, Start};
 use crate::continue_token::ContinueToken;
 use crate::fault;
-use crate::index;
 use crate::list_options::{Consistency, ListPlan, WatchStart, parse_version};
 use crate::object::Object;
 use crate::options::{GetOptions, ListOptions, WatchOptions};
@@ -44,11 +44,12 @@ impl Resource {
         options: &GetOptions,
     ) -> Result<Arc<Object>, Status> {
         let served = self.served()?;
+        let key = path_key(namespace, name)?;
         match parse_version(&options.resource_version)? {
             None => self.shared.caches.catch_up().await?,
             Some(revision) => self.reach(revision).await?,
         };
-        let object = served.cache.get(&index::key(namespace, name))?;
+        let object = served.cache.get(&key)?;
         served.prepare(object.iter()).await?;
         object
             .map(|object| served.show(&object))
@@ -105,7 +106,7 @@ impl Resource {
             Consistency::Any => caches.applied(),
             Consistency::NotOlderThan(revision) => self.reach(revision).await?,
             Consistency::Exact(revision) => {
-                self.reach(revision).await?;
+                self.reach(revision).await.map_err(not_to_be_repeated)?;
                 if let Some(snapshot) = served.cache.snapshot_at(revision) {
                     return Ok(snapshot);
                 }
@@ -150,11 +151,17 @@ impl Resource {
         let caches = &self.shared.caches;
         let (applied, from) = match start {
             WatchStart::State { not_older_than, .. } => {
-                let applied = match not_older_than {
-                    None => caches.catch_up().await?,
-                    Some(revision) => self.reach(revision).await?,
+                let reached = match not_older_than {
+                    None => Ok(caches.catch_up().await?),
+                    Some(revision) => self.reach(revision).await,
                 };
-                (applied, Start::Now)
+                match reached {
+                    Ok(applied) => (applied, Start::Now),
+                    Err(status) => {
+                        let watcher = Watcher::new(served.clone(), selection, Arc::clone(caches));
+                        return Ok(watcher.failed(status));
+                    }
+                }
             }
             WatchStart::MostRecent => (caches.catch_up().await?, Start::Now),
             WatchStart::After(revision) => (revision, Start::After(revision)),
@@ -191,6 +198,14 @@ impl Resource {
         }
         Ok(watcher)
     }
+}
+
+/// Upstream asks its store for the state of a revision, which does not say when it will be there.
+fn not_to_be_repeated(mut status: Status) -> Status {
+    if let Some(details) = &mut status.details {
+        details.retry_after_seconds = 0;
+    }
+    status
 }
 
 /// A store in use has revisions: starting to follow it makes the first.

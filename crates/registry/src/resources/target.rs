@@ -25,6 +25,24 @@ impl Target<'_> {
     pub(super) fn key(&self) -> Box<str> {
         index::key(self.namespace, self.name)
     }
+
+    /// The same where a client gave the name in a path.
+    pub(super) fn path_key(&self) -> Result<Box<str>, Status> {
+        path_key(self.namespace, self.name)
+    }
+}
+
+/// The key of an object whose name a client gave in a path; 400 if no object can have the name.
+pub(super) fn path_key(namespace: &str, name: &str) -> Result<Box<str>, Status> {
+    let problems = meta::name::path_segment(name);
+    if problems.is_empty() {
+        return Ok(index::key(namespace, name));
+    }
+    let problems = problems.join(";");
+    Err(Status::bad_request(format!(
+        "Name parameter invalid: {}: {problems}",
+        meta::quote(name)
+    )))
 }
 
 impl Resource {

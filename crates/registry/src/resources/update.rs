@@ -101,7 +101,7 @@ impl Resource {
             works_as: self.works_as(&target)?,
             change,
         };
-        let key = target.key();
+        let key = target.path_key()?;
         let mut known = self.at_hand(served, &key).await?;
         for _ in 0..MAX_ATTEMPTS {
             match self.attempt(&rewrite, &known).await {

@@ -1,6 +1,6 @@
 //! Listing.
 
-use registry::{ListOptions, Page};
+use registry::{DeleteOptions, GetOptions, ListOptions, Page};
 use serde_json::json;
 use store::StateStore as _;
 
@@ -81,6 +81,27 @@ async fn selectors_select() {
         400,
         "field label not supported: spec.color",
     );
+}
+
+#[tokio::test]
+async fn names_that_no_path_has_are_refused() {
+    let cluster = Cluster::start().await;
+    for (name, problem) in [
+        (".", "may not be '.'"),
+        ("..", "may not be '..'"),
+        ("a%b", "may not contain '%'"),
+        ("a/%", "may not contain '/';may not contain '%'"),
+    ] {
+        let message = format!("Name parameter invalid: {name:?}: {problem}");
+        let read = cluster.gadgets.get("ns", name, &GetOptions::default()).await;
+        refused(read, 400, &message);
+        let options = DeleteOptions::default();
+        let deleted = cluster
+            .gadgets
+            .delete(&cluster.context, "ns", name, &options)
+            .await;
+        refused(deleted, 400, &message);
+    }
 }
 
 #[tokio::test]

@@ -108,7 +108,12 @@ async fn versions_to_come_are_waited_for_whatever_the_match() {
         ("Exact", 1),
     ] {
         let page = cluster.gadgets.list(None, &options("999", wanted, limit)).await;
-        refused(page, 504, &message);
+        let status = page.expect_err("refused");
+        assert_eq!((status.code, &status.message), (504, &message));
+        // Who asks for one state and no other is not told when to come again.
+        let exact = wanted == "Exact" || (wanted.is_empty() && limit > 0);
+        let again = status.details.map(|details| details.retry_after_seconds);
+        assert_eq!(again, Some(if exact { 0 } else { 1 }), "{wanted} {limit}");
     }
 }
 

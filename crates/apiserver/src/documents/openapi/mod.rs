@@ -112,7 +112,11 @@ impl OpenApi {
 
     /// Answers `/openapi/v3/PATH`.
     pub fn v3(&self, call: &Call, path: &str) -> Response {
-        let Some(json) = self.v3_document(path) else {
+        // The v2 document is none of these, though it is kept beside them under the empty path.
+        let Some(json) = Some(path)
+            .filter(|path| !path.is_empty())
+            .and_then(|path| self.v3_document(path))
+        else {
             return empty(StatusCode::NOT_FOUND);
         };
         let document = match form(call, PROTOBUF_V3) {

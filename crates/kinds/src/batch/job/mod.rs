@@ -116,6 +116,10 @@ impl Strategy for Job {
         )]
     }
 
+    fn unknown_field_label(&self, label: &str) -> String {
+        format!("field label {} not supported for Job", meta::quote(label))
+    }
+
     fn columns(&self) -> Vec<Column> {
         columns::columns()
     }

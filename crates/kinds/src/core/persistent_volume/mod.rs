@@ -123,6 +123,8 @@ impl Strategy for PersistentVolume {
             ),
             _ => String::new(),
         };
+        let annotated = object["metadata"]["annotations"]["volume.beta.kubernetes.io/storage-class"].as_str();
+        let volume_class = annotated.unwrap_or_else(|| spec("storageClassName"));
         Row {
             cells: vec![
                 name(object),
@@ -131,7 +133,7 @@ impl Strategy for PersistentVolume {
                 spec("persistentVolumeReclaimPolicy").into(),
                 phase(object).into(),
                 claim.into(),
-                spec("storageClassName").into(),
+                volume_class.into(),
                 class(spec("volumeAttributesClassName")),
                 text(object, &["status", "reason"]).into(),
                 created(object, now),

@@ -144,6 +144,11 @@ impl Strategy for Pod {
         ]
     }
 
+    fn part_has_rows(&self, subresource: &str) -> bool {
+        // Upstream has it for the status alone.
+        !matches!(subresource, "ephemeralcontainers" | "resize")
+    }
+
     fn columns(&self) -> Vec<Column> {
         columns::columns()
     }

@@ -86,6 +86,10 @@ impl Strategy for ResourceSlice {
         ]
     }
 
+    fn unknown_field_label(&self, label: &str) -> String {
+        format!("field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {label}")
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

@@ -1,29 +1,6 @@
 //! Names of properties as expressions write them: what is no name there is escaped.
 
-/// Words that no field name may be as it stands.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+use crate::words;
 
 /// The name that expressions use for a property. None if no expression can name it.
 pub fn property(name: &str) -> Option<String> {
@@ -31,7 +8,7 @@ pub fn property(name: &str) -> Option<String> {
     if rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    if RESERVED.contains(&name) {
+    if words::is_no_name(name) {
         return Some(format!("__{name}__"));
     }
     let mut escaped = String::with_capacity(name.len());
@@ -53,15 +30,10 @@ pub fn property(name: &str) -> Option<String> {
     Some(escaped)
 }
 
-/// Whether it is a word that no field name may be. In a selection it names the field all the same.
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
-
 /// The property that an expression's name stands for.
 pub fn unescaped(name: &str) -> String {
     let inner = name.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
-    if let Some(word) = inner.filter(|word| RESERVED.contains(word)) {
+    if let Some(word) = inner.filter(|word| words::is_no_name(word)) {
         return word.to_owned();
     }
     name.replace("__dot__", ".")

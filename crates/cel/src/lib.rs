@@ -18,6 +18,7 @@ mod source;
 mod syntax;
 pub mod types;
 pub mod value;
+pub mod words;
 
 pub use cost::CostEstimate;
 pub use environment::{Environment, TypeFamily};

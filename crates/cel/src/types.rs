@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::escape;
+use crate::words;
 
 /// The type of an expression or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl ObjectType {
     pub fn field(&self, name: &str) -> Option<&Field> {
         match &self.fields {
             Fields::Known(fields) => match fields.get(name) {
-                None if escape::is_reserved(name) => fields.get(&format!("__{name}__")),
+                None if words::is_no_name(name) => fields.get(&format!("__{name}__")),
                 found => found,
             },
             Fields::Any(_) => None,

@@ -101,29 +101,6 @@ pub(super) const IDENTS: Set = Set::of(&[T::Ident, T::EscapedIdent]);
 pub(super) const OPTIONAL_FIRST: Set = FIRST.with(Set::of(&[T::Question]));
 pub(super) const NUMBERS: Set = Set::of(&[T::Int, T::Float]);
 
-/// Words that no name may be.
-pub(super) const RESERVED: [&str; 19] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 pub(super) struct Parser<'s> {
     pub(super) reader: Reader<'s>,
     pub(super) macros: &'s Macros,

@@ -1,13 +1,12 @@
 //! The strongest rules of the grammar: selections, names, calls, lists, maps, objects and literals.
 
-use super::grammar::{
-    FIRST, IDENTS, MEMBERS, NUMBERS, OPTIONAL_FIRST, PRIMARY, Parse, Parser, RESERVED, within,
-};
+use super::grammar::{FIRST, IDENTS, MEMBERS, NUMBERS, OPTIONAL_FIRST, PRIMARY, Parse, Parser, within};
 use super::lexer::{Kind as T, Set, Token};
 use super::literal;
 use super::macros::expand;
 use super::recovery::Follow;
 use super::tree::{Constant, Entry, Expr, Field, Kind};
+use crate::words;
 
 impl Parser<'_> {
     pub(super) fn member(&mut self) -> Parse<Expr> {
@@ -165,7 +164,7 @@ impl Parser<'_> {
         let dot = (leading == 1).then(|| self.reader.advance());
         let name = self.reader.take(T::Ident, MEMBERS, true)?;
         let text = self.reader.text(name);
-        if RESERVED.contains(&text.as_str()) {
+        if words::is_reserved(&text) {
             let at = dot.map_or(name.from, |dot| dot.from);
             self.reader.report(at, format!("reserved identifier: {text}"));
         }

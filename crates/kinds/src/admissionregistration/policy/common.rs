@@ -8,31 +8,6 @@ use crate::admissionregistration::expressions::{Expressions, Uses, Variables};
 use crate::admissionregistration::rules;
 use crate::toolkit::{Field, same_field};
 
-/// What is not the start of a name in expressions.
-const RESERVED: [&str; 21] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-];
-
 /// What expressions of a policy may use.
 pub(super) fn uses(spec: &Field) -> Uses {
     Uses {
@@ -132,5 +107,5 @@ fn is_identifier(name: &str) -> bool {
         && name
             .chars()
             .all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
-        && !RESERVED.contains(&name)
+        && !cel::words::is_no_name(name)
 }

@@ -46,6 +46,19 @@ pub fn builtin(kind: &GroupVersionKind) -> Option<SchemaRef<'static>> {
     Some(SchemaRef::of_type(of))
 }
 
+/// What annotations of autoscalers hold as text: types that stand in no kind.
+pub mod autoscaling_v1 {
+    use crate::generated::autoscaling_v1 as types;
+    use crate::reference::SchemaRef;
+
+    /// `MetricSpec`
+    pub const METRIC_SPEC: SchemaRef<'static> = SchemaRef::of_type(&types::METRIC_SPEC);
+    /// `MetricStatus`
+    pub const METRIC_STATUS: SchemaRef<'static> = SchemaRef::of_type(&types::METRIC_STATUS);
+    /// `HorizontalPodAutoscalerCondition`
+    pub const CONDITION: SchemaRef<'static> = SchemaRef::of_type(&types::HORIZONTAL_POD_AUTOSCALER_CONDITION);
+}
+
 /// The type of a kind, where it is listed.
 pub(crate) fn find(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
     let position = KINDS

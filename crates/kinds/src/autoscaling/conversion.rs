@@ -1,9 +1,12 @@
 //! Between the two versions of autoscalers. What version 1 has no field for, it has in annotations.
 
+use meta::GroupVersionKind;
+use schema::{FieldValidation, Ordered, SchemaRef, kinds};
 use serde_json::{Map, Value, json};
 
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{object_at, remove};
+use crate::toolkit::{go, quantity};
 
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const CURRENT: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
@@ -31,22 +34,22 @@ pub fn to_v1(scaler: &mut Value) {
         }
     }
     annotate(scaler, METRICS, others);
-    let mut others = Vec::new();
+    let mut current = Vec::new();
     for metric in take_list(scaler, &["status", "currentMetrics"]) {
         let utilization = &metric["resource"]["current"]["averageUtilization"];
         if is_cpu(&metric) && !utilization.is_null() {
             scaler["status"]["currentCPUUtilizationPercentage"] = utilization.clone();
-        } else {
-            others.push(renamed(&metric, "current", Direction::ToV1));
         }
+        current.push(renamed(&metric, "current", Direction::ToV1));
     }
-    annotate(scaler, CURRENT, others);
+    annotate(scaler, CURRENT, current);
     let conditions = take_list(scaler, &["status", "conditions"]);
     annotate(scaler, CONDITIONS, conditions);
     let behavior = scaler["spec"]["behavior"].clone();
     remove(scaler, &["spec", "behavior"]);
     if behavior.is_object() {
-        set_annotation(scaler, BEHAVIOR, with_keys(&behavior, capital).to_string());
+        // Upstream writes what it holds, not what any version shows.
+        set_annotation(scaler, BEHAVIOR, go::printed(Some(&behavior), behavior_schema()));
     }
     if let Some(status) = object_at(scaler, &["status"]) {
         for field in ["currentReplicas", "desiredReplicas"] {
@@ -58,39 +61,36 @@ pub fn to_v1(scaler: &mut Value) {
 /// As it is stored.
 pub fn to_v2(scaler: &mut Value) {
     scaler["apiVersion"] = "autoscaling/v2".into();
-    let mut metrics: Vec<Value> = annotated(scaler, METRICS)
-        .iter()
-        .map(|metric| renamed(metric, "target", Direction::ToV2))
-        .collect();
+    let mut metrics = annotated(scaler, METRICS).unwrap_or_default();
+    for metric in &mut metrics {
+        *metric = renamed(metric, "target", Direction::ToV2);
+    }
     let percentage = scaler["spec"]["targetCPUUtilizationPercentage"].clone();
     remove(scaler, &["spec", "targetCPUUtilizationPercentage"]);
     if !percentage.is_null() {
         let target = json!({"type": "Utilization", "averageUtilization": percentage});
-        metrics.insert(
-            0,
-            json!({"type": "Resource", "resource": {"name": "cpu", "target": target}}),
-        );
+        metrics.push(json!({"type": "Resource", "resource": {"name": "cpu", "target": target}}));
     }
     if !metrics.is_empty() {
         scaler["spec"]["metrics"] = metrics.into();
     }
-    let mut current: Vec<Value> = annotated(scaler, CURRENT)
-        .iter()
-        .map(|metric| renamed(metric, "current", Direction::ToV2))
-        .collect();
     let percentage = scaler["status"]["currentCPUUtilizationPercentage"].clone();
     remove(scaler, &["status", "currentCPUUtilizationPercentage"]);
-    if !percentage.is_null() {
-        let now = json!({"averageUtilization": percentage});
-        current.insert(
-            0,
-            json!({"type": "Resource", "resource": {"name": "cpu", "current": now}}),
-        );
-    }
-    let conditions = annotated(scaler, CONDITIONS);
-    let behavior = annotation(scaler, BEHAVIOR);
-    if let Some(behavior) = behavior.filter(Value::is_object) {
-        scaler["spec"]["behavior"] = with_keys(&behavior, small);
+    // The annotation says more than the field.
+    let current: Vec<Value> = match annotated(scaler, CURRENT) {
+        Some(current) => current
+            .iter()
+            .map(|metric| renamed(metric, "current", Direction::ToV2))
+            .collect(),
+        None if percentage.is_null() => Vec::new(),
+        None => {
+            let now = json!({"averageUtilization": percentage});
+            vec![json!({"type": "Resource", "resource": {"name": "cpu", "current": now}})]
+        }
+    };
+    let conditions = annotated(scaler, CONDITIONS).unwrap_or_default();
+    if let Some(behavior) = behavior(scaler) {
+        scaler["spec"]["behavior"] = behavior;
     }
     if let Some(status) = object_at(scaler, &["status"]) {
         let current = if current.is_empty() {
@@ -127,10 +127,32 @@ fn take_list(object: &mut Value, fields: &[&str]) -> Vec<Value> {
     items
 }
 
+/// Writes items as text, each with the fields of its type in their order.
 fn annotate(scaler: &mut Value, name: &str, items: Vec<Value>) {
-    if !items.is_empty() {
-        set_annotation(scaler, name, Value::from(items).to_string());
+    let schema = item_schema(name);
+    let items: Vec<Value> = items.into_iter().map(|item| completed(item, schema)).collect();
+    let written: Vec<Ordered<'_>> = items
+        .iter()
+        .map(|item| Ordered::new(item, Some(schema)))
+        .collect();
+    if !written.is_empty() {
+        let text = serde_json::to_string(&written).unwrap_or_default();
+        set_annotation(scaler, name, text);
     }
+}
+
+/// What the items of an annotation are.
+fn item_schema(name: &str) -> SchemaRef<'static> {
+    match name {
+        METRICS => kinds::autoscaling_v1::METRIC_SPEC,
+        CURRENT => kinds::autoscaling_v1::METRIC_STATUS,
+        _ => kinds::autoscaling_v1::CONDITION,
+    }
+}
+
+/// An item with everything that is always written.
+fn completed(item: Value, schema: SchemaRef<'_>) -> Value {
+    schema::decode_value(item, schema, FieldValidation::Ignore).map_or(Value::Null, |(item, _)| item)
 }
 
 fn set_annotation(scaler: &mut Value, name: &str, text: String) {
@@ -143,11 +165,39 @@ fn annotation(scaler: &Value, name: &str) -> Option<Value> {
     serde_json::from_str(text(scaler, &["metadata", "annotations", name])).ok()
 }
 
-fn annotated(scaler: &Value, name: &str) -> Vec<Value> {
-    match annotation(scaler, name) {
-        Some(Value::Array(items)) => items,
-        _ => Vec::new(),
-    }
+/// The items in an annotation; none if it is not there or cannot be read.
+fn annotated(scaler: &Value, name: &str) -> Option<Vec<Value>> {
+    let items = annotation(scaler, name)?;
+    let items = if items.is_null() {
+        &Vec::new()
+    } else {
+        items.as_array()?
+    };
+    let read = |item: &Value| {
+        let read = schema::decode_value(item.clone(), item_schema(name), FieldValidation::Ignore);
+        Some(read.ok()?.0)
+    };
+    items.iter().map(read).collect()
+}
+
+fn behavior_schema() -> Option<SchemaRef<'static>> {
+    let kind = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
+    schema::builtin(&kind)?.field("spec")?.field("behavior")
+}
+
+/// The behavior in its annotation; none if that says nothing.
+fn behavior(scaler: &Value) -> Option<Value> {
+    let behavior = annotation(scaler, BEHAVIOR)?;
+    let read = schema::decode_value(
+        with_keys(&behavior, small),
+        behavior_schema()?,
+        FieldValidation::Ignore,
+    );
+    let (behavior, _) = read.ok()?;
+    behavior
+        .as_object()
+        .is_some_and(|directions| !directions.is_empty())
+        .then_some(behavior)
 }
 
 #[derive(Clone, Copy)]
@@ -156,39 +206,57 @@ enum Direction {
     ToV2,
 }
 
-/// A metric in the other version's words. `which` is `target` in a spec and `current` in a status.
+const SOURCES: [&str; 5] = ["object", "pods", "resource", "containerResource", "external"];
+
+/// A metric in the other version's words, with whichever sources it has. `which` is `target` in a spec and `current` in a
+/// status.
 fn renamed(metric: &Value, which: &str, direction: Direction) -> Value {
-    let kind = text(metric, &["type"]);
-    let source = match kind {
-        "ContainerResource" => "containerResource",
-        "External" => "external",
-        "Object" => "object",
-        "Pods" => "pods",
-        _ => "resource",
-    };
-    let mut renamed = Map::new();
-    let from = &metric[source];
-    for (old, new) in names(source, which) {
-        let (from_path, to_path) = match direction {
-            Direction::ToV1 => (new, old),
-            Direction::ToV2 => (old, new),
+    let mut all = Map::new();
+    all.insert("type".to_owned(), text(metric, &["type"]).into());
+    for source in SOURCES {
+        let Some(from) = metric.get(source).filter(|from| from.is_object()) else {
+            continue;
         };
-        if let Some(value) = from.pointer(&from_path).filter(|value| !value.is_null()) {
-            put(&mut renamed, &to_path, value.clone());
+        let mut renamed = Map::new();
+        for (old, new) in names(source, which) {
+            let (from_path, to_path) = match direction {
+                Direction::ToV1 => (new, old),
+                Direction::ToV2 => (old, new),
+            };
+            if let Some(value) = from.pointer(&from_path).filter(|value| !value.is_null()) {
+                put(&mut renamed, &to_path, value.clone());
+            }
         }
+        if matches!(direction, Direction::ToV2) && which == "target" {
+            put(&mut renamed, "/target/type", target_type(source, from).into());
+            let target = renamed.get_mut("target").and_then(Value::as_object_mut);
+            if let Some(target) = target.filter(|_| source == "object") {
+                forget_zero_value(target);
+            }
+        }
+        all.insert(source.to_owned(), renamed.into());
     }
-    if matches!(direction, Direction::ToV2) && which == "target" {
-        let target = &renamed[which];
-        let kind = if !target["averageUtilization"].is_null() {
-            "Utilization"
-        } else if !target["averageValue"].is_null() {
-            "AverageValue"
-        } else {
-            "Value"
-        };
-        put(&mut renamed, "/target/type", kind.into());
+    all.into()
+}
+
+/// Which of its targets a source of version 1 means.
+fn target_type(source: &str, from: &Value) -> &'static str {
+    match source {
+        "pods" => "AverageValue",
+        "object" if from["averageValue"].is_null() => "Value",
+        "external" if !from["targetValue"].is_null() => "Value",
+        "object" | "external" => "AverageValue",
+        _ if from["targetAverageUtilization"].is_null() => "AverageValue",
+        _ => "Utilization",
     }
-    json!({"type": kind, source: renamed})
+}
+
+/// Version 1 always has a value for an object, where an average may be all that is meant.
+fn forget_zero_value(target: &mut Map<String, Value>) {
+    let is_zero = quantity::read(target.get("value")).is_some_and(|value| value.sign() == 0);
+    if is_zero && target.contains_key("averageValue") {
+        target.remove("value");
+    }
 }
 
 /// Where a source's facts stand in version 1 and in version 2.
@@ -259,13 +327,6 @@ fn with_keys(value: &Value, rename: fn(&str) -> String) -> Value {
     }
 }
 
-fn capital(key: &str) -> String {
-    let mut letters = key.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 fn small(key: &str) -> String {
     let mut letters = key.chars();
     letters
@@ -298,7 +359,7 @@ mod tests {
         let v2 = json!({
             "apiVersion": "autoscaling/v2", "metadata": {"name": "h"},
             "spec": {
-                "behavior": {"scaleDown": {"selectPolicy": "Max", "stabilizationWindowSeconds": 5}},
+                "behavior": {"scaleDown": {"selectPolicy": "Max", "stabilizationWindowSeconds": 5, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 2}]}},
                 "metrics": [
                     {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "1"}}},
                     {"type": "Object", "object": {
@@ -307,17 +368,52 @@ mod tests {
                     {"type": "External", "external": {
                         "metric": {"name": "m", "selector": {"matchLabels": {"a": "b"}}}, "target": {"type": "Value", "value": "2"},
                     }},
+                    {"type": "Object", "object": {
+                        "describedObject": {"kind": "K", "name": "n"}, "metric": {"name": "m"},
+                        "target": {"type": "AverageValue", "averageValue": "2"},
+                    }},
                     {"type": "ContainerResource", "containerResource": {
                         "name": "cpu", "container": "c", "target": {"type": "Utilization", "averageUtilization": 5},
                     }},
                 ],
             },
-            "status": {"desiredReplicas": 2, "currentMetrics": null, "conditions": [{"type": "AbleToScale", "status": "True"}]},
+            "status": {"desiredReplicas": 2, "currentMetrics": null, "conditions": [{"type": "AbleToScale", "status": "True", "lastTransitionTime": null}]},
         });
         let mut scaler = v2.clone();
         to_v1(&mut scaler);
         assert!(scaler["spec"].get("metrics").is_none());
+        let annotations = &scaler["metadata"]["annotations"];
+        assert_eq!(
+            annotations[BEHAVIOR],
+            concat!(
+                r#"{"ScaleUp":null,"ScaleDown":{"StabilizationWindowSeconds":5,"SelectPolicy":"Max","#,
+                r#""Policies":[{"Type":"Pods","Value":1,"PeriodSeconds":2}],"Tolerance":null}}"#
+            )
+        );
+        let metrics = text(annotations, &[METRICS]);
+        assert!(
+            metrics.starts_with(r#"[{"type":"Pods","pods":{"metricName":"m","targetAverageValue":"1"}},"#)
+        );
         to_v2(&mut scaler);
         assert_eq!(scaler, v2);
+    }
+
+    #[test]
+    fn odd_annotations_are_read_as_far_as_they_go() {
+        for (metrics, expected) in [
+            ("x", json!(null)),
+            (r#"[{"type": 1}]"#, json!(null)),
+            ("[{}]", json!([{"type": ""}])),
+            (r#"[{"type":"Pods"}]"#, json!([{"type": "Pods"}])),
+            (
+                r#"[{"type":"Resource","resource":{"name":"cpu"}}]"#,
+                json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "AverageValue"}}}]),
+            ),
+        ] {
+            let mut scaler =
+                json!({"metadata": {"annotations": {METRICS: metrics}}, "spec": {}, "status": {}});
+            to_v2(&mut scaler);
+            assert_eq!(scaler["spec"]["metrics"], expected, "{metrics}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use meta::validation::{self, MetaRules};
 use meta::{ErrorList, GroupVersion, GroupVersionKind, Path, Status};
 use resource::{Kind, SubresourceKind};
 use schema::decode::TypeMeta;
+use schema::stored;
 use serde_json::{Map, Value};
 
 use crate::context::Warnings;
@@ -36,10 +37,18 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
     Ok(())
 }
 
-/// Prepares and checks a change of an object, or (`subresource` not empty) of a part of it.
+/// What a change is one of.
+pub(crate) struct Part<'a> {
+    /// The part of the object; empty for the object itself.
+    pub(crate) subresource: &'a str,
+    /// What others have found wrong with the change, to be told before what the kind finds.
+    pub(crate) found: ErrorList,
+}
+
+/// Prepares and checks a change of an object or of a part of it.
 pub(crate) fn update(
     kind: &dyn Kind,
-    subresource: &str,
+    Part { subresource, found }: Part<'_>,
     new: &mut Value,
     old: &Value,
     warnings: &Warnings,
@@ -55,7 +64,7 @@ pub(crate) fn update(
             if has_status(kind) {
                 replace_status(kind, new, Some(old));
             }
-            is_new_generation = kind.counts_what_is_dropped() && kind.begins_generation(new, old);
+            is_new_generation = kind.counts_what_is_dropped() && begins_generation(kind, new, old);
             kind.prepare_for_update(new, old);
         }
         Some(part) => {
@@ -65,10 +74,11 @@ pub(crate) fn update(
             kind.prepare_part_for_update(part, new, old);
         }
     }
-    if part != Some("status") && (is_new_generation || kind.begins_generation(new, old)) {
+    if part != Some("status") && (is_new_generation || begins_generation(kind, new, old)) {
         metadata::count_generation(new);
     }
     let mut errors = metadata_update_errors(kind, part.unwrap_or(""), new, old);
+    errors.extend(found);
     errors.extend(match part {
         None => kind.validate_update(new, old),
         Some(part) => kind.validate_part_update(part, new, old),
@@ -86,9 +96,22 @@ pub(crate) fn update(
 
 /// What does not survive upstream's store is not shown either. Custom resources are stored as they are.
 fn as_stored(kind: &dyn Kind, object: &mut Value) {
-    if !kind.is_custom() {
-        schema::stored::forget_empty_lists(object, kind.descriptor().schema);
+    if !kind.is_custom() && stored::has_empty(object) {
+        stored::forget_empty(object, kind.descriptor().schema);
     }
+}
+
+/// Whether a change means something else than before, and so begins a new generation.
+fn begins_generation(kind: &dyn Kind, new: &Value, old: &Value) -> bool {
+    if !kind.begins_generation(new, old) {
+        return false;
+    }
+    if kind.is_custom() || kind.tells_empty_from_none() {
+        return true;
+    }
+    let mut settled = new.clone();
+    stored::forget_empty(&mut settled, kind.descriptor().schema);
+    kind.begins_generation(&settled, old)
 }
 
 /// The subresource, if it is a part of the object; a projection is written through the object itself.

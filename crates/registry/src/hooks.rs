@@ -1,7 +1,7 @@
 //! What a resource does around its writes: takes addresses and ports, gives them back.
 
 use async_trait::async_trait;
-use meta::Status;
+use meta::{ErrorList, Status};
 use serde_json::Value;
 use store::{Key, Revision};
 
@@ -28,6 +28,21 @@ pub struct Guard {
     pub revision: Revision,
 }
 
+/// A change of a part of an object, as it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct PartChange<'a> {
+    /// The request.
+    pub context: &'a RequestContext,
+    /// What authorizers know it as: `update` or `patch`.
+    pub verb: &'a str,
+    /// The part: `status`.
+    pub subresource: &'a str,
+    /// The object with the change.
+    pub new: &'a Value,
+    /// The object as it is.
+    pub old: &'a Value,
+}
+
 /// Runs around the writes of one resource, plugged in at assembly.
 #[async_trait]
 pub trait Hooks: Send + Sync {
@@ -45,6 +60,11 @@ pub trait Hooks: Send + Sync {
         new: &mut Value,
         old: &Value,
     ) -> Result<Option<Box<dyn Pending>>, Status>;
+
+    /// What is wrong with a change of a part of the object, such as its status, besides what the kind finds.
+    async fn judge_part(&self, _change: PartChange<'_>) -> Result<ErrorList, Status> {
+        Ok(ErrorList::new())
+    }
 
     /// After an object is gone.
     async fn after_delete(&self, context: &RequestContext, old: &Value);

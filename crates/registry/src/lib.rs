@@ -43,7 +43,7 @@ pub use admission::{Admission, AdmissionRequest, Operation};
 pub use compaction::compact_history;
 pub use context::{RequestContext, Warnings};
 pub use converter::Converter;
-pub use hooks::{Guard, Hooks, Pending};
+pub use hooks::{Guard, Hooks, PartChange, Pending};
 pub use object::Object;
 pub use options::{
     DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,

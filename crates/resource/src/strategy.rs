@@ -245,6 +245,12 @@ pub trait Strategy: Send + Sync {
         self.generation_image(new) != self.generation_image(old)
     }
 
+    /// Whether an empty list where none was begins a new generation too, as for the few kinds whose images upstream compares
+    /// without regard to what they mean.
+    fn tells_empty_from_none(&self) -> bool {
+        false
+    }
+
     /// Whether what is put back or taken away of a change by [`Strategy::prepare_for_update`] begins a new generation all the
     /// same.
     fn counts_what_is_dropped(&self) -> bool {

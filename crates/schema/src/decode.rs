@@ -1,7 +1,8 @@
-//! Strict decoding: from JSON to a tree that is exactly what Go's encoder would write of what its decoder read.
+//! Strict decoding: from JSON to a tree that is what Go's decoder would hold.
 //!
-//! One pass over the input, with the schema at hand. Unknown fields are dropped, nulls and empty values go or appear as in
-//! Go, quantities and times become canonical; unknown and duplicate fields are reported with their paths.
+//! One pass over the input, with the schema at hand. Unknown fields are dropped, nulls and empty scalars go or appear as Go's
+//! encoder would write them, quantities and times become canonical; unknown and duplicate fields are reported with their
+//! paths. Empty lists and maps stay, until [`crate::ordered`] writes the object or [`crate::stored`] settles it.
 
 mod number;
 mod place;

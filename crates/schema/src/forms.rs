@@ -4,7 +4,8 @@ pub(crate) mod base64;
 
 use std::borrow::Cow;
 
-use meta::{Duration, MicroTime, Time};
+use meta::{Duration, MicroTime, Quantity, Time};
+use serde_json::Value;
 
 /// Seconds since the epoch of Go's zero time, which stands for no time.
 const ZERO_TIME_SECONDS: i64 = -62_135_596_800;
@@ -12,6 +13,20 @@ const ZERO_TIME_SECONDS: i64 = -62_135_596_800;
 /// A quantity: `1.5Gi` is `1536Mi`.
 pub(crate) fn quantity(text: &str) -> Result<Cow<'_, str>, String> {
     meta::quantity::rewritten(text.trim()).map_err(|error| error.to_string())
+}
+
+/// Rounds an amount of resources, in canonical form, up to thousandths: the API keeps no finer ones.
+pub(crate) fn to_thousandths(amount: &mut Value) {
+    // Nearly every amount is written without a fraction or with a unit that is coarse enough.
+    let may_be_finer = |text: &str| text.ends_with(['n', 'u']) || text.contains(['.', 'e', 'E']);
+    let text = amount.as_str().filter(|text| may_be_finer(text));
+    let Some(Ok(exact)) = text.map(Quantity::parse) else {
+        return;
+    };
+    let rounded = exact.round_up(-3);
+    if rounded != exact {
+        *amount = rounded.to_string().into();
+    }
 }
 
 /// A time in UTC with whole seconds; none for the zero time.
@@ -79,6 +94,21 @@ mod tests {
         check(quantity, &[("1.5Gi", "1536Mi"), ("100m", "100m"), (" 1 ", "1")]);
         check(duration, &[("60s", "1m0s"), ("1m0s", "1m0s")]);
         check(bytes, &[("YQ==", "YQ=="), ("Y\nQ==", "YQ=="), ("YR==", "YQ==")]);
+    }
+
+    #[test]
+    fn amounts_are_no_finer_than_thousandths() {
+        for (amount, rounded) in [
+            ("1500u", "2m"),
+            ("1", "1"),
+            ("1500m", "1500m"),
+            ("1n", "1m"),
+            ("1e3", "1e3"),
+        ] {
+            let mut value = Value::from(amount);
+            to_thousandths(&mut value);
+            assert_eq!(value, rounded, "{amount}");
+        }
     }
 
     #[test]

@@ -24,17 +24,20 @@ impl<'v> Ordered<'v> {
     }
 }
 
-/// The fields of an object in the order of their declaration, each with its type.
+/// The fields of an object in the order of their declaration, each with its type. Empty lists and maps that Go would leave
+/// out are left out.
 pub fn in_order<'v>(
     fields: &'v Map<String, Value>,
     schema: Option<SchemaRef<'static>>,
 ) -> impl Iterator<Item = (&'v String, Ordered<'v>)> {
-    let placed = fields.iter().map(
-        |(name, value)| match schema.and_then(|schema| schema.declared(name)) {
-            Some((place, schema)) => (place, name, Ordered::new(value, Some(schema))),
-            None => (usize::MAX, name, Ordered::new(value, None)),
-        },
-    );
+    let placed =
+        fields.iter().filter_map(
+            |(name, value)| match schema.and_then(|schema| schema.declared(name)) {
+                Some((_, schema)) if schema.leaves_out(value) => None,
+                Some((place, schema)) => Some((place, name, Ordered::new(value, Some(schema)))),
+                None => Some((usize::MAX, name, Ordered::new(value, None))),
+            },
+        );
     // An object has few of the fields that its type declares: to sort those is less than to look for all.
     let mut placed: Vec<_> = placed.collect();
     placed.sort_by_key(|(place, ..)| *place);
@@ -45,7 +48,7 @@ impl Serialize for Ordered<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.value, self.schema.map(SchemaRef::shape)) {
             (Value::Object(fields), Some(Shape::Object)) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                let mut map = serializer.serialize_map(None)?;
                 for (name, value) in in_order(fields, self.schema) {
                     map.serialize_entry(name, &value)?;
                 }
@@ -82,7 +85,7 @@ mod tests {
         let pod = json!({
             "spec": {
                 "containers": [{"name": "c", "image": "i", "env": [{"value": "1", "name": "A"}]}],
-                "nodeSelector": {"b": "2", "a": "1"}, "volumes": [], "unheard": {"b": 1, "a": 2}, "hostPID": true,
+                "nodeSelector": {"b": "2", "a": "1"}, "volumes": [], "securityContext": {}, "overhead": {}, "unheard": {"b": 1, "a": 2}, "hostPID": true,
             },
             "metadata": {"labels": {"l": "m"}, "name": "p"}, "apiVersion": "v1", "kind": "Pod",
         });
@@ -90,9 +93,9 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&Ordered::new(&pod, schema)).expect("JSON"),
             concat!(
-                r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","labels":{"l":"m"}},"spec":{"volumes":[],"#,
+                r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","labels":{"l":"m"}},"spec":{"#,
                 r#""containers":[{"name":"c","image":"i","env":[{"name":"A","value":"1"}]}],"#,
-                r#""nodeSelector":{"a":"1","b":"2"},"hostPID":true,"unheard":{"a":2,"b":1}}}"#
+                r#""nodeSelector":{"a":"1","b":"2"},"hostPID":true,"securityContext":{},"unheard":{"a":2,"b":1}}}"#
             )
         );
         assert_eq!(

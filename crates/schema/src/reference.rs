@@ -319,6 +319,12 @@ impl<'a> SchemaRef<'a> {
         zero::absent(self.declaration()?)
     }
 
+    /// Whether Go writes no field here for a value that it holds: an empty list or map where none would be left out.
+    pub fn leaves_out(self, value: &Value) -> bool {
+        self.declaration()
+            .is_some_and(|field| zero::is_unwritten(field, value))
+    }
+
     /// How a strategic merge patch merges the field that led here.
     pub fn patch_strategy(self) -> PatchStrategy {
         self.facts().patch_strategy

@@ -241,6 +241,11 @@ impl Kind {
 }
 
 impl Type {
+    /// Whether a field holds amounts of resources, which are kept to thousandths. Only the core group has such.
+    pub(crate) fn counts_resources(&self, field: &Field) -> bool {
+        matches!(field.kind, Kind::Map(Kind::Quantity)) && self.package.openapi_name == "io.k8s.api.core.v1"
+    }
+
     /// The position of the field of that JSON name.
     pub(crate) fn position(&self, json_name: &str) -> Option<usize> {
         // Names differ early: to compare them here is less than a call.

@@ -44,17 +44,31 @@ pub(crate) fn absent(field: &Field) -> Option<Value> {
     }
 }
 
-/// How a field is written that was given; none if it is left out. Null is as if it was not given.
+/// How a field is held that was given; none if it says nothing. Null is as if it was not given. An empty list or map is
+/// something, although [`is_unwritten`] may hold of it: rules tell it from none, and messages print it.
 pub(crate) fn present(field: &Field, value: Value) -> Option<Value> {
     if value.is_null() {
         absent(field)
-    } else if says_something_empty(field) {
-        Some(value)
-    } else if field.omitempty && !field.pointer && can_be_empty(field.kind) && is_empty(&value) {
+    } else if field.omitempty && !field.pointer && is_scalar(field.kind) && is_empty(&value) {
         None
     } else {
         Some(value)
     }
+}
+
+/// Whether a field is held, but not written: an empty list or map, where none would be left out.
+pub(crate) fn is_unwritten(field: &Field, value: &Value) -> bool {
+    let is_empty = match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        _ => false,
+    };
+    is_empty && field.omitempty && !field.pointer && can_be_empty(field.kind)
+}
+
+/// Whether a value of this kind says nothing if it is empty.
+fn is_scalar(kind: Kind) -> bool {
+    can_be_empty(kind) && !matches!(kind, Kind::List(_) | Kind::WrappedList(_) | Kind::Map(_))
 }
 
 /// Whether `omitempty` means something: Go never counts a struct as empty.
@@ -64,18 +78,6 @@ fn can_be_empty(kind: Kind) -> bool {
         Kind::List(_) | Kind::WrappedList(_) | Kind::Map(_) | Kind::Any => true,
         Kind::Quantity | Kind::IntOrString | Kind::Time | Kind::MicroTime | Kind::Duration => false,
         Kind::RawExtension | Kind::Fields | Kind::Json | Kind::SchemaOr(_) | Kind::Object(_) => false,
-    }
-}
-
-/// The few lists where an empty one asks for something before it is stored: to forget all owners, and to have no policy at
-/// all in place of the default ones.
-fn says_something_empty(field: &Field) -> bool {
-    match field.kind {
-        Kind::List(Kind::Object(of)) => {
-            (field.name == "managedFields" && of.name == "ManagedFieldsEntry")
-                || (field.name == "policies" && of.name == "HPAScalingPolicy")
-        }
-        _ => false,
     }
 }
 

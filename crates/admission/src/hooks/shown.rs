@@ -27,8 +27,12 @@ impl Shown {
             Some(object) => Ok(object.clone()),
             None => Ok(Value::Null),
         };
+        let mut object = shown(request.object.as_ref())?;
+        if let Some(schema) = schema::builtin(&matched.kind) {
+            schema::stored::forget_unwritten(&mut object, schema);
+        }
         Ok(Self {
-            object: shown(request.object.as_ref())?,
+            object,
             old_object: shown(request.old_object)?,
         })
     }

@@ -59,6 +59,10 @@ macro_rules! webhooks {
                 Some(image(object))
             }
 
+            fn tells_empty_from_none(&self) -> bool {
+                true
+            }
+
             fn allows_unconditional_update(&self) -> bool {
                 false
             }

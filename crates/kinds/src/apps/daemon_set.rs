@@ -5,15 +5,15 @@ use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
 use super::workload::{
-    at_most_all, bare_number, collisions, container_cells, container_columns, counts, name_warnings,
-    number_or_percent, selector_cell, selector_column,
+    at_most_all, bare_number, collisions, container_cells, container_columns, counts, number_or_percent,
+    selector_cell, selector_column,
 };
 use crate::core::pod::{defaults, template, warnings};
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, integer, name, number, or_none, text};
 use crate::toolkit::defaults::{object_at, object_or_new, text as text_of, when_empty, when_missing};
 use crate::toolkit::selectors::map_text;
-use crate::toolkit::{Field, Report, same_field};
+use crate::toolkit::{Field, Report, same_field_as};
 
 room! {
     /// One pod on every node that suits.
@@ -57,7 +57,12 @@ impl Strategy for DaemonSet {
 
     fn prepare_for_update(&self, new: &mut Value, old: &Value) {
         let mut generation = template_generation(old);
-        if !same_field(&new["spec"], &old["spec"], "template") {
+        if !same_field_as(
+            &new["spec"],
+            &old["spec"],
+            "template",
+            self.0.schema.field("spec"),
+        ) {
             generation += 1;
         }
         set_template_generation(new, generation);
@@ -102,13 +107,8 @@ impl Strategy for DaemonSet {
     }
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
-        let mut all = if old.is_none() {
-            name_warnings(new)
-        } else {
-            Vec::new()
-        };
-        all.extend(warnings::of_template(new, old));
-        all
+        // Unlike other workloads, nothing is said of its name.
+        warnings::of_template(new, old)
     }
 
     fn generation_image<'a>(&self, object: &'a Value) -> Option<Vec<&'a Value>> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use meta::ErrorList;
 use resource::{Column, MetadataChecks, Row, Strategy};
+use schema::SchemaRef;
 use serde_json::{Value, json};
 
 use super::workload::{collisions, container_cells, container_columns, counts};
@@ -14,7 +15,7 @@ use crate::toolkit::columns::{AGE, NAME, created, list, name, number};
 use crate::toolkit::defaults::{
     Object, object_at, object_in, object_or_new, objects, remove, text, when_empty, when_missing,
 };
-use crate::toolkit::{Field, Report, same, same_field};
+use crate::toolkit::{Field, Report, same_field_as};
 
 room! {
     /// Pods with names and storage of their own.
@@ -74,7 +75,7 @@ impl Strategy for StatefulSet {
         Report::of(self.0.schema, new, |set| {
             rules(set, self.stage_of(old));
             let spec = set.child("spec");
-            if !is_frozen(&new["spec"], &old["spec"]) {
+            if !is_frozen(&new["spec"], &old["spec"], self.0.schema.field("spec")) {
                 spec.forbidden(FROZEN);
             }
         })
@@ -107,6 +108,12 @@ impl Strategy for StatefulSet {
 
     fn warnings(&self, new: &Value, old: Option<&Value>) -> Vec<String> {
         let mut all = warnings::of_template(new, old);
+        // Upstream's path to a claim depends on what is done.
+        let part = if old.is_some() { ".Spec" } else { "" };
+        for (at, each) in list(new, &["spec", "volumeClaimTemplates"]).iter().enumerate() {
+            let path = format!("spec.volumeClaimTemplates[{at}]{part}");
+            all.extend(claim::warnings(&path, &each["spec"]));
+        }
         if new["spec"]["revisionHistoryLimit"]
             .as_i64()
             .is_some_and(|limit| limit < 0)
@@ -267,7 +274,8 @@ fn pod_template(spec: &Field) -> Option<Value> {
 }
 
 fn pod_template_rules(template: &Field, selector: &Field, stage: Stage) {
-    if !selector.is_empty() {
+    // Without a selector nothing is selected; an empty one selects everything.
+    if !selector.is_set() || !selector.is_empty() {
         template::selected(template, selector);
     }
     if stage != Stage::ChangedFromWrong {
@@ -297,7 +305,7 @@ fn update_strategy(strategy: &Field) {
     }
 }
 
-fn is_frozen(new: &Value, old: &Value) -> bool {
+fn is_frozen(new: &Value, old: &Value, schema: Option<SchemaRef>) -> bool {
     const FREE: [&str; 7] = [
         "replicas",
         "ordinals",
@@ -320,8 +328,7 @@ fn is_frozen(new: &Value, old: &Value) -> bool {
         .collect();
     names
         .iter()
-        .all(|name| FREE.contains(&name.as_str()) || same_field(new, old, name))
-        && same(Some(&new["selector"]), Some(&old["selector"]))
+        .all(|name| FREE.contains(&name.as_str()) || same_field_as(new, old, name, schema))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::resources;
 use crate::room::{room, status_apart};
 use crate::toolkit::addresses::cidr_warnings;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, or_none, text};
-use crate::toolkit::defaults::{has, object_at, remove, restore};
+use crate::toolkit::defaults::{is_zero, object_at, remove, restore};
 use crate::toolkit::{Field, Report, Seen};
 
 room! {
@@ -52,7 +52,7 @@ impl Strategy for Node {
             return;
         };
         if let Some(status) = object_at(object, &["status"])
-            && !has(status, "allocatable")
+            && status.get("allocatable").is_none_or(is_zero)
         {
             status.insert("allocatable".to_owned(), capacity);
         }

@@ -14,7 +14,7 @@ use crate::toolkit::checks::IMMUTABLE;
 use crate::toolkit::columns::{AGE, NAME, at, created, list, name, text};
 use crate::toolkit::defaults::{object_at, remove, restore, when_empty};
 use crate::toolkit::quantity::{self};
-use crate::toolkit::{Field, Report, same, same_field};
+use crate::toolkit::{Field, Report, same, same_as, same_field};
 
 room! {
     /// A request for storage.
@@ -195,7 +195,7 @@ fn changes(claim: &Field, old: &Value) {
     };
     let old_spec = &old["spec"];
     let free = thawed(claim, new, old);
-    if !same(Some(&free), Some(old_spec)) {
+    if !same_as(Some(&free), Some(old_spec), spec.schema()) {
         spec.forbidden(&format!(
             "{FROZEN}\n{}",
             internal::diff(old_spec, &free, spec.schema())

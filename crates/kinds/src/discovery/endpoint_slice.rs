@@ -9,7 +9,7 @@ use crate::room::{image, room};
 use crate::toolkit::addresses;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{items_mut, objects, remove, when_missing};
-use crate::toolkit::{Field, Report, Seen, same};
+use crate::toolkit::{Field, Report, Seen};
 
 room! {
     /// Addresses behind a service, a part of them.
@@ -159,7 +159,7 @@ fn rules(slice: &Field, old: Option<&Value>) {
     ports(&slice.child("ports"));
     let endpoints = slice.child("endpoints");
     // What was good enough once is so again.
-    if old.is_some_and(|old| same(endpoints.value(), old.get("endpoints"))) {
+    if old.is_some_and(|old| endpoints.is_same(old.get("endpoints"))) {
         return;
     }
     if endpoints.len() > MAX_ENDPOINTS {

@@ -143,8 +143,8 @@ fn rules(ingress: &Field) {
     let spec = ingress.child("spec");
     let (default, rules) = (spec.child("defaultBackend"), spec.child("rules"));
     if rules.is_empty() && !default.is_set() {
-        spec.invalid_as(
-            Value::Null,
+        spec.invalid_printed(
+            &rules.printed(),
             "either `defaultBackend` or `rules` must be specified",
         );
     }

@@ -48,6 +48,10 @@ impl Strategy for NetworkPolicy {
         resource::strategy::spec_only(object)
     }
 
+    fn tells_empty_from_none(&self) -> bool {
+        true
+    }
+
     fn columns(&self) -> Vec<Column> {
         vec![
             NAME,

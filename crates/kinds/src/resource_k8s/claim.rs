@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{claim_status, requests};
 use crate::room::{keep_metadata, room, status_and_metadata_apart};
+use crate::toolkit::Report;
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{object_at, restore};
-use crate::toolkit::{Report, same_field};
 
 room! {
     /// A request for devices.
@@ -31,9 +31,7 @@ impl Strategy for ResourceClaim {
 
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |claim| {
-            if !same_field(new, old, "spec") {
-                claim.child("spec").invalid("field is immutable");
-            }
+            claim.child("spec").immutable(old.get("spec"));
         })
     }
 

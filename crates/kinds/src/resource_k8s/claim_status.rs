@@ -9,10 +9,10 @@ use super::names::RequestNames;
 use super::requests::{MOST_REQUESTS, toleration_defaults};
 use super::{bindings, configuration};
 use crate::core::pod::validation::affinity::node_selector;
+use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::conditions;
 use crate::toolkit::defaults::{object_in, objects};
-use crate::toolkit::{Field, same};
 
 const MOST_CONSUMERS: usize = 256;
 const MOST_RESULTS: usize = 32;
@@ -110,7 +110,7 @@ pub fn rules(claim: &Field, old: &Value) {
     let before = old.pointer("/status/allocation").filter(|value| !value.is_null());
     if before.is_none() && allocation.is_set() {
         self::allocation(&allocation, &RequestNames::of(spec.child("devices").value()));
-    } else if allocation.is_set() && !same(allocation.value(), before) {
+    } else if allocation.is_set() && !allocation.is_same(before) {
         allocation.invalid("field is immutable");
     }
 }
@@ -119,7 +119,7 @@ fn reserves_anew(reserved: &Field, old: &Value) -> bool {
     let before = list(old, &["status", "reservedFor"]);
     reserved
         .items()
-        .any(|consumer| !before.iter().any(|other| same(consumer.value(), Some(other))))
+        .any(|consumer| !before.iter().any(|other| consumer.is_same(Some(other))))
 }
 
 fn consumers(reserved: &Field) {

@@ -8,7 +8,7 @@ use super::requests;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, name};
 use crate::toolkit::defaults::object_at;
-use crate::toolkit::{Field, Report, same_field};
+use crate::toolkit::{Field, Report};
 
 room! {
     /// A template for requests for devices.
@@ -29,9 +29,7 @@ impl Strategy for ResourceClaimTemplate {
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |template| {
             rules(template);
-            if !same_field(new, old, "spec") {
-                template.child("spec").invalid("field is immutable");
-            }
+            template.child("spec").immutable(old.get("spec"));
         })
     }
 

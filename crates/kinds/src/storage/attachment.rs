@@ -10,7 +10,7 @@ use crate::core::pod::defaults::volume;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::{keep_metadata, room, status_and_metadata_apart};
 use crate::toolkit::columns::{AGE, boolean, created, name, text};
-use crate::toolkit::{Field, Report, same_field};
+use crate::toolkit::{Field, Report};
 
 room! {
     /// A volume that is to be attached to a node.
@@ -36,9 +36,7 @@ impl Strategy for VolumeAttachment {
     fn validate_update(&self, new: &Value, old: &Value) -> ErrorList {
         Report::of(self.0.schema, new, |attachment| {
             rules(attachment);
-            if !same_field(new, old, "spec") {
-                attachment.child("spec").invalid("field is immutable");
-            }
+            attachment.child("spec").immutable(old.get("spec"));
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::room::room;
 use crate::toolkit::checks::NOT_NEGATIVE;
-use crate::toolkit::{Report, node_labels, quantity, same_field};
+use crate::toolkit::{Report, node_labels, quantity};
 
 room! {
     /// How much storage of a class there is somewhere.
@@ -30,9 +30,7 @@ impl Strategy for CSIStorageCapacity {
         let mut errors = self.validate(new);
         errors.extend(Report::of(self.0.schema, new, |capacity| {
             for field in ["nodeTopology", "storageClassName"] {
-                if !same_field(new, old, field) {
-                    capacity.child(field).invalid("field is immutable");
-                }
+                capacity.child(field).immutable(old.get(field));
             }
         }));
         errors

@@ -83,9 +83,10 @@ impl Node {
     }
 
     fn vocabulary(value: Option<&Value>, schema: SchemaRef) -> Self {
-        let there = schema
-            .fields()
-            .filter_map(|(name, field)| Some((name, value?.get(name).filter(|v| !v.is_null())?, field)));
+        let there = schema.fields().filter_map(|(name, field)| {
+            let value = value?.get(name)?;
+            (!value.is_null() && !field.leaves_out(value)).then_some((name, value, field))
+        });
         Self::Object(
             there
                 .map(|(name, value, field)| (name.to_owned(), Self::typed(Some(value), field)))

@@ -15,5 +15,5 @@ pub mod quantity;
 pub mod selectors;
 mod template_metadata;
 
-pub use checks::{Seen, same, same_field};
+pub use checks::{Seen, same, same_as, same_field, same_field_as};
 pub use field::{Field, Report};

@@ -27,7 +27,10 @@ impl Field<'_, '_> {
         self.child("labels").labels();
         for (name, named) in OTHERS {
             let field = self.child(name);
-            let is_zero = field.value().is_none_or(is_zero);
+            // An empty list is given all the same.
+            let is_zero = field
+                .value()
+                .is_none_or(|value| is_zero(value) && !value.is_array());
             if !is_zero || (field.is_set() && name == "deletionGracePeriodSeconds") {
                 self.standing_for(named, field.value()).forbidden("cannot be set");
             }

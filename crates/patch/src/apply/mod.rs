@@ -203,7 +203,7 @@ impl Application<'_, '_> {
                 match see(self.live).zip(see(object)) {
                     Some(((live, schema), (object, _))) => owner
                         .fields
-                        .intersection(&Delta::between(&live, &object, schema).changed),
+                        .intersection(&Delta::between_written(&live, &object, schema).changed),
                     None => FieldSet::new(),
                 }
             };

@@ -1,5 +1,6 @@
 //! What differs between two states of an object.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use schema::SchemaRef;
@@ -17,15 +18,32 @@ pub struct Delta {
     pub changed: FieldSet,
     /// No longer there.
     pub removed: FieldSet,
+    /// Whether the new state has items that nothing tells apart, so that upstream cannot say who owns what.
+    pub is_unclear: bool,
 }
 
 impl Delta {
     /// Compares two states of an object. Of duplicates in a keyed list or set only the list's whole matters.
     pub fn between(old: &Value, new: &Value, schema: SchemaRef<'_>) -> Self {
-        let (changed, removed) = compare(Some(old), Some(new), schema);
+        Self::as_seen(old, new, schema, false)
+    }
+
+    /// The same of what would be written of them: without empty lists and maps that are left out.
+    pub fn between_written(old: &Value, new: &Value, schema: SchemaRef<'_>) -> Self {
+        Self::as_seen(old, new, schema, true)
+    }
+
+    fn as_seen(old: &Value, new: &Value, schema: SchemaRef<'_>, written: bool) -> Self {
+        let is_unclear = Cell::new(false);
+        let sees = Sees {
+            written,
+            is_unclear: &is_unclear,
+        };
+        let (changed, removed) = compare(Some(old), Some(new), schema, sees);
         Self {
             changed: changed.below,
             removed: removed.below,
+            is_unclear: is_unclear.get(),
         }
     }
 
@@ -40,30 +58,40 @@ impl Delta {
         Self {
             changed: self.changed.difference_below(fields),
             removed: self.removed.difference_below(fields),
+            ..self
         }
     }
+}
+
+/// How objects are looked at.
+#[derive(Clone, Copy)]
+struct Sees<'a> {
+    /// Only what would be written of them.
+    written: bool,
+    /// Whether there is something in the new one that cannot be told apart.
+    is_unclear: &'a Cell<bool>,
 }
 
 /// What changed and what was removed at a position.
 type Difference = (Node, Node);
 
-fn compare(old: Option<&Value>, new: Option<&Value>, schema: SchemaRef<'_>) -> Difference {
+fn compare(old: Option<&Value>, new: Option<&Value>, schema: SchemaRef<'_>, sees: Sees<'_>) -> Difference {
     if old.is_none_or(is_empty) && new.is_none_or(is_empty) {
         return compare_whole(old, new);
     }
     let (mut changed, mut removed) = match Form::of(schema) {
         Form::Whole => return compare_whole(old, new),
-        Form::Fields(schema) => compare_fields(object(old), object(new), |name| schema.field(name)),
-        Form::Map(schema) => compare_fields(object(old), object(new), |_| Some(schema)),
+        Form::Fields(schema) => compare_fields(object(old), object(new), |name| schema.field(name), sees),
+        Form::Map(schema) => compare_fields(object(old), object(new), |_| Some(schema), sees),
         Form::Free(schema) => {
             let is_other = |value: Option<&Value>| value.is_some_and(|value| !value.is_object());
             if is_other(old) || is_other(new) {
                 return compare_whole(old, new);
             }
-            compare_fields(object(old), object(new), |name| schema.field(name))
+            compare_fields(object(old), object(new), |name| schema.field(name), sees)
         }
         form @ (Form::Set(schema) | Form::Keyed(_, schema)) => {
-            compare_items(list(old), list(new), form, schema)
+            compare_items(list(old), list(new), form, schema, sees)
         }
     };
     changed.member |= old.is_none();
@@ -84,6 +112,7 @@ fn compare_fields<'a>(
     old: Option<&Map<String, Value>>,
     new: Option<&Map<String, Value>>,
     schema_of: impl Fn(&str) -> Option<SchemaRef<'a>>,
+    sees: Sees<'_>,
 ) -> Difference {
     let (mut changed, mut removed) = (Node::default(), Node::default());
     if old.is_none() {
@@ -106,7 +135,10 @@ fn compare_fields<'a>(
         let Some(schema) = schema_of(name) else {
             continue;
         };
-        let (change, removal) = compare(was.map(|(_, value)| value), is.map(|(_, value)| value), schema);
+        let seen = |value: &&Value| !sees.written || !schema.leaves_out(value);
+        let was = was.map(|(_, value)| value).filter(seen);
+        let is = is.map(|(_, value)| value).filter(seen);
+        let (change, removal) = compare(was, is, schema, sees);
         if !change.is_empty() {
             changed.below.push(Element::field(name), change);
         }
@@ -116,14 +148,24 @@ fn compare_fields<'a>(
     }
 }
 
-fn compare_items(old: &[Value], new: &[Value], form: Form<'_>, schema: SchemaRef<'_>) -> Difference {
+fn compare_items(
+    old: &[Value],
+    new: &[Value],
+    form: Form<'_>,
+    schema: SchemaRef<'_>,
+    sees: Sees<'_>,
+) -> Difference {
     if old == new {
         return (Node::default(), Node::default());
     }
     let mut items = Vec::with_capacity(old.len() + new.len());
     for (list, is_new) in [(old, false), (new, true)] {
         items.extend(list.iter().filter_map(|item| {
-            let element = form.element_of(item).ok().flatten()?;
+            let element = form.element_of(item);
+            if is_new && element.is_err() {
+                sees.is_unclear.set(true);
+            }
+            let element = element.ok().flatten()?;
             Some(Item {
                 element,
                 is_new,
@@ -135,7 +177,7 @@ fn compare_items(old: &[Value], new: &[Value], form: Form<'_>, schema: SchemaRef
 
     let (mut changed, mut removed) = (Node::default(), Node::default());
     for same in items.chunk_by_mut(|a, b| a.element == b.element) {
-        let (change, removal) = compare_item(same, schema);
+        let (change, removal) = compare_item(same, schema, sees);
         let Some(first) = same.first_mut() else {
             continue;
         };
@@ -161,11 +203,11 @@ struct Item<'a> {
 
 /// Items of one element are compared one with one. Duplicates count as one item that is added, removed or changed as a
 /// whole.
-fn compare_item(items: &[Item<'_>], schema: SchemaRef<'_>) -> Difference {
+fn compare_item(items: &[Item<'_>], schema: SchemaRef<'_>, sees: Sees<'_>) -> Difference {
     // The sort is stable: old items come first.
     let (old, new) = items.split_at(items.iter().take_while(|item| !item.is_new).count());
     match (old.len(), new.len()) {
-        (0 | 1, 0 | 1) => compare(first(old), first(new), schema),
+        (0 | 1, 0 | 1) => compare(first(old), first(new), schema, sees),
         (2.., 2..) => {
             let same = old
                 .iter()
@@ -175,11 +217,11 @@ fn compare_item(items: &[Item<'_>], schema: SchemaRef<'_>) -> Difference {
             (changed, Node::default())
         }
         (2.., _) => {
-            let changed = first(new).map(|item| compare(None, Some(item), schema).0);
+            let changed = first(new).map(|item| compare(None, Some(item), schema, sees).0);
             (changed.unwrap_or_default(), Node::leaf())
         }
         _ => {
-            let removed = first(old).map(|item| compare(Some(item), None, schema).1);
+            let removed = first(old).map(|item| compare(Some(item), None, schema, sees).1);
             (Node::leaf(), removed.unwrap_or_default())
         }
     }

@@ -13,7 +13,8 @@ use crate::fields::{Delta, Element, FieldSet, Node};
 /// nobody else does.
 ///
 /// A client may edit managed fields: what `new` has of them counts, unless it cannot be read. An empty list (of an object
-/// that was there before), or one with one empty entry, forgets all owners. Objects of which nothing is known are left so.
+/// that was there before), or one with one empty entry, forgets all owners, and so does an item of a list that nothing tells
+/// apart. Objects of which nothing is known are left so.
 pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     let requested = list::take(new);
     let forgets = |entries: &[Value]| is_reset(entries) && (old.is_some() || !entries.is_empty());
@@ -24,9 +25,12 @@ pub fn track_update(write: &Write<'_>, old: Option<&Value>, new: &mut Value) {
     if owners.0.is_empty() && old.is_some() {
         return;
     }
-    match old {
+    let is_clear = match old {
         Some(old) => take_over(write, &mut owners, old, new),
         None => take_over(write, &mut owners, &write.schema.zero(), new),
+    };
+    if !is_clear {
+        return;
     }
     cap_updaters(&mut owners);
     owners.write(new);
@@ -54,11 +58,11 @@ fn is_reset(entries: &[Value]) -> bool {
     }
 }
 
-/// Takes from all owners what differs between two states, and gives it to the writer.
-pub(crate) fn take_over(write: &Write<'_>, owners: &mut Owners, old: &Value, new: &Value) {
+/// Takes from all owners what differs between two states, and gives it to the writer. Whether it can be said who owns what.
+pub(crate) fn take_over(write: &Write<'_>, owners: &mut Owners, old: &Value, new: &Value) -> bool {
     let versions = Versions::of(write);
     let ignored = paths(write.reset_fields);
-    let delta = Delta::between(old, new, write.schema).without(&ignored);
+    let delta = Delta::between_written(old, new, write.schema).without(&ignored);
     forget(&versions, owners, write.api_version, &delta, old, new);
 
     let mut taken = delta.changed;
@@ -73,6 +77,7 @@ pub(crate) fn take_over(write: &Write<'_>, owners: &mut Owners, old: &Value, new
         let time = Some(write.time.to_owned());
         owners.add(Owner::new(identity, write.api_version, time, taken));
     }
+    !delta.is_unclear
 }
 
 /// Takes from all owners what differs between two states.
@@ -96,7 +101,7 @@ pub(crate) fn forget(
             let Some(((old, schema), (new, _))) = seen else {
                 return false;
             };
-            in_its_version = Delta::between(&old, &new, schema);
+            in_its_version = Delta::between_written(&old, &new, schema);
             &in_its_version
         };
         for lost in [&delta.changed, &delta.removed] {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use meta::Status;
 use meta::field::{FieldError, Path};
 use meta::object::{metadata_str, uid};
+use meta::{ErrorList, Status};
 use patch::managed::restore_times;
 use resource::SubresourceKind;
 use serde_json::Value;
@@ -20,7 +20,7 @@ use crate::admission::Operation;
 use crate::checks;
 use crate::context::RequestContext;
 use crate::fault;
-use crate::hooks::Pending;
+use crate::hooks::{PartChange, Pending};
 use crate::metadata;
 use crate::object::Object;
 use crate::options::PatchBody;
@@ -166,7 +166,12 @@ impl Resource {
             self.kind
                 .stamp_part_update(target.subresource, &mut new, old, &now);
         }
-        checks::update(&*self.kind, target.subresource, &mut new, old, &context.warnings)?;
+        let found = self.judge_part(rewrite, &new, old).await?;
+        let part = checks::Part {
+            subresource: target.subresource,
+            found,
+        };
+        checks::update(&*self.kind, part, &mut new, old, &context.warnings)?;
         restore_times(&mut new, old);
         let new = self.validate_faces(rewrite, new, old).await?;
         if metadata::may_go(&new, old) && !self.kind.holds_deletion(&new) {
@@ -312,6 +317,28 @@ impl Resource {
             Some(hooks) if target.subresource.is_empty() => hooks.begin_update(context, new, old).await,
             _ => Ok(None),
         }
+    }
+
+    /// What hooks find wrong with a change of a part.
+    async fn judge_part(&self, rewrite: &Rewrite<'_>, new: &Value, old: &Value) -> Result<ErrorList, Status> {
+        let subresource = rewrite.target.subresource;
+        let plugins = self.shared.plugins()?;
+        let hooks = plugins.hooks.get(&self.group_resource);
+        let Some(hooks) = hooks.filter(|_| !subresource.is_empty()) else {
+            return Ok(ErrorList::new());
+        };
+        let verb = match rewrite.change {
+            Change::Replace(_) => "update",
+            Change::Patch(_) | Change::Apply { .. } | Change::Unreadable(_) => "patch",
+        };
+        let change = PartChange {
+            context: rewrite.context,
+            verb,
+            subresource,
+            new,
+            old,
+        };
+        hooks.judge_part(change).await
     }
 
     /// Stores a changed object, unless nothing has changed.

@@ -86,6 +86,11 @@ impl Place<'_> {
         matches!(self.step, Step::Field { field, .. } if field.pointer)
     }
 
+    /// Whether amounts of resources stand here.
+    pub fn counts_resources(&self) -> bool {
+        matches!(self.step, Step::Field { owner, field } if owner.counts_resources(field))
+    }
+
     /// The name of the Go type of what stands here, being of that kind.
     pub fn go_type(&self, kind: Kind) -> String {
         match self.step {

@@ -32,14 +32,14 @@ const DEFINITION: (&str, &str) = ("apiextensions.k8s.io/v1", "CustomResourceDefi
 const DEPLOYMENT: (&str, &str) = ("apps/v1", "Deployment");
 
 #[test]
-fn a_tree_is_what_go_would_write() {
+fn a_tree_is_what_go_would_hold() {
     for (kind, given, expected) in [
         (CONFIG_MAP, "{}", r#"{"metadata":{}}"#),
         (CONFIG_MAP, "null", r#"{"metadata":{}}"#),
         (
             CONFIG_MAP,
-            r#"{"metadata":null,"data":{},"immutable":false,"x":{"y":[1]}}"#,
-            r#"{"metadata":{},"immutable":false}"#,
+            r#"{"metadata":{"finalizers":[]},"data":{},"immutable":false,"x":{"y":[1]}}"#,
+            r#"{"metadata":{"finalizers":[]},"data":{},"immutable":false}"#,
         ),
         (
             CONFIG_MAP,
@@ -58,8 +58,8 @@ fn a_tree_is_what_go_would_write() {
         ),
         (
             POD,
-            r#"{"metadata":{"creationTimestamp":"2020-01-01T01:00:00.5+01:00"},"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":0.5,"memory":"1.5Gi","ephemeral-storage":1000}}}]}}"#,
-            r#"{"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"1536Mi","ephemeral-storage":"1k"}}}]},"status":{}}"#,
+            r#"{"metadata":{"creationTimestamp":"2020-01-01T01:00:00.5+01:00"},"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":0.5,"memory":"1.5Gi","ephemeral-storage":1000,"x/y":"0.1m"}}}]}}"#,
+            r#"{"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":"500m","memory":"1536Mi","ephemeral-storage":"1k","x/y":"1m"}}}]},"status":{}}"#,
         ),
         (
             DEPLOYMENT,
@@ -68,7 +68,7 @@ fn a_tree_is_what_go_would_write() {
         ),
         (
             ("v1", "Service"),
-            r#"{"spec":{"ports":[{"port":80}]}}"#,
+            r#"{"metadata":null,"spec":{"ports":[{"port":80}]}}"#,
             r#"{"metadata":{},"spec":{"ports":[{"port":80,"targetPort":0}]},"status":{"loadBalancer":{}}}"#,
         ),
         (

@@ -180,6 +180,7 @@ impl Slot<'_, '_> {
 
     fn map<'de, A: MapAccess<'de>>(self, of: Kind, mut entries: A) -> Result<Value, A::Error> {
         let resumed = self.earlier.is_some();
+        let rounds = self.place.is_some_and(Place::counts_resources);
         let mut object = self.earlier.unwrap_or_default();
         while let Some(key) = entries.next_key::<String>()? {
             let step = Step::Key(&key);
@@ -196,7 +197,11 @@ impl Slot<'_, '_> {
                 problems: &mut *self.problems,
                 earlier: None,
             })?;
-            object.insert(key, self.problems.given(value, of)?);
+            let mut value = self.problems.given(value, of)?;
+            if rounds {
+                forms::to_thousandths(&mut value);
+            }
+            object.insert(key, value);
         }
         Ok(Value::Object(object))
     }

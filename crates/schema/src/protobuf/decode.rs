@@ -92,7 +92,11 @@ fn fields(
                 Kind::List(_) | Kind::Map(_) => object.remove(field.name),
                 _ => None,
             };
-            let value = field_value(field, raw.value, given, bounds)?;
+            let mut value = field_value(field, raw.value, given, bounds)?;
+            if of.counts_resources(field) {
+                let amounts = value.as_object_mut().into_iter().flatten();
+                amounts.for_each(|(_, amount)| forms::to_thousandths(amount));
+            }
             if let Some(value) = present(field, value) {
                 object.insert(field.name.to_owned(), value);
             }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::validation;
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{items_mut, restore};
-use crate::toolkit::{Field, same, same_field};
+use crate::toolkit::{Field, same, same_as, same_field};
 
 /// The rules for a change.
 pub fn rules(job: &Field, old: &Value) {
@@ -60,7 +60,7 @@ fn template(spec: &Field, old: &Value) {
     for list in ["containers", "initContainers"] {
         resources(&mut allowed, old, list);
     }
-    if !same(Some(&allowed), Some(old)) {
+    if !same_as(Some(&allowed), Some(old), pod.schema()) {
         pod.invalid("field is immutable");
     }
 }

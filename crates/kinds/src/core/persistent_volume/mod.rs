@@ -13,7 +13,7 @@ use super::pod::validation::affinity::node_selector;
 use crate::room::{room, status_apart};
 use crate::toolkit::columns::{AGE, NAME, created, list, name, text};
 use crate::toolkit::defaults::{items_mut, object_at, remove, restore, when_empty, when_missing};
-use crate::toolkit::{Field, Report, diff, go, node_labels, same, same_field};
+use crate::toolkit::{Field, Report, diff, go, node_labels, same_field_as};
 
 room! {
     /// A piece of storage.
@@ -330,7 +330,7 @@ fn changes(volume: &Field, old: &Value) {
         .standing_for("volumeMode", mode.value())
         .immutable(old.get("volumeMode"));
     let affinity = spec.child("nodeAffinity");
-    if !old["nodeAffinity"].is_null() && !same(affinity.value(), Some(&renamed(&old["nodeAffinity"], new))) {
+    if !old["nodeAffinity"].is_null() && !affinity.is_same(Some(&renamed(&old["nodeAffinity"], new))) {
         volume
             .standing_for("nodeAffinity", affinity.value())
             .invalid_printed(
@@ -345,7 +345,10 @@ fn changes(volume: &Field, old: &Value) {
 }
 
 fn source_stays(spec: &Field, new: &Value, old: &Value) {
-    if sources::NAMES.iter().all(|source| same_field(new, old, source)) {
+    if sources::NAMES
+        .iter()
+        .all(|source| same_field_as(new, old, source, spec.schema()))
+    {
         return;
     }
     let schema = spec.schema();
@@ -366,8 +369,9 @@ fn renamed(old: &Value, new: &Value) -> Value {
             let news = new.pointer(&format!("/nodeAffinity{pointer}/{at}/{kind}"));
             let pairs = items_mut(term, kind).zip(news.and_then(Value::as_array).into_iter().flatten());
             for (old, new) in pairs {
-                let name = new["key"].as_str();
-                if name.is_some() && old["key"].as_str().and_then(node_labels::replacement) == name {
+                let replacement = old["key"].as_str().and_then(node_labels::replacement);
+                // Upstream takes an empty key for the replacement of what has none.
+                if new["key"].as_str() == Some(replacement.unwrap_or("")) {
                     old["key"] = new["key"].clone();
                 }
             }

@@ -1,11 +1,11 @@
 //! The parts of a pod that are written through endpoints of their own: its status, its ephemeral containers, its size.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{create, internal, resize, update};
+use crate::toolkit::Field;
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{items_mut, remove, restore};
-use crate::toolkit::{Field, same};
 
 /// Takes from `new` only what the endpoint is there for.
 pub fn prepare(subresource: &str, new: &mut Value, old: &Value) {
@@ -24,7 +24,6 @@ pub fn prepare(subresource: &str, new: &mut Value, old: &Value) {
 /// A status says nothing of owners or of the end.
 fn status(new: &mut Value, old: &Value) {
     without_gates(&mut new["status"]);
-    addresses_agree(&mut new["status"]);
     generations_kept(&mut new["status"], &old["status"]);
     if text(new, &["status", "qosClass"]).is_empty() {
         let class = text(old, &["status", "qosClass"]);
@@ -51,18 +50,6 @@ fn without_gates(status: &mut Value) {
                 remove(mount, &["volumeStatus"]);
             }
         }
-    }
-}
-
-/// There is an address, and there is a list that begins with it. Where they differ, old kubelets wrote the address only.
-fn addresses_agree(status: &mut Value) {
-    let address = text(status, &["podIP"]).to_owned();
-    let first = list(status, &["podIPs"]).first();
-    let first = first.map_or("", |first| text(first, &["ip"])).to_owned();
-    if address.is_empty() && !first.is_empty() {
-        status["podIP"] = first.into();
-    } else if address != first {
-        status["podIPs"] = json!([{"ip": address}]);
     }
 }
 
@@ -114,7 +101,7 @@ pub fn ephemeral_containers(pod: &Field, old: &Value) {
             None => containers.forbidden(&format!(
                 "existing ephemeral containers {name:?} may not be removed\n"
             )),
-            Some(new) if !same(new.value(), Some(old)) => {
+            Some(new) if !new.is_same(Some(old)) => {
                 let diff = internal::diff(old, new.value().unwrap_or(&Value::Null), new.schema());
                 let complaint = format!("existing ephemeral containers {name:?} may not be changed\n{diff}");
                 containers.forbidden(&complaint);

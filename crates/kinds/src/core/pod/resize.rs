@@ -1,12 +1,13 @@
 //! What may change as a pod is given more or less of CPU and memory.
 
+use schema::SchemaRef;
 use serde_json::Value;
 
 use super::parts::become_old;
 use super::{create, qos};
 use crate::toolkit::columns::{list, text};
 use crate::toolkit::defaults::{items_mut, remove, restore};
-use crate::toolkit::{Field, same, same_field};
+use crate::toolkit::{Field, same_as, same_field, same_field_as};
 
 const KINDS: [&str; 2] = ["containers", "initContainers"];
 const ONLY_CPU_AND_MEMORY: &str = "only cpu and memory resources are mutable";
@@ -64,7 +65,7 @@ pub fn rules(pod: &Field, old: &Value) {
         }
     }
     only_amounts(&spec, &mut still, &old["spec"]);
-    if pod.report().count() == before && !same(Some(&still), Some(&old["spec"])) {
+    if pod.report().count() == before && !same_as(Some(&still), Some(&old["spec"]), spec.schema()) {
         spec.forbidden(ONLY_CPU_AND_MEMORY);
     }
 }
@@ -119,7 +120,7 @@ fn of_the_pod(spec: &Field, still: &mut Value, old: &Value) {
     if old["resources"].is_null() && is_empty {
         remove(still, &["resources"]);
     }
-    if !same_field(still, old, "resources") {
+    if !same_field_as(still, old, "resources", spec.schema()) {
         spec.forbidden("only cpu and memory resources are mutable at pod-level");
     }
 }
@@ -159,22 +160,24 @@ fn kept_amounts(resources: &Field, old: &Value, called: &str) {
 
 /// Puts the old amounts back into `still`, and complains of what differs all the same.
 fn only_amounts(spec: &Field, still: &mut Value, old: &Value) {
+    let containers = spec.child("containers").schema();
+    let of = containers.and_then(SchemaRef::element);
     for (container, old) in items_mut(still, "containers").zip(list(old, &["containers"])) {
         // Upstream loses claims here, and so refuses containers that have any.
         remove(container, &["resources", "claims"]);
         amounts_of(&mut container["resources"], &old["resources"]);
-        if !same(Some(container), Some(old)) {
+        if !same_as(Some(container), Some(old), of) {
             spec.forbidden(ONLY_CPU_AND_MEMORY);
         }
     }
     let init = spec.child("initContainers");
     let pairs = items_mut(still, "initContainers").zip(list(old, &["initContainers"]));
     for ((container, old), place) in pairs.zip(init.items()) {
-        let is_changed = !same(Some(container), Some(old));
+        let is_changed = !same_as(Some(container), Some(old), of);
         // Upstream loses claims here, and so refuses containers that have any.
         remove(container, &["resources", "claims"]);
         amounts_of(&mut container["resources"], &old["resources"]);
-        if !same(Some(container), Some(old)) {
+        if !same_as(Some(container), Some(old), of) {
             place.forbidden("only cpu and memory resources for init or sidecar containers are mutable");
         }
         if is_changed && container["restartPolicy"] != "Always" {

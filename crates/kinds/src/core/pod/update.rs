@@ -7,7 +7,7 @@ use super::{internal, validation};
 use crate::toolkit::checks::not_between;
 use crate::toolkit::columns::list;
 use crate::toolkit::defaults::{items_mut, remove, restore};
-use crate::toolkit::{Field, same, same_field};
+use crate::toolkit::{Field, same, same_as, same_field};
 
 const ONLY_ADDITIONS: &str = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
 const FROZEN: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\
@@ -42,11 +42,11 @@ pub fn rules(pod: &Field, old: &Value) {
     let Some(new) = spec.value() else {
         return;
     };
-    if same(Some(new), Some(old)) {
+    if spec.is_same(Some(old)) {
         return;
     }
     let thawed = thawed(new, old, is_gated);
-    if !same(Some(&thawed), Some(old)) {
+    if !same_as(Some(&thawed), Some(old), spec.schema()) {
         let diff = internal::diff(old, &thawed, spec.schema());
         spec.forbidden(&format!("{FROZEN}\n{diff}"));
     }
@@ -146,7 +146,7 @@ fn node_affinity(spec: &Field, old: &Value) {
             old.all(|(at, old)| same(new.item(at).value(), Some(old)))
         });
         let was_empty = list(old, &["matchExpressions"]).is_empty() && list(old, &["matchFields"]).is_empty();
-        if !kept || (was_empty && !same(term.value(), Some(old))) {
+        if !kept || (was_empty && !term.is_same(Some(old))) {
             term.invalid("only additions are allowed (no mutations or deletions)");
         }
     }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::resources;
 use crate::core::pod::image;
 use crate::toolkit::defaults::{Object, object_in, objects, text, when_empty, when_missing};
 
@@ -21,10 +20,6 @@ pub fn container(container: &mut Object) {
     when_empty(container, "terminationMessagePath", "/dev/termination-log");
     when_empty(container, "terminationMessagePolicy", "File");
     when_missing(container, "resources", Value::Object(Object::new()));
-    if let Some(requirements) = object_in(container, "resources") {
-        resources::rounded(requirements, "limits");
-        resources::rounded(requirements, "requests");
-    }
     for port in objects(container, "ports") {
         when_empty(port, "protocol", "TCP");
     }

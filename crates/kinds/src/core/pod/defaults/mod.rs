@@ -6,6 +6,7 @@ pub mod volume;
 
 use serde_json::{Value, json};
 
+use crate::toolkit::columns;
 use crate::toolkit::defaults::{
     Object, has, is_true, object_at, object_in, objects, text, when_empty, when_missing, when_missing_with,
 };
@@ -15,6 +16,9 @@ pub const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemer
 
 /// Defaults of a whole pod.
 pub fn pod(pod: &mut Value) {
+    if let Some(status) = pod.get_mut("status") {
+        addresses_agree(status);
+    }
     let Some(spec) = object_at(pod, &["spec"]) else {
         return;
     };
@@ -30,6 +34,18 @@ pub fn pod(pod: &mut Value) {
         for list in ["initContainers", "containers"] {
             host_ports(spec, list);
         }
+    }
+}
+
+/// There is an address, and there is a list that begins with it. Where they differ, old kubelets wrote the address only.
+fn addresses_agree(status: &mut Value) {
+    let address = columns::text(status, &["podIP"]).to_owned();
+    let first = columns::list(status, &["podIPs"]).first();
+    let first = first.map_or("", |first| columns::text(first, &["ip"])).to_owned();
+    if address.is_empty() && !first.is_empty() {
+        status["podIP"] = first.into();
+    } else if address != first {
+        status["podIPs"] = json!([{"ip": address}]);
     }
 }
 
@@ -60,7 +76,6 @@ fn pod_spec(spec: &mut Object) {
     for each in objects(spec, "volumes") {
         volume::volume(each);
     }
-    resources::rounded(spec, "overhead");
 }
 
 /// The account has an old name that is still served; the new one wins.

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::core::resources::{is_huge_pages, total_limits, total_requests};
 use crate::toolkit::defaults::{Object, is_zero, object_in, object_or_new};
-use crate::toolkit::quantity;
 
 /// Whoever sets a limit and no request asks for that much.
 pub fn requests_from_limits(container: &mut Object) {
@@ -80,23 +79,6 @@ fn requests_of_pod(own: &mut Object, containers: &Value) {
     }
 }
 
-/// Amounts finer than a thousandth are rounded up.
-pub fn rounded(holder: &mut Object, list: &str) {
-    let Some(amounts) = object_in(holder, list) else {
-        return;
-    };
-    for amount in amounts.values_mut() {
-        // Nearly every amount is written without a fraction or with a unit that is coarse enough.
-        let may_be_finer = |text: &str| text.ends_with(['n', 'u']) || text.contains(['.', 'e', 'E']);
-        if amount.as_str().is_some_and(may_be_finer)
-            && let Some(exact) = quantity::read(Some(amount))
-            && exact.round_up(-3) != exact
-        {
-            *amount = exact.round_up(-3).to_string().into();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,15 +112,6 @@ mod tests {
                    "containers": [{"resources": {"requests": {"cpu": "100m"}}}]}),
             json!({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "100m", "memory": "1Gi"}},
                    "containers": [{"resources": {"requests": {"cpu": "100m"}}}]}),
-        );
-    }
-
-    #[test]
-    fn amounts_are_no_finer_than_thousandths() {
-        run(
-            |o| rounded(o, "limits"),
-            json!({"limits": {"cpu": "1500u", "memory": "1", "x.y/z": "1500m"}}),
-            json!({"limits": {"cpu": "2m", "memory": "1", "x.y/z": "1500m"}}),
         );
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth::Authorizer;
 use meta::field::Path;
-use meta::{FieldError, GroupVersionResource, Status, object};
-use registry::{GetOptions, Hooks, Pending, RequestContext, WeakRegistry};
+use meta::{ErrorList, FieldError, GroupVersionResource, Status, object};
+use registry::{GetOptions, Hooks, PartChange, Pending, RequestContext, WeakRegistry};
 use resource::Kind;
 use serde_json::Value;
+
+use crate::claim_rights;
 
 const NAMESPACES: GroupVersionResource = GroupVersionResource::new("", "v1", "namespaces");
 const LABEL: &str = "resource.kubernetes.io/admin-access";
@@ -20,6 +23,8 @@ pub struct AdminAccess {
     pub kind: Arc<dyn Kind>,
     /// Where the claim's own spec is in the object.
     pub spec: &'static str,
+    /// Says who may change which part of a claim's status.
+    pub authorizer: Arc<dyn Authorizer>,
 }
 
 #[async_trait]
@@ -36,7 +41,9 @@ impl Hooks for AdminAccess {
             return Ok(None);
         }
         // What else is wrong is told with it.
-        let mut errors = vec![refusal(index)];
+        // Upstream names the request, not what is in it, and a claim's place even in a template.
+        let requests = Path::new("spec").child("devices").child("requests");
+        let mut errors = vec![refusal(&requests.index(index))];
         errors.extend(self.kind.validate(new));
         Err(Status::invalid(
             &self.kind.descriptor().kind,
@@ -53,6 +60,22 @@ impl Hooks for AdminAccess {
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         // What is asked for cannot change.
         Ok(None)
+    }
+
+    async fn judge_part(&self, change: PartChange<'_>) -> Result<ErrorList, Status> {
+        let mut errors = ErrorList::new();
+        if granted(change.old).is_none()
+            && let Some(index) = granted(change.new)
+            && !self.is_allowed(object::namespace(change.old)).await?
+        {
+            let results = ["allocation", "devices", "results"];
+            let path = results
+                .iter()
+                .fold(Path::new("status"), |path, name| path.child(name));
+            errors.push(refusal(&path.index(index)));
+        }
+        errors.extend(claim_rights::missing(&*self.authorizer, &change).await);
+        Ok(errors)
     }
 
     async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
@@ -75,12 +98,18 @@ fn asks(claim: &Value, spec: &str) -> Option<usize> {
         .position(|request| request["exactly"]["adminAccess"] == Value::Bool(true))
 }
 
-/// Upstream names the request, not what is in it, and a claim's place even in a template.
-fn refusal(index: usize) -> FieldError {
-    let requests = Path::new("spec").child("devices").child("requests");
+/// The first result that gives an administrator's access.
+fn granted(claim: &Value) -> Option<usize> {
+    let results = claim.pointer("/status/allocation/devices/results")?.as_array()?;
+    results
+        .iter()
+        .position(|result| result["adminAccess"] == Value::Bool(true))
+}
+
+fn refusal(place: &Path) -> FieldError {
     let detail =
         format!("admin access to devices requires the `{LABEL}: true` label on the containing namespace");
-    FieldError::forbidden(&requests.index(index).child("adminAccess"), &detail)
+    FieldError::forbidden(&place.child("adminAccess"), &detail)
 }
 
 /// Notes in slices when taints were added, where their drivers do not say so.

@@ -3,6 +3,7 @@
 //! Each is a [`registry::Action`] or [`registry::Hooks`], plugged into the registry where the server is assembled.
 
 mod binding;
+mod claim_rights;
 mod devices;
 mod eviction;
 mod flow;

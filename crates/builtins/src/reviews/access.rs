@@ -46,7 +46,7 @@ impl ReviewAccess {
             let why = "at least one of user or group must be specified";
             errors.push(FieldError::invalid(&Path::new("spec.user"), "", why));
         }
-        errors.extend(metadata(&review["metadata"]));
+        errors.extend(metadata(&review["metadata"], self.whose));
         if self.whose == WhoseAccess::AnyonesInNamespace {
             errors.extend(in_namespace(spec, namespace));
         }
@@ -59,7 +59,7 @@ impl ReviewAccess {
 }
 
 /// A review is not an object: it has no name and no labels.
-fn metadata(metadata: &Value) -> ErrorList {
+fn metadata(metadata: &Value, whose: WhoseAccess) -> ErrorList {
     let fields = metadata.as_object().into_iter().flatten();
     let mut odd = fields.filter(|(key, _)| !matches!(key.as_str(), "managedFields" | "namespace"));
     if odd.next().is_none() {
@@ -68,10 +68,14 @@ fn metadata(metadata: &Value) -> ErrorList {
     // As Go prints it: in the order of its fields.
     let schema = schema::builtin(&KIND).and_then(|review| review.field("metadata"));
     let printed = serde_json::to_string(&Ordered::new(metadata, schema)).unwrap_or_default();
+    let why = match whose {
+        WhoseAccess::AnyonesInNamespace => "must be empty except for namespace",
+        WhoseAccess::Anyones | WhoseAccess::Mine => "must be empty",
+    };
     vec![FieldError {
         kind: FieldErrorKind::Invalid,
         path: Path::new("metadata"),
-        message: format!("Invalid value: {printed}: must be empty"),
+        message: format!("Invalid value: {printed}: {why}"),
     }]
 }
 

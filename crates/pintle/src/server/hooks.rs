@@ -43,7 +43,7 @@ pub(super) async fn all(
     }
     let requests = GroupResource::new("certificates.k8s.io", "certificatesigningrequests");
     hooks.insert(requests, Arc::new(StampRequester));
-    of_devices(&mut hooks, registry);
+    of_devices(&mut hooks, registry, authorizer);
     let services = registry.resource(&SERVICES);
     let services = services.ok_or_else(not_served)?;
     let held = all_of(&services).await?;
@@ -65,7 +65,11 @@ pub(super) async fn all(
 }
 
 /// Claims to devices, their templates, and slices of devices.
-fn of_devices(hooks: &mut HashMap<GroupResource, Arc<dyn Hooks>>, registry: &Registry) {
+fn of_devices(
+    hooks: &mut HashMap<GroupResource, Arc<dyn Hooks>>,
+    registry: &Registry,
+    authorizer: &Arc<dyn Authorizer>,
+) {
     const DEVICES: &str = "resource.k8s.io";
     for (plural, spec) in [
         ("resourceclaims", "/spec"),
@@ -79,6 +83,7 @@ fn of_devices(hooks: &mut HashMap<GroupResource, Arc<dyn Hooks>>, registry: &Reg
             registry: registry.downgrade(),
             kind: Arc::clone(claims.kind()),
             spec,
+            authorizer: Arc::clone(authorizer),
         };
         hooks.insert(GroupResource::new(DEVICES, plural), Arc::new(check));
     }

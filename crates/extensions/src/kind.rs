@@ -16,13 +16,15 @@ use crate::shape::Shape;
 /// A kind that users have defined, in one version.
 pub struct CustomKind {
     pub(crate) descriptor: Descriptor,
-    pub(crate) shape: Shape,
+    pub(crate) shape: Arc<Shape>,
     /// The schema as it was given, in JSON: it is asked for rarely.
     pub(crate) open_api: Box<str>,
     pub(crate) columns: Columns,
     pub(crate) selectable: Selectable,
     /// The version objects are stored in.
     pub(crate) stored: GroupVersion,
+    /// The schema of that version.
+    pub(crate) stored_shape: Arc<Shape>,
     pub(crate) has_status: bool,
     pub(crate) deprecation: Option<String>,
     /// Whether the definition is going, and takes its objects with it.
@@ -83,12 +85,14 @@ impl Strategy for CustomKind {
 
     fn convert_to_stored(&self, object: &mut Value) {
         self.in_version(object, &self.stored);
+        self.stored_shape.prune(object);
+        self.stored_shape.default(object);
     }
 
     fn convert_from_stored(&self, object: &mut Value) {
         self.in_version(object, &self.descriptor.kind.group_version());
+        // Defaults are those of the version that is stored: what another would put in is not there.
         self.prune(object);
-        self.default(object);
     }
 
     fn validate(&self, object: &Value) -> ErrorList {

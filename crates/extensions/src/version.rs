@@ -46,15 +46,24 @@ pub(crate) fn kinds(
     is_going: &Arc<AtomicBool>,
 ) -> Result<Vec<Arc<dyn Kind>>, Unservable> {
     let stored = definition.storage_version().ok_or(Unservable::NoStorage)?;
+    let keeps_all = definition.spec.preserve_unknown_fields;
+    let shape = |version: &Version| {
+        let kind = group_version(definition, &version.name).kind(names.kind.clone());
+        Arc::new(Shape::new(&kind, version, keeps_all))
+    };
+    let stored_shape = shape(stored);
     let stored = group_version(definition, &stored.name);
     let versions = definition.spec.versions.iter();
     versions
         .map(|version| {
             let selectable = Selectable::new(&version.selectable_fields);
             let descriptor = descriptor(definition, names, version, &stored);
-            let keeps_all = definition.spec.preserve_unknown_fields;
             let kind = CustomKind {
-                shape: Shape::new(&descriptor.kind, version, keeps_all),
+                shape: match version.name == *stored.version {
+                    true => Arc::clone(&stored_shape),
+                    false => shape(version),
+                },
+                stored_shape: Arc::clone(&stored_shape),
                 descriptor,
                 open_api: version.schema.open_api_v3_schema.to_string().into(),
                 columns: Columns::new(&version.additional_printer_columns),
@@ -175,6 +184,34 @@ mod tests {
         let expected = "example.com/v1alpha1 Widget is deprecated; use example.com/v1 Widget";
         assert_eq!(told(0).as_deref(), Some(expected));
         assert_eq!(told(1), None);
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_version_that_is_stored() {
+        let version = |name: &str, field: &str| {
+            let fields = json!({"all": {"type": "string"}, field: {"type": "string", "default": "d"}});
+            let spec = json!({"type": "object", "properties": fields});
+            json!({"name": name, "served": true, "storage": name == "v1",
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}})
+        };
+        let versions = [version("v1", "a"), version("v2", "b")];
+        let object =
+            json!({"spec": {"group": "example.com", "names": {"kind": "Widget"}, "versions": versions}});
+        let definition = Definition::read(&object).expect("a definition");
+        let names = definition.spec.names.clone();
+        let kinds = kinds(&definition, &names, &Arc::default()).expect("it can be served");
+        let mut widget =
+            json!({"apiVersion": "example.com/v2", "kind": "Widget", "spec": {"all": "x", "b": "y"}});
+        kinds[1].convert_to_stored(&mut widget);
+        assert_eq!(
+            (&widget["apiVersion"], &widget["spec"]),
+            (&json!("example.com/v1"), &json!({"all": "x", "a": "d"}))
+        );
+        kinds[1].convert_from_stored(&mut widget);
+        assert_eq!(
+            (&widget["apiVersion"], &widget["spec"]),
+            (&json!("example.com/v2"), &json!({"all": "x"}))
+        );
     }
 
     #[test]

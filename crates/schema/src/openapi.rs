@@ -95,7 +95,11 @@ fn v3(
                     components.write(Dialect::V3, info.descriptions, schemas)
                 })?;
             }
-            parts.value("securitySchemes", &security_schemes())
+            // Documents of custom resources do not say how clients tell who they are.
+            if custom.is_empty() {
+                parts.value("securitySchemes", &security_schemes())?;
+            }
+            Ok(())
         })
     })
 }

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use meta::GroupVersionKind;
-use resource::{Descriptor, Scope};
+use resource::{Kind, Scope};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha512};
 
 use crate::codec;
 use crate::discovery::catalog::Group;
-use crate::discovery::plain::verbs;
+use crate::discovery::plain::{verbs, verbs_of};
 use crate::negotiate::{Accept, Encoding};
 
 /// The document, prepared.
@@ -69,7 +69,7 @@ fn group_item(group: &Group) -> Value {
             let resources: Vec<Value> = version
                 .resources
                 .iter()
-                .map(|r| resource_item(r.kind().descriptor(), group.is_custom()))
+                .map(|r| resource_item(&**r.kind(), group.is_custom()))
                 .collect();
             json!({ "version": version.name, "resources": resources, "freshness": "Current" })
         })
@@ -82,7 +82,8 @@ fn group_item(group: &Group) -> Value {
 }
 
 /// What is said of a resource. Where a kind is of the group and version that it stands in, built-in ones do not say so.
-fn resource_item(descriptor: &Descriptor, custom: bool) -> Value {
+fn resource_item(of: &dyn Kind, custom: bool) -> Value {
+    let descriptor = of.descriptor();
     let named = |kind: &GroupVersionKind| {
         if !custom && kind.group_version() == descriptor.kind.group_version() {
             json!({ "group": "", "version": "", "kind": kind.kind })
@@ -95,7 +96,7 @@ fn resource_item(descriptor: &Descriptor, custom: bool) -> Value {
         "responseKind": named(&descriptor.kind),
         "scope": match descriptor.scope { Scope::Cluster => "Cluster", Scope::Namespaced => "Namespaced" },
         "singularResource": descriptor.singular,
-        "verbs": verbs(&descriptor.verbs),
+        "verbs": verbs_of(of),
     });
     if let Some(members) = item.as_object_mut() {
         if !descriptor.short_names.is_empty() {

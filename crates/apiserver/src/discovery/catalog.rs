@@ -11,6 +11,8 @@ use crate::discovery::aggregated::Aggregated;
 #[derive(Default)]
 pub struct Catalog {
     resources: Arc<Vec<Arc<Resource>>>,
+    /// Which of them make no more objects.
+    closed: Vec<usize>,
     groups: Vec<Group>,
     core: Aggregated,
     named: Aggregated,
@@ -69,14 +71,15 @@ impl Catalog {
         Self {
             core: Aggregated::of(&core),
             named: Aggregated::of(&named),
+            closed: closed(&resources).collect(),
             resources,
             groups,
         }
     }
 
-    /// Whether this is made of just these resources.
+    /// Whether this is made of just these resources, as they are.
     pub fn is_of(&self, resources: &Arc<Vec<Arc<Resource>>>) -> bool {
-        Arc::ptr_eq(&self.resources, resources)
+        Arc::ptr_eq(&self.resources, resources) && closed(resources).eq(self.closed.iter().copied())
     }
 
     /// All groups, the core group among them.
@@ -122,6 +125,12 @@ impl Group {
             format!("{}/{}", self.name, version.name)
         }
     }
+}
+
+/// The places of those that make no more objects.
+fn closed(resources: &[Arc<Resource>]) -> impl Iterator<Item = usize> {
+    let resources = resources.iter().enumerate();
+    resources.filter_map(|(place, resource)| resource.kind().refuses_creation().map(|_| place))
 }
 
 fn plural(resource: &Arc<Resource>) -> &str {

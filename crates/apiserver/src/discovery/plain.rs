@@ -1,6 +1,6 @@
 //! The documents as they have always been: one for each group and version.
 
-use resource::{Descriptor, Subresource, Verb};
+use resource::{Descriptor, Kind, Subresource, Verb};
 use serde_json::{Map, Value, json};
 
 use crate::discovery::catalog::{Catalog, Group, Version};
@@ -60,7 +60,7 @@ pub fn resource_list(group: &Group, version: &Version) -> Value {
     let mut resources = Vec::new();
     for resource in &version.resources {
         let descriptor = resource.kind().descriptor();
-        resources.push(resource_entry(descriptor));
+        resources.push(resource_entry(&**resource.kind()));
         resources.extend(
             descriptor
                 .subresources
@@ -80,13 +80,14 @@ pub fn resource_list(group: &Group, version: &Version) -> Value {
     list
 }
 
-fn resource_entry(descriptor: &Descriptor) -> Value {
+fn resource_entry(kind: &dyn Kind) -> Value {
+    let descriptor = kind.descriptor();
     let mut entry = json!({
         "name": descriptor.plural,
         "singularName": descriptor.singular,
         "namespaced": descriptor.is_namespaced(),
         "kind": descriptor.kind.kind,
-        "verbs": verbs(&descriptor.verbs),
+        "verbs": verbs_of(kind),
     });
     if let Some(members) = entry.as_object_mut() {
         if !descriptor.short_names.is_empty() {
@@ -121,6 +122,14 @@ fn subresource_entry(descriptor: &Descriptor, subresource: &Subresource) -> Valu
         members.insert("version".into(), subresource.kind.version.as_ref().into());
     }
     entry
+}
+
+/// The verbs of objects of a kind. Where no more are made, those that change some are not told of either.
+pub(super) fn verbs_of(kind: &dyn Kind) -> Vec<&'static str> {
+    let is_closed = kind.refuses_creation().is_some();
+    let is_told = |verb: &Verb| !is_closed || !matches!(verb, Verb::Create | Verb::Update | Verb::Patch);
+    let told = kind.descriptor().verbs.iter().copied().filter(is_told);
+    verbs(&told.collect::<Vec<_>>())
 }
 
 /// Verbs as documents spell them.

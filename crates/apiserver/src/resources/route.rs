@@ -127,8 +127,13 @@ impl Route {
         let Some(place) = place(descriptor, info) else {
             return Err(no_place(descriptor, info, custom));
         };
-        let Some(action) = action(descriptor, place, &call.head.method, info, custom) else {
-            return Err(no_action(descriptor, info, custom));
+        let method = if custom {
+            as_custom(place, &call.head.method)
+        } else {
+            &call.head.method
+        };
+        let Some(action) = action(descriptor, place, method, info, custom) else {
+            return Err(no_action(descriptor, place, info, custom));
         };
         if action == Action::Patch && !custom && !is_patch_form(call) {
             return Err(no_such_body().into());
@@ -252,6 +257,15 @@ fn place(descriptor: &Descriptor, info: &RequestInfo) -> Option<Place> {
     (proxied || !info.has_rest()).then_some(Place::Subresource(at))
 }
 
+/// Custom resources go by the verb alone: who asks for the head reads.
+fn as_custom(place: Place, method: &Method) -> &Method {
+    match (place, method) {
+        (Place::Subresource(_), _) => method,
+        (_, &Method::HEAD) => &Method::GET,
+        _ => method,
+    }
+}
+
 fn action(
     descriptor: &Descriptor,
     place: Place,
@@ -371,12 +385,84 @@ fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusa
     }
 }
 
-fn no_action(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {
-    if custom && info.name().is_empty() && matches!(info.verb(), "update" | "patch") {
-        return Status::bad_request("name must be provided").into();
+fn no_action(descriptor: &Descriptor, place: Place, info: &RequestInfo, custom: bool) -> Refusal {
+    match (place, info.verb()) {
+        _ if !custom => no_such_method().into(),
+        (Place::AllNamespaces, _) => Refusal::Page,
+        (Place::Collection, "update" | "patch") => Status::bad_request("name must be provided").into(),
+        (_, verb) => Status::method_not_supported(&descriptor.group_resource(), verb).into(),
     }
-    if custom {
-        return Status::method_not_supported(&descriptor.group_resource(), info.verb()).into();
+}
+
+#[cfg(test)]
+mod tests {
+    use resource::{Scope, StoredForm};
+
+    use super::*;
+    use crate::testing::routed_call;
+
+    fn widgets() -> Descriptor {
+        Descriptor {
+            kind: GroupVersionKind::new("example.com", "v1", "Widget"),
+            list_kind: String::from("WidgetList"),
+            plural: String::from("widgets"),
+            singular: String::from("widget"),
+            scope: Scope::Namespaced,
+            verbs: vec![
+                Verb::Create,
+                Verb::Delete,
+                Verb::DeleteCollection,
+                Verb::Get,
+                Verb::List,
+                Verb::Update,
+            ],
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            subresources: Vec::new(),
+            storage_prefix: String::new(),
+            stored_form: StoredForm {
+                api_version: String::new(),
+                protobuf: false,
+            },
+            storage_version_hash: String::new(),
+            schema: builtin(&GroupVersionKind::new("", "v1", "Pod")).expect("a built-in kind"),
+        }
     }
-    no_such_method().into()
+
+    fn outcome(method: &str, path: &str) -> String {
+        let call = routed_call(method, &format!("/apis/example.com/v1/{path}"));
+        let (descriptor, info) = (widgets(), &call.info);
+        let Some(place) = place(&descriptor, info) else {
+            return format!("{:?}", no_place(&descriptor, info, true));
+        };
+        let method = as_custom(place, &call.head.method);
+        match action(&descriptor, place, method, info, true) {
+            Some(action) => format!("{action:?}"),
+            None => match no_action(&descriptor, place, info, true) {
+                Refusal::Page => String::from("Page"),
+                Refusal::Status(status) => status.message,
+            },
+        }
+    }
+
+    #[test]
+    fn custom_resources_go_by_the_verb() {
+        for (method, path, expected) in [
+            ("GET", "widgets", "List"),
+            ("POST", "widgets", "Page"),
+            ("DELETE", "widgets", "Page"),
+            ("HEAD", "namespaces/n/widgets", "List"),
+            ("HEAD", "namespaces/n/widgets/a", "Get"),
+            ("PUT", "namespaces/n/widgets", "name must be provided"),
+            ("PATCH", "namespaces/n/widgets", "name must be provided"),
+            ("POST", "namespaces/n/widgets/a", "Create"),
+            (
+                "PATCH",
+                "namespaces/n/widgets/a",
+                "patch is not supported on resources of kind \"widgets.example.com\"",
+            ),
+        ] {
+            assert_eq!(outcome(method, path), expected, "{method} {path}");
+        }
+    }
 }

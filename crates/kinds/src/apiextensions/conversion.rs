@@ -1,16 +1,19 @@
 //! Conversion between versions. Upstream names the webhook's parts as it holds them, not as they stand in the definition.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::admissionregistration::webhook;
+use crate::certificates::pem::authorities_complaint;
 use crate::toolkit::columns::list;
 use crate::toolkit::{Field, Seen};
 
 /// The forms of reviews that are known here.
 const REVIEWS: [&str; 2] = ["v1", "v1beta1"];
 
-/// `recognized`: at least one form of reviews must be known.
-pub fn rules(conversion: &Field, recognized: bool) {
+/// `recognized`: at least one form of reviews must be known. `may_distrust`: the webhook's certificates may be none.
+pub fn rules(conversion: &Field, recognized: bool, may_distrust: bool) {
     if !conversion.is_set() {
         return;
     }
@@ -28,6 +31,10 @@ pub fn rules(conversion: &Field, recognized: bool) {
     let versions = conversion.standing_for("conversionReviewVersions", part("conversionReviewVersions"));
     if strategy.text() == "Webhook" {
         self::client(&client);
+        let bundle = client.child("caBundle");
+        if let Some(complaint) = bundle_complaint(bundle.text()).filter(|_| !may_distrust) {
+            bundle.invalid(&complaint);
+        }
         review_versions(&versions, recognized);
         return;
     }
@@ -48,6 +55,20 @@ fn client(client: &Field) {
         (false, true) => webhook::service(&service),
         _ => client.required("exactly one of url or service is required"),
     }
+}
+
+fn bundle_complaint(bundle: &str) -> Option<String> {
+    let bytes = STANDARD.decode(bundle).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    (!bundle.is_empty())
+        .then(|| authorities_complaint(&text))
+        .flatten()
+}
+
+/// Whether a definition has certificates that are none.
+pub fn has_bad_bundle(definition: &Value) -> bool {
+    let client = &definition["spec"]["conversion"]["webhook"]["clientConfig"];
+    bundle_complaint(client["caBundle"].as_str().unwrap_or("")).is_some()
 }
 
 fn review_versions(versions: &Field, recognized: bool) {

@@ -205,7 +205,8 @@ fn spec_rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Va
         way.child("strategy")
             .invalid("must be None if spec.preserveUnknownFields is true");
     }
-    conversion::rules(&way, recognized);
+    let may_distrust = old.is_none_or(|old| !is_established(old) || conversion::has_bad_bundle(old));
+    conversion::rules(&way, recognized, may_distrust);
 }
 
 /// What is asked after the specification, and what of it stays.

@@ -43,6 +43,30 @@ pub(super) fn certificates_complaint(text: &str) -> Option<String> {
     (blocks == 0).then(|| String::from("must contain at least one CERTIFICATE PEM block"))
 }
 
+/// What is wrong with certificates of authorities to trust, in upstream's words. One that can be read is enough.
+pub(crate) fn authorities_complaint(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut blocks = Vec::new();
+    while let Some((block, after)) = next_block(rest) {
+        rest = after;
+        blocks.push(block);
+    }
+    let certificates = blocks
+        .iter()
+        .filter(|block| block.kind == "CERTIFICATE" && !block.has_headers);
+    let mut readable = certificates.map(|block| sequences(&block.bytes) == Some(1));
+    let first = readable.next();
+    if first == Some(true) || readable.any(|is_readable| is_readable) {
+        return None;
+    }
+    let why = match first {
+        Some(_) => "failed to parse certificate: x509: malformed certificate",
+        None if rest.is_empty() => "no valid certificate authority data seen",
+        None => "unable to parse bytes as PEM block",
+    };
+    Some(format!("unable to load root certificates: {why}"))
+}
+
 /// What the blocks in a text are said to hold.
 pub(crate) fn kinds_of_blocks(mut text: &str) -> Vec<&str> {
     let mut kinds = Vec::new();
@@ -117,9 +141,30 @@ mod tests {
         assert_eq!(certificates_complaint(text).as_deref(), expected, "{text}");
     }
 
+    fn block(kind: &str, body: &str) -> String {
+        format!("{BEGIN}{kind}-----\n{body}-----END {kind}-----\n")
+    }
+
+    #[test]
+    fn authorities_need_one_certificate() {
+        const NO_PEM: &str = "unable to parse bytes as PEM block";
+        const MALFORMED: &str = "failed to parse certificate: x509: malformed certificate";
+        for (text, expected) in [
+            ("bad".to_owned(), Some(NO_PEM)),
+            (block("CERTIFICATE", "YQ==\n"), Some(MALFORMED)),
+            (
+                block("CERTIFICATE", "YQ==\n") + &block("CERTIFICATE", "MAA=\n"),
+                None,
+            ),
+            (block("PRIVATE KEY", "MAA=\n") + "text", Some(NO_PEM)),
+        ] {
+            let expected = expected.map(|why| format!("unable to load root certificates: {why}"));
+            assert_eq!(authorities_complaint(&text), expected, "{text}");
+        }
+    }
+
     #[test]
     fn only_certificates_are_certificates() {
-        let block = |kind: &str, body: &str| format!("{BEGIN}{kind}-----\n{body}-----END {kind}-----\n");
         check("", None);
         check("nothing", Some("must contain at least one CERTIFICATE PEM block"));
         check(&block("CERTIFICATE", "MAA=\n"), None);

@@ -85,6 +85,7 @@ fn described(Defined(resource, schema): &Defined) -> Custom<'_> {
         namespaced: descriptor.is_namespaced(),
         status: descriptor.subresource("status").is_some(),
         scale: descriptor.subresource("scale").is_some(),
+        selectable: resource.kind().selectable_field_names(),
         schema,
     }
 }

@@ -36,9 +36,15 @@ pub struct Custom<'a> {
     pub status: bool,
     /// Whether there is a scale.
     pub scale: bool,
+    /// Fields that selectors may name: `spec.color`.
+    pub selectable: &'a [&'a str],
     /// The schema that the definition gives; null if none.
     pub schema: &'a Value,
 }
+
+/// What upstream calls the documents of custom resources.
+const TITLE: &str = "Kubernetes CRD Swagger";
+const VERSION: &str = "v0.1.0";
 
 /// What schemas of objects and lists are called: `com.example.v1.Widget`.
 #[derive(Debug)]
@@ -62,6 +68,11 @@ pub fn write_v3_custom(resources: &[Custom<'_>], info: Info<'_>, out: &mut impl 
     components.add(&items);
     let of_all = [Component::Type(&OBJECT_META), Component::Type(&LIST_META)];
     components.add_components(of_all.into_iter());
+    let info = Info {
+        title: TITLE,
+        version: VERSION,
+        ..info
+    };
     super::v3(&items, &components, (resources, &named), info, out)
 }
 
@@ -228,7 +239,16 @@ impl<'a> Custom<'a> {
             "x-kubernetes-group-version-kind".to_owned(),
             self.kinds(self.kind),
         );
+        self.put_selectable(&mut schema);
         Value::Object(schema)
+    }
+
+    fn put_selectable(&self, schema: &mut Map<String, Value>) {
+        let fields = self.selectable.iter().map(|field| json!({ "fieldPath": field }));
+        let fields: Vec<Value> = fields.collect();
+        if !fields.is_empty() {
+            schema.insert("x-kubernetes-selectable-fields".to_owned(), fields.into());
+        }
     }
 
     /// What the definition says, and what it does not say of objects: `apiVersion`, `kind` and `metadata`, also of those within.
@@ -266,13 +286,17 @@ impl<'a> Custom<'a> {
                 https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md", self.plural),
         });
         properties.insert("items".to_owned(), items);
-        json!({
+        let mut list = json!({
             "description": format!("{} is a list of {}", self.list_kind, self.kind),
             "type": "object",
             "required": ["items"],
             "properties": properties,
             "x-kubernetes-group-version-kind": self.kinds(self.list_kind),
-        })
+        });
+        if let Some(list) = list.as_object_mut() {
+            self.put_selectable(list);
+        }
+        list
     }
 }
 
@@ -317,6 +341,7 @@ mod tests {
             namespaced: true,
             status: true,
             scale: true,
+            selectable: &["spec.size"],
             schema: &schema,
         };
         let info = Info {
@@ -368,6 +393,11 @@ mod tests {
             .collect();
         assert_eq!(properties, ["apiVersion", "kind", "metadata", "spec"]);
         assert_eq!(schema["x-kubernetes-group-version-kind"][0]["kind"], "Widget");
+        assert_eq!(
+            schema["x-kubernetes-selectable-fields"],
+            json!([{"fieldPath": "spec.size"}])
+        );
+        assert_eq!(document["info"]["version"], "v0.1.0");
         let list = &document["components"]["schemas"]["com.example.v1.WidgetList"];
         assert_eq!(
             list["properties"]["items"]["items"]["$ref"],

@@ -349,6 +349,27 @@ fn conversion_is_checked() {
 }
 
 #[test]
+fn certificates_of_webhooks_are_checked_once_established() {
+    let with_bundle = |bundle: &str, established: &str| {
+        let client = json!({"url": "https://a", "caBundle": bundle});
+        let conversion = json!({"strategy": "Webhook", "webhook": {"clientConfig": client, "conversionReviewVersions": ["v1"]}});
+        let mut definition = defaulted(GROUP, PLURAL, with(&[("/spec/conversion", conversion)]));
+        room(GROUP, PLURAL).prepare_for_create(&mut definition);
+        definition["status"]["conditions"] = json!([{"type": "Established", "status": established}]);
+        definition
+    };
+    let wrong = r#"spec.conversion.webhookClientConfig.caBundle: Invalid value: "YmFk": unable to load root certificates: unable to parse bytes as PEM block"#;
+    for (old, established, expected) in [
+        ("", "True", vec![wrong.to_owned()]),
+        ("", "False", vec![]),
+        ("d29yc2U=", "True", vec![]),
+    ] {
+        let (new, old) = (with_bundle("YmFk", established), with_bundle(old, established));
+        assert_eq!(update_errors(GROUP, PLURAL, &new, &old), expected);
+    }
+}
+
+#[test]
 fn what_definitions_of_old_did_may_not_be_begun() {
     let conversion = json!({"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://a"}, "conversionReviewVersions": ["v1"]}});
     check(

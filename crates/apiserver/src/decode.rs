@@ -37,11 +37,12 @@ pub fn encoding_of(call: &Call) -> Result<Encoding, Status> {
         .split(';')
         .next()
         .unwrap_or_default()
-        .trim();
+        .trim()
+        .to_ascii_lowercase();
     if media_type.is_empty() {
         return Ok(Encoding::Json);
     }
-    Encoding::of_media_type(media_type).ok_or_else(|| {
+    Encoding::of_media_type(&media_type).ok_or_else(|| {
         unknown_format(&[
             "application/json",
             "application/yaml",

@@ -6,6 +6,8 @@ use granit_parser::{ErrorKind, ScanError};
 enum Finder {
     /// Names the line.
     Scanner,
+    /// Names the line in which the text ends.
+    ScannerAtEnd,
     /// Names the line before.
     Parser,
     /// Names the line before the end of the text.
@@ -17,19 +19,20 @@ pub(super) fn message(error: &ScanError, text: &str) -> String {
     let (finder, problem) = problem(error.kind(), text);
     let line_before = match finder {
         Finder::Scanner | Finder::Parser => error.marker().line().saturating_sub(1),
+        Finder::ScannerAtEnd => text.matches('\n').count(),
         // An unfinished line ends there too.
         Finder::ParserAtEnd => text.lines().count(),
     };
     match (line_before, finder) {
         (0, _) => format!("yaml: {problem}"),
-        (line, Finder::Scanner) => format!("yaml: line {}: {problem}", line + 1),
+        (line, Finder::Scanner | Finder::ScannerAtEnd) => format!("yaml: line {}: {problem}", line + 1),
         (line, Finder::Parser | Finder::ParserAtEnd) => format!("yaml: line {line}: {problem}"),
     }
 }
 
 fn problem(kind: &ErrorKind, text: &str) -> (Finder, &'static str) {
     use ErrorKind as Kind;
-    use Finder::{Parser, ParserAtEnd, Scanner};
+    use Finder::{Parser, ParserAtEnd, Scanner, ScannerAtEnd};
     match kind {
         Kind::UnclosedFlowCollection { .. } if text.trim_end().ends_with(['[', '{', ',']) => {
             (ParserAtEnd, "did not find expected node content")
@@ -65,7 +68,7 @@ fn problem(kind: &ErrorKind, text: &str) -> (Finder, &'static str) {
         Kind::BlockSequenceEntryNotAllowed | Kind::BlockEntryInFlowCollection => {
             (Scanner, "block sequence entries are not allowed in this context")
         }
-        Kind::UnclosedQuotedScalar | Kind::UnexpectedEof => (Scanner, "found unexpected end of stream"),
+        Kind::UnclosedQuotedScalar | Kind::UnexpectedEof => (ScannerAtEnd, "found unexpected end of stream"),
         Kind::DocumentIndicatorInQuotedScalar => (Scanner, "found unexpected document indicator"),
         Kind::UnknownQuotedScalarEscape => (Scanner, "found unknown escape character"),
         Kind::InvalidQuotedScalarHexEscape => (Scanner, "did not find expected hexdecimal number"),

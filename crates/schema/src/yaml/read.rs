@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
                 merge(&mut merged, value)?;
                 continue;
             }
-            let (key, printed) = key_text(key)?;
+            let (key, printed) = key_text(key, &value)?;
             if entries.insert(key, value).is_some() {
                 self.duplicate_keys
                     .push(format!("line {line}: key {printed} already set in map"));
@@ -168,15 +168,38 @@ fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), String> {
 }
 
 /// A key as JSON has it, and as a message shows it.
-fn key_text(key: Value) -> Result<(String, String), String> {
+fn key_text(key: Value, value: &Value) -> Result<(String, String), String> {
     match key {
         Value::String(text) => {
             let printed = meta::quote(&text);
             Ok((text, printed))
         }
         Value::Bool(_) | Value::Number(_) => Ok((key.to_string(), key.to_string())),
-        Value::Null => Err("unsupported map key of type: invalid".to_owned()),
-        Value::Array(_) | Value::Object(_) => Err(format!("yaml: invalid map key: {key}")),
+        Value::Null => Err(format!(
+            "unsupported map key of type: %!s(<nil>), key: <nil>, value: {}",
+            in_go(value)
+        )),
+        Value::Array(_) | Value::Object(_) => Err(format!("yaml: invalid map key: {}", in_go(&key))),
+    }
+}
+
+/// A value in Go's syntax.
+fn in_go(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => meta::quote(text),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(in_go).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, field)| format!("{}:{}", meta::quote(name), in_go(field)));
+            let fields: Vec<String> = fields.collect();
+            format!("map[interface {{}}]interface {{}}{{{}}}", fields.join(", "))
+        }
+        scalar => scalar.to_string(),
     }
 }
 
@@ -184,7 +207,14 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
     // Tags of an application's own say nothing about JSON.
     let tag = tag.map(|tag| tag.suffix_in_namespace(YAML_TAGS).unwrap_or(Cow::Borrowed("str")));
     let resolved = |text: &str| {
-        let infinite = || format!("json: unsupported value: {}", text.trim_start_matches(['+', '.']));
+        let infinite = || {
+            let shown = match text.as_bytes() {
+                [b'-', ..] => "-Inf",
+                [b'.', b'n' | b'N', ..] => "NaN",
+                _ => "+Inf",
+            };
+            format!("json: unsupported value: {shown}")
+        };
         resolve(text).ok_or_else(infinite)
     };
     match tag.as_deref() {
@@ -297,7 +327,18 @@ mod tests {
                 "yaml: line 2: mapping values are not allowed in this context",
             ),
             ("a: *x\n", "yaml: unknown anchor 'x' referenced"),
-            ("a: .inf\n", "json: unsupported value: inf"),
+            ("a: .inf\n", "json: unsupported value: +Inf"),
+            ("a: -.Inf\n", "json: unsupported value: -Inf"),
+            ("a: .nan\n", "json: unsupported value: NaN"),
+            ("a: 1\nb: \"x\n", "yaml: line 3: found unexpected end of stream"),
+            (
+                "a: {null: d}\n",
+                "unsupported map key of type: %!s(<nil>), key: <nil>, value: \"d\"",
+            ),
+            (
+                "{[a]: b}\n",
+                "yaml: invalid map key: []interface {}{\"a\"}",
+            ),
             ("a: !!int x\n", "yaml: cannot decode !!str `x` as a !!int"),
         ] {
             assert_eq!(read(yaml), Err(message.to_owned()), "{yaml}");

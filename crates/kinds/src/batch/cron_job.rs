@@ -190,9 +190,13 @@ fn time_zone(zone: &Field) {
     let text = zone.text();
     if text.is_empty() {
         zone.invalid("timeZone must be nil or non-empty string");
-    } else if text.eq_ignore_ascii_case("local") {
+        return;
+    }
+    if text.eq_ignore_ascii_case("local") {
         zone.invalid("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
-    } else if meta::time::zone(text).is_none() {
+    }
+    // Upstream knows a zone of this very name.
+    if text != "Local" && meta::time::zone(text).is_none() {
         zone.invalid(&format!("unknown time zone {text}"));
     }
 }

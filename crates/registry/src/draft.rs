@@ -140,18 +140,30 @@ impl Draft {
 
     /// The object at that version.
     pub(crate) fn at(&self, revision: Option<ResourceVersion>) -> Object {
+        match revision {
+            None => Object::new(Arc::clone(&self.index), None, self.json.clone(), self.places, 0),
+            Some(at) => self.with_version(format!("\"resourceVersion\":\"{at}\""), revision),
+        }
+    }
+
+    /// The object at what a client has said to be its version.
+    pub(crate) fn said_to_be_at(&self, version: &str) -> Object {
+        if version.is_empty() {
+            return self.at(None);
+        }
+        let member = format!("\"resourceVersion\":{}", Value::from(version));
+        self.with_version(member, ResourceVersion::parse(version))
+    }
+
+    fn with_version(&self, mut version: String, revision: Option<ResourceVersion>) -> Object {
         let at = self.places.version as usize;
         let index = Arc::clone(&self.index);
-        let Some(revision) = revision else {
-            return Object::new(index, None, self.json.clone(), self.places, 0);
-        };
-        let mut version = format!("\"resourceVersion\":\"{revision}\"");
         if self.json.get(at) != Some(&b'}') {
             version.push(',');
         }
         let json = [&self.json[..at], version.as_bytes(), &self.json[at..]].concat();
-        let version_bytes = u32::try_from(version.len()).expect("a version has twenty digits at most");
-        Object::new(index, Some(revision), json.into(), self.places, version_bytes)
+        let version_bytes = u32::try_from(version.len()).expect("no body is as large as four gigabytes");
+        Object::new(index, revision, json.into(), self.places, version_bytes)
     }
 }
 

@@ -34,8 +34,9 @@ type Views = Mutex<Vec<(usize, Arc<Object>)>>;
 impl Object {
     /// An object that was never stored: the answer of an action, or of a dry run.
     pub fn unstored(tree: Value) -> Self {
-        let revision = ResourceVersion::parse(meta::object::metadata_str(&tree, "resourceVersion"));
-        Draft::of_tree(tree, None, &Form::Json).at(revision)
+        let version = meta::object::metadata_str(&tree, "resourceVersion").to_owned();
+        let draft = Draft::of_tree(tree, None, &Form::Json);
+        draft.said_to_be_at(&version)
     }
 
     pub(crate) fn new(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth::Authorizer;
 use meta::Status;
+use meta::status::Reason;
 use registry::{AdmissionRequest, Operation};
 use serde_json::Value;
 
@@ -66,7 +67,10 @@ impl MutatingPolicies {
                         let has_changed = matches!(changed, Ok(true));
                         rounds.asked(NAME, &id, has_changed, definition.wants_to_see_more);
                         if let Err(why) = changed {
-                            denials.push(denial(&policy.name, Some(invocation.binding), &why));
+                            denials.push(Denial {
+                                reason: Some(Reason::INVALID.0.into_owned()),
+                                ..denial(&policy.name, Some(invocation.binding), &why)
+                            });
                         }
                     }
                 }

@@ -5,40 +5,38 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The `Warning` header.
 pub const WARNING: HeaderName = http::header::WARNING;
 
-/// Bytes of all warnings of an answer at most; beyond that they are cut short, as upstream does.
-const MAX_WARNING_BYTES: usize = 4 << 10;
+/// Characters of all warnings of an answer; with the one that is beyond that, all are cut short, as upstream does.
+const MAX_WARNING_CHARACTERS: usize = 4 << 10;
 
-/// Bytes of one warning, once they are cut short.
-const SHORT_WARNING_BYTES: usize = 256;
+/// Characters of one warning, once they are cut short.
+const SHORT_WARNING_CHARACTERS: usize = 256;
 
 /// Adds a `Warning: 299 - "text"` for each text.
 pub fn add_warnings(headers: &mut HeaderMap, texts: &[String]) {
-    if texts.is_empty() {
-        return;
-    }
-    let total: usize = texts.iter().map(String::len).sum();
-    let limit = if total > MAX_WARNING_BYTES {
-        SHORT_WARNING_BYTES
-    } else {
-        usize::MAX
-    };
-    let mut left = MAX_WARNING_BYTES;
-    for text in texts {
-        let text = cut(text, limit);
-        let Some(value) = warning_value(text) else {
+    let readable = texts.iter().filter(|text| warning_value(text).is_some());
+    let mut total = 0;
+    let too_much = readable.clone().position(|text| {
+        total += text.chars().count();
+        total > MAX_WARNING_CHARACTERS
+    });
+    let mut written = 0;
+    for (place, text) in readable.enumerate() {
+        // Those that were there when it became too much stay, cut; others follow as long as there is room.
+        let Some(too_much) = too_much else {
+            if let Some(value) = warning_value(text) {
+                headers.append(WARNING, value);
+            }
             continue;
         };
-        if text.len() > left {
+        if place > too_much && written >= MAX_WARNING_CHARACTERS {
             return;
         }
-        left -= text.len();
-        headers.append(WARNING, value);
+        let short: String = text.chars().take(SHORT_WARNING_CHARACTERS).collect();
+        written += short.chars().count();
+        if let Some(value) = warning_value(&short) {
+            headers.append(WARNING, value);
+        }
     }
-}
-
-/// The longest start of `text` of at most `limit` bytes.
-fn cut(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit.min(text.len()))]
 }
 
 /// The header's value; none for a text that cannot stand in a header.
@@ -88,5 +86,13 @@ mod tests {
             &many.iter().map(|&t| t.to_owned()).collect::<Vec<_>>(),
         );
         assert_eq!(headers.get_all(WARNING).iter().count(), 16);
+        let short: Vec<String> = (0..500).map(|n| format!("{n:010}")).collect();
+        let mut headers = HeaderMap::new();
+        add_warnings(&mut headers, &short);
+        assert_eq!(
+            headers.get_all(WARNING).iter().count(),
+            410,
+            "the last goes beyond"
+        );
     }
 }

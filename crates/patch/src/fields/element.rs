@@ -69,6 +69,11 @@ impl Element {
         }
     }
 
+    /// Whether a text says that it is a step, but of a kind that is not known.
+    pub(crate) fn is_of_other_kind(text: &str) -> bool {
+        matches!(text.as_bytes(), [kind, b':', ..] if !b"fivk".contains(kind))
+    }
+
     /// The form of `FieldsV1`.
     pub fn as_str(&self) -> &str {
         &self.0

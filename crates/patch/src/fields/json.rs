@@ -20,7 +20,7 @@ pub enum FieldsError {
 }
 
 impl FieldSet {
-    /// Reads `FieldsV1`.
+    /// Reads `FieldsV1`. Steps of kinds that are not known are passed over, with what is below them.
     ///
     /// # Errors
     /// If it has not that form.
@@ -28,7 +28,7 @@ impl FieldSet {
         let fields = json.as_object().ok_or(FieldsError::NotObject)?;
         let mut entries = Vec::with_capacity(fields.len());
         for (key, below) in fields {
-            if key == SELF {
+            if key == SELF || Element::is_of_other_kind(key) {
                 continue;
             }
             let below_fields = below.as_object().ok_or(FieldsError::NotObject)?;

@@ -44,6 +44,12 @@ fn elements_are_read_and_shown() {
 }
 
 #[test]
+fn steps_of_other_kinds_are_passed_over() {
+    let read = FieldSet::from_json(&json!({"f:a": {}, "q:b": {"f:c": 1}})).unwrap();
+    assert_eq!(read.into_json(), json!({"f:a": {}}));
+}
+
+#[test]
 fn sets_are_read_and_written() {
     for json in [
         json!({}),

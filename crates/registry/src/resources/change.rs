@@ -149,7 +149,6 @@ impl Resource {
         };
         metadata::ensure_namespace(&mut new, target.namespace)?;
         metadata::ensure_name(&new, target.name)?;
-        owner_references::fold(&mut new, &context.warnings, Found::InRequest);
         Ok(new)
     }
 

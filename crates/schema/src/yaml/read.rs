@@ -335,10 +335,7 @@ mod tests {
                 "a: {null: d}\n",
                 "unsupported map key of type: %!s(<nil>), key: <nil>, value: \"d\"",
             ),
-            (
-                "{[a]: b}\n",
-                "yaml: invalid map key: []interface {}{\"a\"}",
-            ),
+            ("{[a]: b}\n", "yaml: invalid map key: []interface {}{\"a\"}"),
             ("a: !!int x\n", "yaml: cannot decode !!str `x` as a !!int"),
         ] {
             assert_eq!(read(yaml), Err(message.to_owned()), "{yaml}");

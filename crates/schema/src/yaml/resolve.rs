@@ -38,7 +38,10 @@ fn number(text: &str) -> Option<Number> {
 }
 
 /// A floating-point number without a fraction, which JSON does not tell from an integer.
-#[expect(clippy::cast_possible_truncation, reason = "the number is whole and within the range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the number is whole and within the range"
+)]
 fn whole_of(float: f64) -> Option<Number> {
     const WITHIN: f64 = 9.0e18;
     let is_zero_below = float == 0.0 && float.is_sign_negative();

@@ -112,6 +112,17 @@ impl Object {
         self.json.slice(self.places.body as usize..)
     }
 
+    /// `metadata` in JSON, a part of the same bytes; an empty object if there is none.
+    pub fn metadata_json(&self) -> Bytes {
+        let start = (self.places.version as usize).saturating_sub(1);
+        let end = self.places.rest as usize + self.version_bytes as usize;
+        let is_there = self.places.rest > self.places.version && end <= self.json.len();
+        if !is_there {
+            return Bytes::from_static(b"{}");
+        }
+        self.json.slice(start..end)
+    }
+
     /// The object as a tree, parsed on each call.
     pub fn tree(&self) -> Value {
         self.read().unwrap_or_default()

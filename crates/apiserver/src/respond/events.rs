@@ -77,7 +77,7 @@ impl Events {
             (_, View::Whole) => object.json().clone(),
             (_, View::Metadata(version) | View::MetadataList(version)) => {
                 let hidden = self.resource.kind().annotation_of_a_field();
-                partial(hidden, object.json(), version)
+                partial(hidden, object, version)
             }
             (_, View::Table(version)) => {
                 let now = now_seconds();

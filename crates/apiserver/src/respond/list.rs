@@ -85,7 +85,7 @@ fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
     let items: Vec<Bytes> = page
         .items
         .iter()
-        .map(|object| metadata_of(hidden, object.json()))
+        .map(|object| metadata_of(hidden, object))
         .collect();
     let first = Bytes::from_static(partial_prefix(version));
     let later: Bytes = [&COMMA[..], &first[..]].concat().into();

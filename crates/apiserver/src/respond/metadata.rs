@@ -2,18 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use meta::{Reason, Status};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use registry::Object;
 use serde_json::{Map, Value};
 
 use crate::negotiate::ViewVersion;
 use crate::resources::Route;
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
 
 /// 406 where the metadata of an object is asked for and the answer is a list, or the reverse.
 pub fn no_such_view(route: &Route, wanted: &str, is_list: bool) -> Status {
@@ -46,20 +39,18 @@ pub fn go_package(group: &str) -> &str {
 }
 
 /// The `metadata` of an object in JSON, without an annotation if one is not to be shown: mostly a part of the same bytes.
-pub fn metadata_of(hidden: Option<&str>, json: &Bytes) -> Bytes {
-    match serde_json::from_slice::<Envelope<'_>>(json) {
-        Ok(envelope) => match hidden {
-            Some(annotation) => without(envelope.metadata, annotation),
-            None => json.slice_ref(envelope.metadata.get().as_bytes()),
-        },
-        Err(_) => Bytes::from_static(b"{}"),
+pub fn metadata_of(hidden: Option<&str>, object: &Object) -> Bytes {
+    let metadata = object.metadata_json();
+    match hidden {
+        Some(annotation) => without(metadata, annotation),
+        None => metadata,
     }
 }
 
 /// Metadata without an annotation.
-fn without(metadata: &RawValue, annotation: &str) -> Bytes {
-    let Ok(mut metadata) = serde_json::from_str::<Map<String, Value>>(metadata.get()) else {
-        return Bytes::copy_from_slice(metadata.get().as_bytes());
+fn without(json: Bytes, annotation: &str) -> Bytes {
+    let Ok(mut metadata) = serde_json::from_slice::<Map<String, Value>>(&json) else {
+        return json;
     };
     if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
         annotations.remove(annotation);
@@ -81,8 +72,8 @@ pub fn partial_prefix(version: ViewVersion) -> &'static [u8] {
 }
 
 /// An object as a partial object, in JSON.
-pub fn partial(hidden: Option<&str>, json: &Bytes, version: ViewVersion) -> Bytes {
-    let (prefix, metadata) = (partial_prefix(version), metadata_of(hidden, json));
+pub fn partial(hidden: Option<&str>, object: &Object, version: ViewVersion) -> Bytes {
+    let (prefix, metadata) = (partial_prefix(version), metadata_of(hidden, object));
     let mut partial = BytesMut::with_capacity(prefix.len() + metadata.len() + 1);
     partial.extend_from_slice(prefix);
     partial.extend_from_slice(&metadata);
@@ -98,10 +89,18 @@ mod tests {
 
     #[test]
     fn metadata_is_cut_out() {
-        let json = Bytes::from_static(br#"{"kind":"X","spec":{"metadata":1},"metadata":{"name":"a"}}"#);
-        let expected =
-            r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"a"}}"#;
-        assert_eq!(partial(None, &json, ViewVersion::V1), expected);
+        for (object, expected) in [
+            (
+                json!({"kind": "X", "spec": {"metadata": 1}, "metadata": {"name": "a", "resourceVersion": "5"}}),
+                r#"{"resourceVersion":"5","name":"a"}"#,
+            ),
+            (json!({"kind": "X", "metadata": {}, "spec": {}}), "{}"),
+            (json!({"kind": "X", "spec": {}}), "{}"),
+        ] {
+            let shown = partial(None, &Object::unstored(object), ViewVersion::V1);
+            let prefix = r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#;
+            assert_eq!(shown, format!("{prefix}{expected}}}"));
+        }
     }
 
     #[test]
@@ -114,10 +113,8 @@ mod tests {
             ),
             (json!({ANNOTATION: "1"}), json!({})),
         ] {
-            let json = json!({"metadata": {"annotations": annotations}})
-                .to_string()
-                .into();
-            let shown = metadata_of(Some(ANNOTATION), &json);
+            let object = Object::unstored(json!({"metadata": {"annotations": annotations}}));
+            let shown = metadata_of(Some(ANNOTATION), &object);
             assert_eq!(shown, expected.to_string());
         }
     }

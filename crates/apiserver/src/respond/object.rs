@@ -37,7 +37,7 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
         (_, View::Whole) => object.json().clone(),
         (_, View::Metadata(version)) => {
             let hidden = shown(route).hidden_annotation();
-            partial(hidden, object.json(), version)
+            partial(hidden, object, version)
         }
         // Upstream takes a custom object for a list there, and finds out late.
         (_, View::MetadataList(_)) if route.is_custom() && route.has_own_kind() => {

@@ -125,7 +125,7 @@ impl Rows<'_> {
     fn included(&self, object: &Object) -> Bytes {
         match self.include {
             IncludeObject::None => Bytes::from_static(b"null"),
-            IncludeObject::Metadata => partial(self.shown.hidden_annotation(), object.json(), self.version),
+            IncludeObject::Metadata => partial(self.shown.hidden_annotation(), object, self.version),
             IncludeObject::Object => object.json().clone(),
         }
     }

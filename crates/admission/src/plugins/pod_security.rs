@@ -191,26 +191,24 @@ fn is_raised(old: Policy, new: Policy) -> bool {
 /// Whether an update changes what a pod asks for. Little of a pod can change at all: its containers' images, and annotations
 /// that choose profiles.
 fn is_significant(new: &Value, old: &Value) -> bool {
-    let images = |pod: &Value| {
-        let lists = [
-            "/spec/initContainers",
-            "/spec/containers",
-            "/spec/ephemeralContainers",
-        ];
-        let containers = lists.into_iter().flat_map(|list| items(pod, list));
-        let images = containers.map(|container| text(container, "/image").to_owned());
-        images.collect::<Vec<_>>()
-    };
-    let profiles = |pod: &Value| {
-        let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
-        let annotations = annotations.into_iter().flatten();
-        let chosen = annotations
-            .filter(|(key, _)| key.contains("apparmor.security.") || key.contains("seccomp.security."));
-        chosen
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect::<Vec<_>>()
-    };
-    images(new) != images(old) || profiles(new) != profiles(old)
+    images(new).ne(images(old)) || profiles(new).ne(profiles(old))
+}
+
+fn images(pod: &Value) -> impl Iterator<Item = &str> {
+    let lists = [
+        "/spec/initContainers",
+        "/spec/containers",
+        "/spec/ephemeralContainers",
+    ];
+    let containers = lists.into_iter().flat_map(|list| items(pod, list));
+    containers.map(|container| text(container, "/image"))
+}
+
+/// Annotations that choose profiles.
+fn profiles(pod: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    let annotations = annotations.into_iter().flatten();
+    annotations.filter(|(key, _)| key.contains("apparmor.security.") || key.contains("seccomp.security."))
 }
 
 #[cfg(test)]

@@ -139,13 +139,8 @@ fn field_of(schema: &Value, field: &str, absent: Absent) -> String {
         },
         "allOf" | "oneOf" | "anyOf" => list_of(value.as_array().map_or(&[], Vec::as_slice)),
         "not" => self::schema(value),
-        "properties" | "patternProperties" | "definitions" => {
-            let entries = value.as_object().into_iter().flatten();
-            let entries: Vec<String> = entries
-                .map(|(name, schema)| format!("{}:{}", Value::from(name.as_str()), self::schema(schema)))
-                .collect();
-            format!("{{{}}}", entries.join(","))
-        }
+        "properties" | "patternProperties" | "definitions" => map_of(value, self::schema),
+        "dependencies" => map_of(value, dependency),
         "externalDocs" => of_schema(value, field),
         _ => value.to_string(),
     }
@@ -157,6 +152,22 @@ pub fn items(value: &Value) -> String {
         Some(items) => format!("{{\"Schema\":null,\"JSONSchemas\":{}}}", list_of(items)),
         None => format!("{{\"Schema\":{},\"JSONSchemas\":null}}", schema(value)),
     }
+}
+
+/// A schema, or names of fields.
+fn dependency(value: &Value) -> String {
+    match value.as_array() {
+        Some(_) => format!("{{\"Schema\":null,\"Property\":{value}}}"),
+        None => format!("{{\"Schema\":{},\"Property\":null}}", schema(value)),
+    }
+}
+
+fn map_of(value: &Value, printed: impl Fn(&Value) -> String) -> String {
+    let entries = value.as_object().into_iter().flatten();
+    let entries: Vec<String> = entries
+        .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), printed(value)))
+        .collect();
+    format!("{{{}}}", entries.join(","))
 }
 
 fn list_of(schemas: &[Value]) -> String {
@@ -178,4 +189,21 @@ fn small(value: &Value, fields: &[&str]) -> String {
         .iter()
         .try_fold(version, |place, field| Some(place?.field(field)));
     go::printed(Some(value), place.flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dependencies_are_schemas_or_names() {
+        let printed = schema(&json!({"dependencies": {"a": {"title": "t"}, "b": ["c"]}}));
+        let nested = schema(&json!({"title": "t"}));
+        let expected = format!(
+            r#""Dependencies":{{"a":{{"Schema":{nested},"Property":null}},"b":{{"Schema":null,"Property":["c"]}}}}"#
+        );
+        assert!(printed.contains(&expected), "{printed}");
+    }
 }

@@ -31,24 +31,26 @@ pub struct Wanted<'a> {
 
 /// The encoding of a body; JSON if the client does not say.
 pub fn encoding_of(call: &Call) -> Result<Encoding, Status> {
-    let media_type = call
-        .header(CONTENT_TYPE)
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if media_type.is_empty() {
+    let said = call.header(CONTENT_TYPE).unwrap_or_default();
+    if said.is_empty() {
         return Ok(Encoding::Json);
     }
-    Encoding::of_media_type(&media_type).ok_or_else(|| {
-        unknown_format(&[
-            "application/json",
-            "application/yaml",
-            "application/vnd.kubernetes.protobuf",
-        ])
-    })
+    encoding_named(said).ok_or_else(|| unknown_format(&Encoding::ALL.map(Encoding::media_type)))
+}
+
+/// The encoding of a media type, whatever its case and its parameters, as long as these can be read.
+fn encoding_named(said: &str) -> Option<Encoding> {
+    let mut parts = said.split(';').map(str::trim);
+    let media_type = parts.next()?.to_ascii_lowercase();
+    let is_parameter = |part: &str| {
+        part.split_once('=')
+            .is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
+    };
+    let parameters = said.split_once(';').map_or("", |(_, rest)| rest.trim());
+    // One semicolon at the end is one too many, and does no harm.
+    let parameters = parameters.strip_suffix(';').unwrap_or(parameters);
+    let readable = parameters.is_empty() || parts.filter(|part| !part.is_empty()).all(is_parameter);
+    Encoding::of_media_type(&media_type).filter(|_| readable)
 }
 
 /// 415 that lists what would be understood.
@@ -380,5 +382,28 @@ fn summary(body: &[u8]) -> String {
             "{}{more}",
             shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoding_named;
+    use crate::negotiate::Encoding;
+
+    #[test]
+    fn media_types_are_read_as_they_are_meant() {
+        for (said, expected) in [
+            ("application/json", Some(Encoding::Json)),
+            ("application/JSON; charset=utf-8", Some(Encoding::Json)),
+            ("Application/Yaml;", Some(Encoding::Yaml)),
+            ("application/vnd.kubernetes.protobuf", Some(Encoding::Protobuf)),
+            ("application/json;foo", None),
+            ("application/json;foo=", None),
+            ("application/json,application/yaml", None),
+            ("application/*", None),
+            ("text/json", None),
+        ] {
+            assert_eq!(encoding_named(said), expected, "{said}");
+        }
     }
 }

@@ -36,7 +36,8 @@ pub use call::{Call, Response};
 pub use config::ApiServer;
 pub use connect::{ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver};
 pub use documents::{
-    Extension, Health, HealthCheck, Hook, IssuerDocuments, OpenApiSource, Ping, Probe, VersionInfo,
+    Extension, Health, HealthCheck, Hook, IssuerDocuments, MetricsSource, OpenApiSource, Ping, Probe,
+    VersionInfo,
 };
 pub use filters::{FlowControlLimits, FlowSchemas};
 pub use metrics::Metrics;

@@ -22,15 +22,15 @@ impl Action for BindPod {
             "" => meta::object::name(binding),
             name => name,
         };
-        if name.is_empty() {
-            return Err(Status::bad_request("Name parameter required."));
-        }
         if name != meta::object::name(binding) {
             return Err(Status::bad_request(
                 "name in URL does not match name in Binding object",
             ));
         }
         let node = target(binding)?;
+        if name.is_empty() {
+            return Err(Status::bad_request("Name parameter required."));
+        }
         let pods = registry
             .resource(&PODS)
             .ok_or_else(|| Status::internal("pods are not served"))?;

@@ -42,8 +42,10 @@ impl ListPlan {
         let revision = version_of_list(&options.resource_version)?;
         let consistency = match (options.resource_version_match.as_str(), revision) {
             (_, None) => Consistency::MostRecent,
+            (_, Some(0)) if options.resource_version == "0" => Consistency::Any,
+            // Zero in other words (`00`) is to upstream's store the present.
+            (_, Some(0)) => Consistency::MostRecent,
             (EXACT, Some(revision)) => Consistency::Exact(revision),
-            (_, Some(0)) => Consistency::Any,
             ("", Some(revision)) if limit.is_some() => Consistency::Exact(revision),
             (_, Some(revision)) => Consistency::NotOlderThan(revision),
         };
@@ -158,6 +160,8 @@ mod tests {
             ("0", "", 0, Any),
             ("0", "", 5, Any),
             ("0", "NotOlderThan", 0, Any),
+            ("00", "", 5, MostRecent),
+            ("00", "Exact", 0, MostRecent),
             ("7", "", 0, NotOlderThan(7)),
             ("7", "", 5, Exact(7)),
             ("7", "NotOlderThan", 5, NotOlderThan(7)),

@@ -1,7 +1,6 @@
 //! Volumes attached to nodes.
 
 use meta::ErrorList;
-use resource::table::OBJECT_NAME;
 use resource::{Column, MetadataChecks, Row, Strategy};
 use serde_json::Value;
 
@@ -9,7 +8,7 @@ use crate::core::persistent_volume::inline as inline_rules;
 use crate::core::pod::defaults::volume;
 use crate::core::pod::validation::volumes::csi_driver_name;
 use crate::room::{keep_metadata, room, status_and_metadata_apart};
-use crate::toolkit::columns::{AGE, boolean, created, name, text};
+use crate::toolkit::columns::{AGE, NAME, boolean, created, name, text};
 use crate::toolkit::{Field, Report};
 
 room! {
@@ -62,8 +61,12 @@ impl Strategy for VolumeAttachment {
 
     fn columns(&self) -> Vec<Column> {
         vec![
-            Column::string("Name", "Name of the object.").shows(OBJECT_NAME),
-            Column::string("Attacher", "Who attaches it.").shows("storage.v1.VolumeAttachmentSpec.attacher"),
+            NAME,
+            Column {
+                format: "name".into(),
+                ..Column::string("Attacher", "Who attaches it.")
+                    .shows("storage.v1.VolumeAttachmentSpec.attacher")
+            },
             Column::string("PV", "The volume.")
                 .shows("storage.v1.VolumeAttachmentSource.persistentVolumeName"),
             Column::string("Node", "The node.").shows("storage.v1.VolumeAttachmentSpec.nodeName"),

@@ -41,6 +41,7 @@ use super::leadership::Leadership;
 use super::lookups::Lookups;
 use super::networks::{Addresses, Kubelets};
 use super::options::ServerOptions;
+use super::process_metrics;
 use super::trust::Trust;
 use crate::settings::AuthorizationMode;
 
@@ -118,6 +119,7 @@ pub(super) async fn assemble(
         None => None,
     };
     server.extensions = extensions;
+    server.metrics_sources = vec![process_metrics::source()];
     server.health = health::checks(store, &registry, &started, &shutdown);
     server.flow_schemas = Some(Arc::new(Flows(flows)));
     server.connectors = Connectors {

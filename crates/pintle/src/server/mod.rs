@@ -25,6 +25,7 @@ mod networks;
 mod options;
 mod own_clients;
 mod presence;
+mod process_metrics;
 mod ready;
 mod self_hosting;
 #[cfg(test)]

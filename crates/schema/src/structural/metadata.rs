@@ -7,6 +7,7 @@ use super::node::Node;
 use crate::decode::{DecodeError, FieldValidation, decode_value};
 use crate::generated::meta_v1::OBJECT_META;
 use crate::reference::SchemaRef;
+use crate::stored::forget_unwritten;
 
 /// The metadata of an object in its canonical form, with the paths of fields it does not know.
 ///
@@ -16,15 +17,8 @@ pub(super) fn read(metadata: Value) -> Result<(Value, Vec<String>), String> {
     let schema = SchemaRef::of_type(&OBJECT_META);
     match decode_value(metadata, schema, FieldValidation::Warn) {
         Ok((mut metadata, report)) => {
-            // Here an empty list of owners says nothing, other than in what is typed.
-            if let Some(fields) = metadata.as_object_mut()
-                && fields
-                    .get("managedFields")
-                    .and_then(Value::as_array)
-                    .is_some_and(Vec::is_empty)
-            {
-                fields.remove("managedFields");
-            }
+            // Here nothing empty says anything, other than in what is typed.
+            forget_unwritten(&mut metadata, schema);
             Ok((metadata, report.warnings().filter_map(unknown_field).collect()))
         }
         Err(DecodeError::Syntax(message) | DecodeError::Value(message)) => Err(message),

@@ -57,6 +57,10 @@ fn metadata_is_read_as_that_of_other_kinds() {
             .map(|(object, _)| object["metadata"].clone())
     };
     assert_eq!(
+        read(json!({"name": "a", "labels": {}, "finalizers": [], "managedFields": []})),
+        Ok(json!({"name": "a"}))
+    );
+    assert_eq!(
         read(json!({"labels": {"a": 5}})),
         Err(DecodeError::Value(
             "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string".to_owned()

@@ -76,21 +76,59 @@ impl LogFile {
         std::mem::take(&mut self.rest)
     }
 
-    /// Goes over to the file that has taken this one's place, if one has. To be asked at the end of this one.
-    pub async fn reopen_if_rotated(&mut self) -> io::Result<bool> {
-        let now = match tokio::fs::metadata(&self.path).await {
-            Ok(now) => now,
+    /// The file that has taken this one's place, if one has. From then on nothing is written to this one; what was written
+    /// before is still to be read.
+    pub async fn successor(&self) -> io::Result<Option<File>> {
+        let next = match File::open(&self.path).await {
+            Ok(next) => next,
             // Moved away, and the new one is not there yet.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let opened = self.file.metadata().await?;
-        if (now.dev(), now.ino()) == (opened.dev(), opened.ino()) {
-            return Ok(false);
-        }
-        let next = Self::open(&self.path, None).await?;
-        let rest = std::mem::take(&mut self.rest);
-        *self = Self { rest, ..next };
-        Ok(true)
+        let (now, opened) = (next.metadata().await?, self.file.metadata().await?);
+        let is_other = (now.dev(), now.ino()) != (opened.dev(), opened.ino());
+        Ok(is_other.then_some(next))
+    }
+
+    /// Reads on in the file that has taken this one's place.
+    pub fn go_on_in(&mut self, successor: File) {
+        self.file = successor;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::*;
+
+    async fn read(log: &mut LogFile) -> String {
+        let mut seen = Vec::new();
+        let mut each = |entry: &[u8]| {
+            seen.extend_from_slice(entry);
+            true
+        };
+        while log.read(&mut each).await.unwrap() {}
+        String::from_utf8(seen).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_moved_away_is_read_to_its_end_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("0.log"), folder.path().join("0.log.1"));
+        fs::write(&path, "one\n").unwrap();
+        let mut log = LogFile::open(&path, None).await.unwrap();
+        assert_eq!(read(&mut log).await, "one");
+        assert!(log.successor().await.unwrap().is_none(), "it is the same");
+        fs::rename(&path, &old).unwrap();
+        assert!(log.successor().await.unwrap().is_none(), "it is not there yet");
+        let mut late = fs::OpenOptions::new().append(true).open(&old).unwrap();
+        late.write_all(b"two\n").unwrap();
+        fs::write(&path, "three\n").unwrap();
+        let next = log.successor().await.unwrap().unwrap();
+        assert_eq!(read(&mut log).await, "two");
+        log.go_on_in(next);
+        assert_eq!(read(&mut log).await, "three");
     }
 }

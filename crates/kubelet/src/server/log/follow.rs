@@ -118,7 +118,12 @@ impl Copy {
             if !self.send_all(&client).await? {
                 return Ok(());
             }
-            if self.file.reopen_if_rotated().await? {
+            if let Some(successor) = self.file.successor().await? {
+                // Written after the end was reached and before the file was moved away.
+                if !self.send_all(&client).await? {
+                    return Ok(());
+                }
+                self.file.go_on_in(successor);
                 continue;
             }
             let Some(signs) = signs.as_mut().filter(|_| !ended) else {

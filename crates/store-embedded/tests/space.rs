@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use store::{KeyRange, RangeRequest, StateStore, WatchRequest};
+use bytes::Bytes;
+use store::{KeyRange, RangeRequest, StateStore, Transaction, WatchRequest};
 use store_embedded::simulation::SimulatedDisk;
 use store_embedded::{EmbeddedStore, Options};
 use support::{get, open_simulated, put};
@@ -111,6 +112,45 @@ async fn space_is_reclaimed_while_the_store_goes_on() {
     );
     let settled = get(&store, "settled/07").await.expect("it reads");
     assert_eq!(settled, Some("x".repeat(100)));
+}
+
+/// A Lease as a node renews it: most of it is the same each time.
+fn lease(node: usize, renewal: usize) -> Bytes {
+    let lease = format!(
+        r#"{{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{{"name":"node-{node}","namespace":"kube-node-lease","uid":"8b1c7a6e-0d4f-4a53-9c38-1f1e0c1f{node:04}","generation":1,"creationTimestamp":"2026-01-01T00:00:00Z","managedFields":[{{"manager":"kubelet","operation":"Update","apiVersion":"coordination.k8s.io/v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{{"f:spec":{{"f:acquireTime":{{}},"f:holderIdentity":{{}},"f:leaseDurationSeconds":{{}},"f:renewTime":{{}}}}}}}}]}},"spec":{{"holderIdentity":"node-{node}","leaseDurationSeconds":40,"renewTime":"2026-01-01T00:{:02}:{:02}.000000Z"}}}}"#,
+        renewal / 60 % 60,
+        renewal % 60,
+    );
+    lease.into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_are_renewed_and_events_that_expire_take_no_more_with_time() {
+    let options = Options {
+        pack_values: true,
+        ..options()
+    };
+    let disk = SimulatedDisk::new();
+    let store = open_simulated(&disk, options);
+    let mut written = 0;
+    for renewal in 0..100 {
+        for node in 0..20 {
+            let value = lease(node, renewal);
+            written += 2 * value.len();
+            let both = Transaction::new()
+                .put(format!("leases/{node}").as_str().into(), value.clone())
+                .put_for(
+                    format!("events/{node}/{renewal}").as_str().into(),
+                    value,
+                    Duration::from_millis(20),
+                );
+            store.commit(both).await.expect("the disk takes it");
+        }
+    }
+    // The last deletion is history until there is another change.
+    until(|| store.statistics().keys <= 21 && store.statistics().segment_bytes <= 64 << 10).await;
+    let live = store.statistics().live_bytes;
+    assert!(live < 20 * 400, "{live} bytes of {written}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,17 +121,27 @@ impl Presence {
         Ok(())
     }
 
-    async fn publish(&self) -> Result<(), PresenceError> {
+    async fn alive(&self) -> Result<Vec<SocketAddr>, StoreError> {
         let range = RangeRequest::new(KeyRange::prefix(PREFIX));
         let alive = self.store.range(range).await?.key_values;
-        let alive: Vec<SocketAddr> = alive.iter().filter_map(|held| master(&held.value)).collect();
+        Ok(alive.iter().filter_map(|held| master(&held.value)).collect())
+    }
+
+    async fn publish(&self) -> Result<(), PresenceError> {
+        let alive = self.alive().await?;
         masters::publish(&self.client, &alive, &self.authority).await?;
         Ok(())
     }
 
     async fn leave(&self) -> Result<(), PresenceError> {
         self.store.commit(Transaction::new().delete(self.key())).await?;
-        self.publish().await
+        let mut alive = self.alive().await?;
+        if alive.is_empty() {
+            // The last one stays on the list, alone: nobody is left to take off one that has gone just before.
+            alive.push(self.own);
+        }
+        masters::publish(&self.client, &alive, &self.authority).await?;
+        Ok(())
     }
 }
 

@@ -281,7 +281,7 @@ impl Patch {
 }
 
 fn not_a_map(value: &Value) -> String {
-    json::wrong_type(value, "value of type map[string]interface {}")
+    schema::decode::misfit(value, "value of type map[string]interface {}")
 }
 
 #[cfg(test)]

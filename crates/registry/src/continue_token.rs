@@ -4,6 +4,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::{DecodeError, Engine, alphabet};
 use meta::Status;
+use schema::decode::misfit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -103,49 +104,23 @@ fn no_base64(token: &str, error: &DecodeError) -> String {
 
 /// What Go says of bytes that are no such JSON.
 fn no_json(bytes: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return String::from("unexpected end of JSON input");
+    if let Some(fault) = schema::syntax::fault(bytes) {
+        return fault;
     }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(members)) => {
-            let wrong = [("v", "string"), ("rv", "int64"), ("start", "string")]
-                .into_iter()
-                .find(|(name, wanted)| {
-                    let value = members.get(*name);
-                    value.is_some_and(|value| !value.is_null() && value.is_string() != (*wanted == "string"))
-                });
-            wrong.map_or_else(
-                || error.to_string(),
-                |(name, wanted)| {
-                    let found = sort_of(&members[name]);
-                    format!("json: cannot unmarshal {found} into Go struct field continueToken.{name} of type {wanted}")
-                },
-            )
-        }
-        Ok(other) => format!(
-            "json: cannot unmarshal {} into Go value of type storage.continueToken",
-            sort_of(&other)
-        ),
-        Err(_) => match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(&first) if first != b'{' => {
-                let shown = char::from(first).escape_default();
-                format!("invalid character '{shown}' looking for beginning of value")
-            }
-            _ => error.to_string(),
-        },
-    }
-}
-
-/// What Go's JSON calls a value.
-fn sort_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
+    let is_wrong =
+        |value: &Value, wanted: &str| !value.is_null() && value.is_string() != (wanted == "string");
+    let misfitting = match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(members)) => [("v", "string"), ("rv", "int64"), ("start", "string")]
+            .into_iter()
+            .find_map(|(name, wanted)| {
+                let value = members.get(name).filter(|value| is_wrong(value, wanted))?;
+                let field = format!("struct field continueToken.{name} of type {wanted}");
+                Some(misfit(value, &field))
+            }),
+        Ok(other) => Some(misfit(&other, "value of type storage.continueToken")),
+        Err(_) => None,
+    };
+    misfitting.unwrap_or_else(|| error.to_string())
 }
 
 #[cfg(test)]

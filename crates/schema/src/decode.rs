@@ -4,6 +4,7 @@
 //! encoder would write them, quantities and times become canonical; unknown and duplicate fields are reported with their
 //! paths. Empty lists and maps stay, until [`crate::ordered`] writes the object or [`crate::stored`] settles it.
 
+mod misfit;
 mod number;
 mod place;
 mod problems;
@@ -20,6 +21,7 @@ use crate::reference::SchemaRef;
 use crate::structural;
 use crate::syntax;
 use crate::zero::zero;
+pub use misfit::misfit;
 use number::Flaw;
 pub(crate) use problems::{MAX_OBJECTS, MAX_STRICT};
 use problems::{Problems, Wording};

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
+use schema::decode::misfit;
 use serde_json::{Value, json};
 
 use super::config_map::{MAX_BYTES, decoded_len, key, unchanged_if_final};
@@ -188,37 +189,21 @@ fn docker_config(entry: &Field) {
         return entry.required("");
     }
     let bytes = STANDARD.decode(entry.text()).unwrap_or_default();
-    if let Err(why) = serde_json::from_slice::<serde_json::Map<String, Value>>(&bytes) {
-        entry.invalid_as(REDACTED, &complaint(&bytes, &why));
+    if let Some(complaint) = complaint(&bytes) {
+        entry.invalid_as(REDACTED, &complaint);
     }
 }
 
-/// What Go says of a text that is not a JSON object.
-fn complaint(bytes: &[u8], why: &serde_json::Error) -> String {
-    if bytes.iter().all(u8::is_ascii_whitespace) || why.is_eof() {
-        return "unexpected end of JSON input".to_owned();
+/// What Go says of a text that is not a JSON object; `null` is one without anything.
+fn complaint(bytes: &[u8]) -> Option<String> {
+    if let Some(fault) = schema::syntax::fault(bytes) {
+        return Some(fault);
     }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => {
-            let found = match value {
-                Value::Array(_) => "array",
-                Value::String(_) => "string",
-                Value::Bool(_) => "bool",
-                _ => "number",
-            };
-            format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
-        }
-        Err(_) => {
-            let first = bytes
-                .iter()
-                .find(|b| !b.is_ascii_whitespace())
-                .copied()
-                .unwrap_or(b' ');
-            format!(
-                "invalid character '{}' looking for beginning of value",
-                char::from(first)
-            )
-        }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(_) | Value::Null) => None,
+        Ok(value) => Some(misfit(&value, "value of type map[string]interface {}")),
+        // Nested deeper than is read.
+        Err(why) => Some(why.to_string()),
     }
 }
 
@@ -298,6 +283,25 @@ mod tests {
             ]
         );
         assert!(errors("example.com/any", json!({})).is_empty());
+    }
+
+    #[test]
+    fn a_docker_configuration_is_a_json_object() {
+        for (text, expected) in [
+            ("{}", None),
+            ("null", None),
+            (" ", Some("unexpected end of JSON input")),
+            (
+                "{\"a\":[1,]}",
+                Some("invalid character ']' looking for beginning of value"),
+            ),
+            (
+                "[]",
+                Some("json: cannot unmarshal array into Go value of type map[string]interface {}"),
+            ),
+        ] {
+            assert_eq!(complaint(text.as_bytes()).as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

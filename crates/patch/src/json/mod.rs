@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::document::Document;
-pub(crate) use operation::{Operation, wrong_type};
+pub(crate) use operation::Operation;
 use pointer::Pointer;
 
 /// The most bytes that the copy operations of one patch may copy together.

@@ -1,5 +1,6 @@
 //! One operation of a JSON patch.
 
+use schema::decode::misfit;
 use serde_json::Value;
 
 use crate::document::Document;
@@ -28,7 +29,7 @@ impl Operation {
         match patch {
             Value::Null => Ok(Vec::new()),
             Value::Array(items) => items.into_iter().map(Self::read).collect(),
-            other => Err(wrong_type(&other, "value of type []handlers.jsonPatchOp")),
+            other => Err(misfit(&other, "value of type []handlers.jsonPatchOp")),
         }
     }
 
@@ -52,12 +53,12 @@ impl Operation {
                     written: None,
                 })
             }
-            other => Err(wrong_type(&other, "value of type jsonpatch.Operation")),
+            other => Err(misfit(&other, "value of type jsonpatch.Operation")),
         };
         match patch {
             Value::Null => Ok(Vec::new()),
             Value::Array(items) => items.into_iter().map(read).collect(),
-            other => Err(wrong_type(&other, "value of type jsonpatch.Patch")),
+            other => Err(misfit(&other, "value of type jsonpatch.Patch")),
         }
     }
 
@@ -79,12 +80,12 @@ impl Operation {
         let mut members = match item {
             Value::Null => return Ok(Self::default()),
             Value::Object(members) => members,
-            other => return Err(wrong_type(&other, "value of type handlers.jsonPatchOp")),
+            other => return Err(misfit(&other, "value of type handlers.jsonPatchOp")),
         };
         let mut text = |member: &str| match members.remove(member) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(wrong_type(
+            Some(other) => Err(misfit(
                 &other,
                 &format!("struct field jsonPatchOp.{member} of type string"),
             )),
@@ -105,17 +106,4 @@ impl Operation {
             .map(String::as_str)
             .filter(|member| !["op", "path", "from", "value"].contains(member))
     }
-}
-
-/// What Go says of a JSON value where it wanted another type.
-pub(crate) fn wrong_type(value: &Value, wanted: &str) -> String {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    format!("json: cannot unmarshal {found} into Go {wanted}")
 }

@@ -3,6 +3,7 @@
 use meta::Status;
 use meta::object::uid;
 use patch::{Patch, PatchType};
+use schema::decode::misfit;
 use schema::{FieldValidation, SchemaRef, YamlDocument};
 use serde_json::{Map, Value};
 
@@ -205,14 +206,8 @@ impl Resource {
 
 /// 400 for a configuration that is a list or a scalar.
 fn no_map(value: &Value) -> Status {
-    let found = match value {
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Bool(_) => "bool",
-        _ => "number",
-    };
+    let why = misfit(value, "value of type map[string]interface {}");
     Status::bad_request(format!(
-        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of \
-         type map[string]interface {{}}"
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}"
     ))
 }

@@ -126,7 +126,8 @@ impl Served {
         Ok(Draft::of_kind(&*stored.kind, &stored.form, tree))
     }
 
-    /// The same for a tree that is needed further, of an object that was there before. None if objects are stored as another kind, or may be read back otherwise
+    /// The same for a tree that is needed further, of an object that was there before. None if objects are stored as another
+    /// kind, or may be read back otherwise
     /// than they were written.
     pub(crate) fn draft_of_kept(&self, tree: &mut Value, before: &Object) -> Option<Draft> {
         let stored = self.cache.stored();

@@ -102,7 +102,9 @@ fn the_control_plane_runs_in_a_pod_and_comes_back_from_it() {
                     .find(|(name, _, restarts)| name == component && *restarts > 0)
             });
             kubectl.run(&["create", "configmap", &format!("after-{component}")]);
-            kubectl.run(&["rollout", "restart", "deployment/web"]);
+            // A variable of its own: kubectl refuses two "rollout restart" within a second.
+            let variable = format!("AFTER={component}");
+            kubectl.run(&["set", "env", "deployment/web", &variable]);
             kubectl.run(&["rollout", "status", "deployment/web", "--timeout=90s"]);
         }
 

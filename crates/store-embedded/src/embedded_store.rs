@@ -116,6 +116,19 @@ impl EmbeddedStore {
         Ok((self.engine.prepare(transaction), size))
     }
 
+    /// Commits on this thread what need not wait for the writer; gives it back if it has to.
+    fn commit_here(&self, prepared: Prepared) -> Result<Result<Judged, StoreError>, Prepared> {
+        // A key that expires is for the writer, which has to know when it is due.
+        if !self.engine.options.commits_on_caller || !self.queue.is_idle() {
+            return Err(prepared);
+        }
+        let _no_more_if_this_panics = ClosedByPanic(&self.queue);
+        let occasions = self.engine.occasions();
+        let end = self.engine.commit_alone(prepared, self.clock.now_ms())?;
+        self.bell.written(&self.engine, occasions);
+        Ok(end)
+    }
+
     /// Has the writer do something and waits for it.
     async fn ask<T>(
         &self,
@@ -125,6 +138,17 @@ impl EmbeddedStore {
         self.queue
             .push(request(answer), self.engine.options.max_queue_bytes)?;
         answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Nothing is written any more after a panic left a commit half done, as if it had been the writer's.
+struct ClosedByPanic<'a>(&'a Queue);
+
+impl Drop for ClosedByPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.close();
+        }
     }
 }
 
@@ -154,13 +178,22 @@ impl StateStore for EmbeddedStore {
 
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
         let (prepared, size) = self.prepare(transaction)?;
+        let prepared = match self.commit_here(prepared) {
+            Ok(end) => return outcome(end?).await,
+            Err(prepared) => prepared,
+        };
         let batch = Batch::from_iter([prepared]);
         let ends = self.ask(|answer| Request::Commit { batch, size, answer });
         let end = ends.await?.pop().ok_or(StoreError::Closed)?;
         outcome(end?).await
     }
 
-    async fn commit_each(&self, transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+    async fn commit_each(&self, mut transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+        if transactions.len() == 1
+            && let Some(transaction) = transactions.pop()
+        {
+            return vec![self.commit(transaction).await];
+        }
         let (mut batch, mut bytes) = (Batch::with_capacity(transactions.len()), 0);
         let taken: Vec<Result<(), StoreError>> = transactions
             .into_iter()

@@ -15,7 +15,7 @@ mod reading;
 mod relocation;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use store::{Revision, RevisionWindow, StoreError};
@@ -28,6 +28,7 @@ use crate::history::History;
 use crate::index::Index;
 use crate::log::Log;
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::pins::Pins;
 use crate::segments::Segments;
 use crate::watches::Watches;
@@ -49,6 +50,9 @@ pub(crate) struct Engine {
     state: RwLock<State>,
     pins: Arc<Pins>,
     packer: Packer,
+    pace: Pace,
+    /// Set under the lock of the log, after which nothing is committed any more.
+    closed: AtomicBool,
     /// How many bytes of records the last write had, if it failed.
     failed_bytes: Mutex<Option<usize>>,
     /// How many bytes of log were read or written since the store was opened.
@@ -108,7 +112,9 @@ impl Engine {
 
     /// Writes down where the log ends, now that nothing more is to come.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        let frames = self.log.lock().position().sequence - 1;
+        let log = self.log.lock();
+        self.closed.store(true, Ordering::Relaxed);
+        let frames = log.position().sequence - 1;
         if frames == self.frames_when_opened {
             return Ok(());
         }

@@ -9,7 +9,7 @@
 //! `docs/store-format.md` draws what lies on disk, `docs/store-guarantees.md` says what may be relied on.
 //!
 //! - [`EmbeddedStore`] is the [engine](engine) with its two threads, the [writer] and the [keeper], behind
-//!   the port.
+//!   the port. What comes alone to a quick disk is committed by [whoever asks](pace).
 //! - [`disk`] is the seam to the file system.
 
 mod clock;
@@ -28,6 +28,7 @@ mod keeper;
 mod located;
 mod log;
 mod options;
+mod pace;
 mod pins;
 mod queue;
 mod recovery;

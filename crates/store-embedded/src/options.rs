@@ -1,5 +1,6 @@
 //! What can be set about a store.
 
+use std::thread;
 use std::time::Duration;
 
 /// Limits and sizes of a store. The defaults suit a control plane of any size.
@@ -20,6 +21,9 @@ pub struct Options {
     pub pack_values: bool,
     /// The largest transaction taken, keys and values together. The default is etcd's.
     pub max_transaction_bytes: usize,
+    /// Whether a transaction that comes alone is committed by the thread that asks for it while the disk is quick, which saves
+    /// waking another. By default where there is a second processor: others are to go on meanwhile.
+    pub commits_on_caller: bool,
     /// Transactions are gathered into one write to the disk up to about so many bytes.
     pub max_group_bytes: usize,
     /// So many bytes of transactions may wait for the disk; more are refused.
@@ -36,6 +40,7 @@ impl Default for Options {
             recent_value_bytes: 4 << 20,
             pack_values: true,
             max_transaction_bytes: 3 << 19,
+            commits_on_caller: thread::available_parallelism().is_ok_and(|count| count.get() > 1),
             max_group_bytes: 4 << 20,
             max_queue_bytes: 64 << 20,
         }

@@ -88,6 +88,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether nobody waits, and requests are taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.waiting.is_empty() && !state.closed
+    }
+
     /// Takes what waits, up to about so many bytes. Waits for something, but not beyond the deadline.
     pub(crate) fn take(&self, max_bytes: usize, deadline: Option<Instant>) -> Taken {
         let mut state = self.state.lock();

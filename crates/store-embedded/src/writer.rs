@@ -1,4 +1,4 @@
-//! The writer: the one thread that commits.
+//! The writer: the thread that commits what comes together, or to a disk that keeps its callers waiting.
 //!
 //! While it waits for the disk, requests gather, and are committed together as soon as the disk is done. It
 //! sleeps when there is nothing to commit and no key is due.

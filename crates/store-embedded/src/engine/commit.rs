@@ -1,6 +1,7 @@
 //! Committing: transactions are judged one after the other, and written all at once.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use parking_lot::MutexGuard;
 use store::{Key, Operation, Precondition, Put, QuietRange, StoreError, Transaction};
@@ -57,8 +58,36 @@ impl Engine {
         }
     }
 
+    /// Commits a transaction at once, if [pace](crate::pace) and locks allow that. Gives it back otherwise.
+    pub(crate) fn commit_alone(
+        &self,
+        transaction: Prepared,
+        now_ms: u64,
+    ) -> Result<Result<Judged, StoreError>, Prepared> {
+        if !self.pace.suits_the_caller() || transaction.expires() {
+            return Err(transaction);
+        }
+        let Some(log) = self.log.try_lock() else {
+            return Err(transaction);
+        };
+        let judged = self.commit_to(log, vec![transaction], now_ms);
+        Ok(judged.and_then(|mut judged| judged.pop().ok_or(StoreError::Closed)))
+    }
+
     fn try_commit(&self, transactions: Vec<Prepared>, now_ms: u64) -> Result<Vec<Judged>, StoreError> {
-        let mut log = self.log.lock();
+        self.commit_to(self.log.lock(), transactions, now_ms)
+    }
+
+    fn commit_to(
+        &self,
+        mut log: MutexGuard<'_, Log>,
+        transactions: Vec<Prepared>,
+        now_ms: u64,
+    ) -> Result<Vec<Judged>, StoreError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StoreError::Closed);
+        }
+        let together = transactions.len();
         self.ensure_room(&mut log, transactions.iter().map(Prepared::record_bytes).sum())?;
         let before = self.history.current();
         let mut state = self.state.write();
@@ -80,7 +109,10 @@ impl Engine {
         if changes.is_empty() {
             return Ok(judged);
         }
-        if let Err(error) = self.append(&mut log, revision) {
+        let began = Instant::now();
+        let appended = self.append(&mut log, revision);
+        self.pace.written(together, began.elapsed());
+        if let Err(error) = appended {
             let mut state = self.state.write();
             changes.iter().rev().for_each(|change| state.undo(&change.key));
             return Err(error);

@@ -1,7 +1,7 @@
 //! Opening a store.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::{Mutex, RwLock};
 use store::StoreError;
@@ -15,6 +15,7 @@ use crate::format::{checkpoint, end, segment};
 use crate::history::History;
 use crate::log::Log;
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::pins::Pins;
 use crate::recovery::{Recovered, recover};
 use crate::segments::SegmentFile;
@@ -74,6 +75,8 @@ impl Engine {
             state: RwLock::new(State { index, segments }),
             pins: Arc::new(Pins::new(compacted)),
             packer: Packer::default(),
+            pace: Pace::default(),
+            closed: AtomicBool::new(false),
             failed_bytes: Mutex::new(None),
             log_bytes: AtomicU64::new(recovered.log_bytes),
             occasions: AtomicU64::new(0),

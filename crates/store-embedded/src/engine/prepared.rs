@@ -56,6 +56,15 @@ impl Prepared {
         }
     }
 
+    /// Whether it sets a key that is removed again after a time.
+    pub(super) fn expires(&self) -> bool {
+        let expires = |operation: &PreparedOperation| match operation {
+            PreparedOperation::Put { put, .. } => put.time_to_live.is_some(),
+            PreparedOperation::Delete(_) => false,
+        };
+        self.operations.iter().any(expires)
+    }
+
     /// How many bytes its records take at most.
     pub(super) fn record_bytes(&self) -> usize {
         self.operations.iter().map(PreparedOperation::record_bytes).sum()

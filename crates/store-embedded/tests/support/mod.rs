@@ -26,6 +26,7 @@ pub fn tight_options() -> Options {
         max_group_bytes: 2000,
         // Or the values would be so small that they do not matter.
         pack_values: false,
+        commits_on_caller: false,
         ..Options::default()
     }
 }
@@ -63,7 +64,11 @@ pub struct Temporary {
 impl Temporary {
     pub fn new() -> Self {
         let directory = TempDir::new().expect("a directory can be made");
-        let store = EmbeddedStore::open(directory.path(), Options::default()).expect("the store opens");
+        let options = Options {
+            commits_on_caller: true,
+            ..Options::default()
+        };
+        let store = EmbeddedStore::open(directory.path(), options).expect("the store opens");
         Self {
             store,
             _directory: directory,

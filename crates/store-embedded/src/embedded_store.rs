@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
 use crate::disk::{Directory, Disk};
-use crate::engine::{Engine, Judged, Prepared, Statistics, measure};
+use crate::engine::{Alone, Engine, Judged, Prepared, Statistics, measure};
 use crate::keeper::{Bell, Keeper};
 use crate::located::{Located, read_all};
 use crate::options::Options;
@@ -116,17 +116,16 @@ impl EmbeddedStore {
         Ok((self.engine.prepare(transaction), size))
     }
 
-    /// Commits on this thread what need not wait for the writer; gives it back if it has to.
-    fn commit_here(&self, prepared: Prepared) -> Result<Result<Judged, StoreError>, Prepared> {
-        // A key that expires is for the writer, which has to know when it is due.
+    /// Commits on this thread what need not wait for the writer.
+    fn commit_here(&self, prepared: Prepared) -> Alone {
         if !self.engine.options.commits_on_caller || !self.queue.is_idle() {
-            return Err(prepared);
+            return Alone::NotNow(prepared);
         }
         let _no_more_if_this_panics = ClosedByPanic(&self.queue);
         let occasions = self.engine.occasions();
-        let end = self.engine.commit_alone(prepared, self.clock.now_ms())?;
+        let alone = self.engine.commit_alone(prepared, self.clock.now_ms());
         self.bell.written(&self.engine, occasions);
-        Ok(end)
+        alone
     }
 
     /// Has the writer do something and waits for it.
@@ -179,8 +178,8 @@ impl StateStore for EmbeddedStore {
     async fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
         let (prepared, size) = self.prepare(transaction)?;
         let prepared = match self.commit_here(prepared) {
-            Ok(end) => return outcome(end?).await,
-            Err(prepared) => prepared,
+            Alone::Ended(end) => return outcome(end?).await,
+            Alone::NotNow(prepared) => prepared,
         };
         let batch = Batch::from_iter([prepared]);
         let ends = self.ask(|answer| Request::Commit { batch, size, answer });

@@ -33,7 +33,7 @@ use crate::pins::Pins;
 use crate::segments::Segments;
 use crate::watches::Watches;
 
-pub(crate) use commit::{Judged, measure};
+pub(crate) use commit::{Alone, Judged, measure};
 pub(crate) use housekeeping::Housekeeping;
 pub(crate) use opening::identify;
 pub(crate) use prepared::Prepared;

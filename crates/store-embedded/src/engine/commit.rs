@@ -28,6 +28,14 @@ pub(crate) enum Judged {
     },
 }
 
+/// What became of a transaction that was to be committed without waiting.
+pub(crate) enum Alone {
+    /// It ended.
+    Ended(Result<Judged, StoreError>),
+    /// It would have to wait.
+    NotNow(Prepared),
+}
+
 /// At most so many keys are deleted at once because they are due.
 const EXPIRE_AT_ONCE: usize = 500;
 
@@ -58,20 +66,16 @@ impl Engine {
         }
     }
 
-    /// Commits a transaction at once, if [pace](crate::pace) and locks allow that. Gives it back otherwise.
-    pub(crate) fn commit_alone(
-        &self,
-        transaction: Prepared,
-        now_ms: u64,
-    ) -> Result<Result<Judged, StoreError>, Prepared> {
+    /// Commits a transaction at once, if [pace](crate::pace) and locks allow that.
+    pub(crate) fn commit_alone(&self, transaction: Prepared, now_ms: u64) -> Alone {
         if !self.pace.suits_the_caller() || transaction.expires() {
-            return Err(transaction);
+            return Alone::NotNow(transaction);
         }
         let Some(log) = self.log.try_lock() else {
-            return Err(transaction);
+            return Alone::NotNow(transaction);
         };
         let judged = self.commit_to(log, vec![transaction], now_ms);
-        Ok(judged.and_then(|mut judged| judged.pop().ok_or(StoreError::Closed)))
+        Alone::Ended(judged.and_then(|mut judged| judged.pop().ok_or(StoreError::Closed)))
     }
 
     fn try_commit(&self, transactions: Vec<Prepared>, now_ms: u64) -> Result<Vec<Judged>, StoreError> {

@@ -56,7 +56,7 @@ impl Prepared {
         }
     }
 
-    /// Whether it sets a key that is removed again after a time.
+    /// Whether it sets a key that expires: the writer has to know when that is due.
     pub(super) fn expires(&self) -> bool {
         let expires = |operation: &PreparedOperation| match operation {
             PreparedOperation::Put { put, .. } => put.time_to_live.is_some(),

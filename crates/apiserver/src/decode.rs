@@ -210,7 +210,7 @@ impl Reader<'_> {
     fn look_closer(&self) -> Result<(Value, StrictReport), Status> {
         let said = self.type_meta().map_err(|error| self.unrecognized(&error))?;
         let kind = self.complete(&said)?;
-        let schema = if kind == *self.wanted.kind {
+        let schema = if kind == *self.wanted.kind || is_former(&kind, self.wanted.kind) {
             Some(self.wanted.schema)
         } else {
             self.registered(&kind)
@@ -223,6 +223,11 @@ impl Reader<'_> {
             .decode_as(schema)
             .map_err(|error| self.not_handled(&kind, &error.to_string()))?;
         self.accept(&kind)?;
+        let kind = if is_former(&kind, self.wanted.kind) {
+            self.wanted.kind.clone()
+        } else {
+            kind
+        };
         if let Some(members) = tree.as_object_mut() {
             members.insert("kind".into(), kind.kind.as_ref().into());
             members.insert("apiVersion".into(), kind.api_version().into());
@@ -269,6 +274,9 @@ impl Reader<'_> {
     /// Whether a decoded kind may stand where another one is wanted.
     fn accept(&self, kind: &GroupVersionKind) -> Result<(), Status> {
         let wanted = self.wanted.kind;
+        if is_former(kind, wanted) {
+            return Ok(());
+        }
         if kind.kind == wanted.kind && same_kinds(&kind.group, &wanted.group) {
             return self.accept_version(kind);
         }
@@ -359,6 +367,14 @@ impl Reader<'_> {
     }
 }
 
+/// Whether `found` is a version that clients may send though it is not served any more: of evictions, which are not stored.
+fn is_former(found: &GroupVersionKind, wanted: &GroupVersionKind) -> bool {
+    found.kind == "Eviction"
+        && found.kind == wanted.kind
+        && found.group == wanted.group
+        && found.version == "v1beta1"
+}
+
 /// Whether kinds of the same name in two groups are one kind to upstream: some have moved, and events are in two groups.
 fn same_kinds(group: &str, other: &str) -> bool {
     let both = [group, other];
@@ -389,6 +405,35 @@ fn summary(body: &[u8]) -> String {
 mod tests {
     use super::encoding_named;
     use crate::negotiate::Encoding;
+
+    #[test]
+    fn evictions_may_be_of_their_former_version() {
+        let wanted = GroupVersionKind::new("policy", "v1", "Eviction");
+        for (version, kind, expected) in [
+            ("policy/v1beta1", "Eviction", None),
+            (
+                "policy/v1beta2",
+                "Eviction",
+                Some("no kind \"Eviction\" is registered"),
+            ),
+            ("policy/v1beta1", "Other", Some("no kind \"Other\" is registered")),
+        ] {
+            let body = format!(r#"{{"apiVersion":"{version}","kind":"{kind}","metadata":{{"name":"a"}}}}"#);
+            let wanted = Wanted {
+                kind: &wanted,
+                schema: builtin(&wanted).expect("a built-in kind"),
+                validation: FieldValidation::Strict,
+            };
+            let decoded = decode(&body.into(), Encoding::Json, wanted, &Warnings::default());
+            match expected {
+                None => assert_eq!(decoded.expect("an eviction")["apiVersion"], "policy/v1"),
+                Some(complaint) => {
+                    let refused = decoded.expect_err("another kind");
+                    assert!(refused.message.contains(complaint), "{}", refused.message);
+                }
+            }
+        }
+    }
 
     #[test]
     fn media_types_are_read_as_they_are_meant() {

@@ -97,6 +97,7 @@ impl Objects for Client {
             }
         };
         let body = serde_json::to_vec(body).map_err(Error::Encode)?;
+        let path = format!("{path}{}", as_manager(wanted));
         match self
             .call(method, &path, "application/json", Some(body.into()))
             .await
@@ -112,6 +113,14 @@ async fn delete(client: &Client, wanted: &Wanted) -> Result<(), Error> {
     let path = path(wanted, true);
     let gone = client.call::<Value>(Method::DELETE, &path, "", None).await;
     optional(gone).map(drop)
+}
+
+/// The query that says who owns the fields, where that is not the server under its own name.
+fn as_manager(wanted: &Wanted) -> &'static str {
+    match &*wanted.resource.group {
+        "flowcontrol.apiserver.k8s.io" => "?fieldManager=api-priority-and-fairness-config-producer-v1",
+        _ => "",
+    }
 }
 
 /// The path of an object, or of the collection it belongs to.

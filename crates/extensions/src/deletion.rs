@@ -171,7 +171,7 @@ async fn delete_all(objects: &Arc<Resource>) -> Result<(), Status> {
             return Ok(());
         }
         let options = WatchOptions {
-            resource_version: page.revision.to_string(),
+            resource_version: page.resource_version(),
             ..WatchOptions::default()
         };
         let mut watcher = objects.watch(None, &options).await?;

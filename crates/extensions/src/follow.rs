@@ -88,7 +88,7 @@ impl Follower {
             self.note(Arc::clone(object));
         }
         let options = WatchOptions {
-            resource_version: page.revision.to_string(),
+            resource_version: page.resource_version(),
             ..WatchOptions::default()
         };
         definitions.watch(None, &options).await

@@ -22,6 +22,7 @@ macro_rules! rooms {
 
 rooms! {
     "" {
+        "componentstatuses" => core::component_status::ComponentStatus,
         "configmaps" => core::config_map::ConfigMap,
         "endpoints" => core::endpoints::Endpoints,
         "events" => core::event::Event,

@@ -105,7 +105,7 @@ async fn fan_out(cluster: &Cluster) {
         .await
         .unwrap();
     let options = WatchOptions {
-        resource_version: page.revision.to_string(),
+        resource_version: page.resource_version(),
         ..WatchOptions::default()
     };
     let mut followers = Vec::new();

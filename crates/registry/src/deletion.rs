@@ -129,8 +129,9 @@ fn grace(kind: &dyn Kind, object: &Value, requested: Option<i64>) -> Grace {
 /// The finalizers with those of garbage collection as the options, the object and the kind want them, in that order.
 fn finalizers<'a>(kind: &dyn Kind, object: &'a Value, options: &DeleteOptions) -> Vec<&'a str> {
     let present = metadata::finalizers(object);
+    let is_other = |finalizer: &&str| ![ORPHAN, FOREGROUND].contains(finalizer);
     if kind.default_propagation() == DefaultPropagation::Unsupported {
-        return present;
+        return present.into_iter().filter(is_other).collect();
     }
     let asked = match options.orphan_dependents {
         Some(true) => Some(Propagation::Orphan),
@@ -151,7 +152,6 @@ fn finalizers<'a>(kind: &dyn Kind, object: &'a Value, options: &DeleteOptions) -
         Propagation::Foreground => Some(FOREGROUND),
         Propagation::Background => None,
     };
-    let is_other = |finalizer: &&str| ![ORPHAN, FOREGROUND].contains(finalizer);
     let others = present.iter().copied().filter(is_other);
     if wanted.is_some_and(|wanted| present.contains(&wanted)) {
         let stays = |finalizer: &&str| is_other(finalizer) || wanted == Some(*finalizer);

@@ -26,6 +26,7 @@ mod index;
 mod list_options;
 mod metadata;
 pub mod object;
+pub mod observed;
 pub mod options;
 mod outline;
 mod owner_references;
@@ -45,6 +46,7 @@ pub use context::{RequestContext, Warnings};
 pub use converter::Converter;
 pub use hooks::{Guard, Hooks, PartChange, Pending};
 pub use object::Object;
+pub use observed::Observed;
 pub use options::{
     DeleteOptions, GetOptions, ListOptions, PatchBody, Preconditions, Propagation, WatchOptions,
 };

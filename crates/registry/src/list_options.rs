@@ -33,8 +33,8 @@ pub(crate) struct ListPlan {
 }
 
 impl ListPlan {
-    /// Reads the options of a list.
-    pub(crate) fn new(options: &ListOptions) -> Result<Self, Status> {
+    /// Reads the options of a list. Lists of whatever is at hand come whole if upstream serves them from its cache (`whole`).
+    pub(crate) fn new(options: &ListOptions, whole: bool) -> Result<Self, Status> {
         let limit = usize::try_from(options.limit).ok().filter(|limit| *limit > 0);
         if !options.continue_token.is_empty() {
             return Self::next_page(options, limit);
@@ -49,8 +49,12 @@ impl ListPlan {
             ("", Some(revision)) if limit.is_some() => Consistency::Exact(revision),
             (_, Some(revision)) => Consistency::NotOlderThan(revision),
         };
-        // A list of whatever is at hand comes whole, as upstream serves it from its cache.
-        let limit = limit.filter(|_| consistency != Consistency::Any);
+        let (limit, consistency) = match (consistency, limit, whole) {
+            (Consistency::Any, _, true) => (None, Consistency::Any),
+            // The pages that follow are of a known version.
+            (Consistency::Any, Some(_), false) => (limit, Consistency::MostRecent),
+            (other, limit, _) => (limit, other),
+        };
         Ok(Self {
             consistency,
             start: None,
@@ -143,12 +147,29 @@ mod tests {
     use super::*;
 
     fn list(version: &str, wanted: &str, limit: u64) -> Result<ListPlan, Status> {
-        ListPlan::new(&ListOptions {
+        let options = options(version, wanted, limit);
+        ListPlan::new(&options, true)
+    }
+
+    fn options(version: &str, wanted: &str, limit: u64) -> ListOptions {
+        ListOptions {
             resource_version: version.to_owned(),
             resource_version_match: wanted.to_owned(),
             limit,
             ..ListOptions::default()
-        })
+        }
+    }
+
+    #[test]
+    fn what_upstream_does_not_cache_comes_in_pages() {
+        for (whole, limit, expected) in [
+            (true, 5, (Consistency::Any, None)),
+            (false, 5, (Consistency::MostRecent, Some(5))),
+            (false, 0, (Consistency::Any, None)),
+        ] {
+            let plan = ListPlan::new(&options("0", "", limit), whole).expect("accepted");
+            assert_eq!((plan.consistency, plan.limit), expected);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::caches::Caches;
 use crate::converter::Converter;
 use crate::custom_resources::{CustomResource, CustomResources};
 use crate::hooks::Hooks;
+use crate::observed::Observed;
 use crate::recent_trees::RecentTrees;
 use crate::resources::Resource;
 use crate::storage_encoding::{StorageEncoding, StoredKind};
@@ -28,6 +29,8 @@ pub struct Plugins {
     pub hooks: HashMap<GroupResource, Arc<dyn Hooks>>,
     /// Actions by resource and subresource; the subresource of a virtual resource is empty.
     pub actions: HashMap<(GroupResource, String), Arc<dyn Action>>,
+    /// Who looks at resources that are not stored.
+    pub observed: HashMap<GroupResource, Arc<dyn Observed>>,
 }
 
 impl Default for Plugins {
@@ -36,6 +39,7 @@ impl Default for Plugins {
             admission: Arc::new(AdmitAll),
             hooks: HashMap::new(),
             actions: HashMap::new(),
+            observed: HashMap::new(),
         }
     }
 }

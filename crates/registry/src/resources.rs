@@ -7,6 +7,7 @@ mod connect;
 mod create;
 mod current;
 mod delete;
+mod observing;
 mod ownership;
 mod patching;
 mod projected;
@@ -90,9 +91,14 @@ impl Resource {
         &self.group_resource
     }
 
-    fn served(&self) -> Result<&Served, Status> {
+    /// The objects that are stored; 405 for a verb of a resource that has none.
+    fn served_for(&self, verb: &str) -> Result<&Served, Status> {
         let served = self.served.as_ref();
-        served.ok_or_else(|| Status::method_not_supported(&self.group_resource, "get"))
+        served.ok_or_else(|| Status::method_not_supported(&self.group_resource, verb))
+    }
+
+    fn served(&self) -> Result<&Served, Status> {
+        self.served_for("get")
     }
 
     fn subresource(&self, name: &str) -> Result<&Subresource, Status> {

@@ -36,7 +36,9 @@ impl Selection {
         let fields = FieldSelector::parse(field_selector);
         let fields = fields.map_err(|error| Status::bad_request(error.to_string()))?;
         let selectable = kind.selectable_field_names();
-        let is_known = |field: &str| field == NAME || field == NAMESPACE || selectable.contains(&field);
+        let is_known = |field: &str| {
+            field == NAME || (field == NAMESPACE && kind.selects_namespaces()) || selectable.contains(&field)
+        };
         if let Some(term) = fields.terms().iter().find(|term| !is_known(&term.field)) {
             return Err(Status::bad_request(kind.unknown_field_label(&term.field)));
         }

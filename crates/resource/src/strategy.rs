@@ -330,6 +330,16 @@ pub trait Strategy: Send + Sync {
         &[]
     }
 
+    /// Whether a field selector may name the namespace, which it may for many kinds that have none.
+    fn selects_namespaces(&self) -> bool {
+        true
+    }
+
+    /// Whether upstream serves reads of any version from a cache, whole whatever their limit is.
+    fn lists_any_version_whole(&self) -> bool {
+        true
+    }
+
     /// Upstream's message for a field selector that names another field.
     fn unknown_field_label(&self, label: &str) -> String {
         if self.selectable_field_names().is_empty() {

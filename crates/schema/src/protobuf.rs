@@ -41,6 +41,9 @@ pub enum ProtobufError {
     /// The magic is missing.
     #[error("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")]
     Magic,
+    /// Nothing follows the magic.
+    #[error("empty body")]
+    Empty,
     /// The bytes end within a field.
     #[error("unexpected EOF")]
     End,

@@ -297,7 +297,9 @@ fn action(
         (Place::Item, &Method::DELETE) => (Action::Delete, Verb::Delete),
         _ => return None,
     };
-    descriptor.serves(verb).then_some(action)
+    // Who cannot be followed says so itself.
+    let is_refused_later = action == Action::Watch && !custom && descriptor.serves(Verb::List);
+    (descriptor.serves(verb) || is_refused_later).then_some(action)
 }
 
 fn subresource_action(subresource: &Subresource, method: &Method) -> Option<Action> {

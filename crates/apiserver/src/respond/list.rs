@@ -135,7 +135,7 @@ fn whole_protobuf(route: &Route, page: Page) -> Result<Pieces, Status> {
         &descriptor.kind.api_version(),
         &descriptor.list_kind,
         &protobuf::ListMeta {
-            resource_version: &page.revision.to_string(),
+            resource_version: &page.resource_version(),
             continue_token: &page.continue_token,
             remaining: page.remaining,
         },
@@ -189,7 +189,9 @@ fn head(kind: &str, api_version: &str, metadata: &Value) -> Vec<u8> {
 /// Lists of custom resources show an empty token, those of built-in ones do not.
 fn list_metadata(page: &Page, always_continue: bool) -> Value {
     let mut metadata = Map::new();
-    metadata.insert("resourceVersion".into(), page.revision.to_string().into());
+    if page.revision.is_some() {
+        metadata.insert("resourceVersion".into(), page.resource_version().into());
+    }
     if always_continue || !page.continue_token.is_empty() {
         metadata.insert("continue".into(), page.continue_token.as_str().into());
     }

@@ -116,6 +116,10 @@ impl Strategy for CertificateSigningRequest {
         }
     }
 
+    fn selects_namespaces(&self) -> bool {
+        false
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         &["spec.signerName"]
     }

@@ -66,6 +66,10 @@ impl Strategy for Event {
         Some(TIME_TO_LIVE)
     }
 
+    fn lists_any_version_whole(&self) -> bool {
+        false
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         SELECTABLE
     }

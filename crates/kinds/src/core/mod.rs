@@ -1,6 +1,7 @@
 //! The core group.
 
 pub mod claim;
+pub mod component_status;
 pub mod config_map;
 pub mod connect;
 pub mod endpoints;

@@ -106,6 +106,10 @@ impl Strategy for Namespace {
         }
     }
 
+    fn selects_namespaces(&self) -> bool {
+        false
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         &["status.phase"]
     }

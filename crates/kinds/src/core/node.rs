@@ -111,6 +111,10 @@ impl Strategy for Node {
         status_apart(subresource)
     }
 
+    fn selects_namespaces(&self) -> bool {
+        false
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         &["spec.unschedulable"]
     }

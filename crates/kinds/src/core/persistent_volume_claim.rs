@@ -2,6 +2,7 @@
 
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
+use schema::SchemaRef;
 use serde_json::{Value, json};
 
 use super::claim;
@@ -198,7 +199,7 @@ fn changes(claim: &Field, old: &Value) {
     if !same_as(Some(&free), Some(old_spec), spec.schema()) {
         spec.forbidden(&format!(
             "{FROZEN}\n{}",
-            internal::diff(old_spec, &free, spec.schema())
+            shown_difference(old_spec, free, new, spec.schema())
         ));
     }
     not_smaller(&spec, old);
@@ -208,6 +209,16 @@ fn changes(claim: &Field, old: &Value) {
         claim.standing_for("volumeMode", mode.value()).invalid(IMMUTABLE);
     }
     attributes_class(&spec.child("volumeAttributesClassName"), old);
+}
+
+/// What differs, where the volume that is chosen stands on both sides.
+fn shown_difference(old_spec: &Value, mut free: Value, new: &Value, schema: Option<SchemaRef<'_>>) -> String {
+    let mut before = old_spec.clone();
+    if text(old_spec, &["volumeName"]).is_empty() {
+        restore(&mut before, new, "volumeName");
+        restore(&mut free, new, "volumeName");
+    }
+    internal::diff(&before, &free, schema)
 }
 
 /// The new spec with everything that may change put back.

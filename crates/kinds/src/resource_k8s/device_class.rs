@@ -22,8 +22,11 @@ impl Strategy for DeviceClass {
         Report::of(self.0.schema, object, |class| rules(&class.child("spec")))
     }
 
-    fn validate_name(&self, name: &str, _prefix: bool) -> Vec<String> {
-        let complaints = meta::name::dns1123_subdomain(name);
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        let complaints = match prefix {
+            true => meta::name::dns1123_subdomain_prefix(name),
+            false => meta::name::dns1123_subdomain(name),
+        };
         let in_bytes = |complaint: String| match complaint.strip_suffix(" characters") {
             Some(most) => format!("{most} bytes"),
             None => complaint,

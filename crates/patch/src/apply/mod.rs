@@ -89,7 +89,8 @@ pub fn apply(write: &Write<'_>, live: &Value, config: &Value, force: bool) -> Re
     if config
         .get("metadata")
         .and_then(|metadata| metadata.get("managedFields"))
-        .is_some_and(|fields| !fields.is_null())
+        .and_then(Value::as_array)
+        .is_some_and(|owners| owners.iter().all(Value::is_object))
     {
         return Err(ApplyError::ManagedFields);
     }

@@ -353,9 +353,10 @@ fn configurations_are_checked() {
         json!({"metadata": {"name": "a", "ownerReferences": [{"uid": "u"}, {"uid": "u"}]}}),
         ".metadata.ownerReferences: duplicate entries for key [uid=\"u\"]",
     );
+    refuses(json!({"a": 1, "b": 2}), ".a: field not declared in schema");
     refuses(
-        json!({"a": 1, "b": 2}),
-        "errors:\n  .a: field not declared in schema\n  .b: field not declared in schema",
+        json!({"a": 1, "b": 2, "metadata": {"name": "a", "c": 3}}),
+        "errors:\n  .a: field not declared in schema\n  .metadata.c: field not declared in schema",
     );
     let deployment = Story::of("Deployment");
     let container = |container: Value| json!({"spec": {"template": {"spec": {"containers": [container]}}}});
@@ -380,6 +381,13 @@ fn configurations_are_checked() {
     config["metadata"]["managedFields"] = json!([]);
     let refused = apply(&write("ConfigMap", "m", LATE), &story.object, &config, false).unwrap_err();
     assert_eq!(refused.to_status().message, "metadata.managedFields must be nil");
+    config["metadata"]["managedFields"] = json!(5);
+    let refused = apply(&write("ConfigMap", "m", LATE), &story.object, &config, false).unwrap_err();
+    let refused = refused.to_status().message;
+    assert!(
+        refused.ends_with(".metadata.managedFields: expected list, got &{5}"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -21,13 +21,14 @@ use client::controller::Chain;
 use cluster::bootstrap::Settings;
 use cluster::token::BootstrapToken;
 use jiff::Timestamp;
-use meta::Status;
-use registry::{Plugins, Registry};
+use meta::{GroupResource, Status};
+use registry::{Observed, Plugins, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::actions;
 use super::backup::{BackupOnDemand, BackupSource};
 use super::clients::Clients;
+use super::component_status::ComponentStatuses;
 use super::datastore::Datastore;
 use super::documents::{self, OpenApi};
 use super::endpoints::Endpoints;
@@ -85,12 +86,14 @@ pub(super) async fn assemble(
         authentication(options, trust, keys.clone(), lookups).map_err(authentication_error)?;
     let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
     let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
+    let components: Arc<dyn Observed> = Arc::new(ComponentStatuses::new(options, store.clone())?);
     registry.plug(Plugins {
         admission: Arc::new(admission_chain(options, &seen_by_plugins, &authorizer)?),
         hooks: hooks::all(options, &registry, &roles, &authorizer, others)
             .await
             .map_err(bootstrap)?,
         actions: actions::all(options, trust, &authenticator, &authorizer),
+        observed: [(GroupResource::new("", "componentstatuses"), components)].into(),
     });
     extensions::follow(&registry, &seen_by_plugins, &shutdown)
         .await

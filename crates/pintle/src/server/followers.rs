@@ -61,7 +61,7 @@ impl Feed {
             self.remove(object);
         }
         let options = WatchOptions {
-            resource_version: page.revision.to_string(),
+            resource_version: page.resource_version(),
             ..WatchOptions::default()
         };
         self.resource.watch(None, &options).await

@@ -7,6 +7,7 @@ mod api;
 mod backup;
 mod certificates;
 mod clients;
+mod component_status;
 mod components;
 mod datastore;
 mod documents;

@@ -113,7 +113,11 @@ impl Resource {
         if api_version == wanted.api_version() && kind == wanted.kind {
             return Ok(());
         }
-        let slash = if api_version.contains('/') { "" } else { "/" };
+        let slash = match api_version.matches('/').count() {
+            0 => "/",
+            1 => "",
+            _ => return Err(Status::bad_request("invalid object type: /, Kind=")),
+        };
         Err(Status::bad_request(format!(
             "invalid object type: {slash}{api_version}, Kind={kind}"
         )))

@@ -27,12 +27,21 @@ const WAIT_FOR_VERSION: Duration = Duration::from_secs(3);
 pub struct Page {
     /// The objects, in order of namespace and name.
     pub items: Vec<Arc<Object>>,
-    /// The version of the list.
-    pub revision: ResourceVersion,
+    /// The version of the list; none for a list of what is not stored.
+    pub revision: Option<ResourceVersion>,
     /// Asks for the next page; empty on the last.
     pub continue_token: String,
     /// How many objects follow, where that is known.
     pub remaining: Option<u64>,
+}
+
+impl Page {
+    /// The version of the list as clients see it; empty if there is none.
+    pub fn resource_version(&self) -> String {
+        self.revision
+            .map(|revision| revision.to_string())
+            .unwrap_or_default()
+    }
 }
 
 impl Resource {
@@ -43,6 +52,9 @@ impl Resource {
         name: &str,
         options: &GetOptions,
     ) -> Result<Arc<Object>, Status> {
+        if let Some(observed) = self.observed()? {
+            return Ok(Arc::new(Object::unstored(observed.named(name).await?)));
+        }
         let served = self.served()?;
         let key = path_key(namespace, name)?;
         match parse_version(&options.resource_version)? {
@@ -80,6 +92,9 @@ impl Resource {
 
     /// Objects of a namespace, or of all.
     pub async fn list(&self, namespace: Option<&str>, options: &ListOptions) -> Result<Page, Status> {
+        if let Some(observed) = self.observed()? {
+            return self.list_observed(&**observed, namespace, options).await;
+        }
         let served = self.served()?;
         let selection = Selection::new(
             &*self.kind,
@@ -87,7 +102,7 @@ impl Resource {
             &options.label_selector,
             &options.field_selector,
         )?;
-        let plan = ListPlan::new(options)?;
+        let plan = ListPlan::new(options, self.kind.lists_any_version_whole())?;
         let snapshot = self.snapshot(served, &selection, &plan).await?;
         snapshot.ensure_readable(&selection, served.cache.prefix())?;
         served.prepare(snapshot.candidates(&selection, None)).await?;
@@ -129,7 +144,7 @@ impl Resource {
 
     /// Changes in a namespace, or in all. One object is watched with the field selector `metadata.name=x`.
     pub async fn watch(&self, namespace: Option<&str>, options: &WatchOptions) -> Result<Watcher, Status> {
-        let served = self.served()?;
+        let served = self.served_for("watch")?;
         let selection = Selection::new(
             &*self.kind,
             namespace,
@@ -245,7 +260,7 @@ fn page(
     });
     let mut page = Page {
         items: Vec::new(),
-        revision: version(snapshot.revision)?,
+        revision: Some(version(snapshot.revision)?),
         continue_token: String::new(),
         remaining: None,
     };

@@ -24,7 +24,7 @@ async fn objects_are_listed_in_the_stores_order() {
     }
     let all = cluster.gadgets.list(None, &ListOptions::default()).await.unwrap();
     assert_eq!(names(&all), ["a-b/y", "a/b", "a/z", "ab/x"]);
-    assert_eq!(all.revision.get(), cluster.revision());
+    assert_eq!(all.revision.unwrap().get(), cluster.revision());
     let one = cluster
         .gadgets
         .list(Some("a"), &ListOptions::default())
@@ -164,7 +164,7 @@ async fn older_states_are_listed_while_they_are_held() {
     };
     let then = cluster.gadgets.list(None, &exact(first)).await.unwrap();
     assert_eq!(
-        (names(&then), then.revision.get()),
+        (names(&then), then.revision.unwrap().get()),
         (vec![String::from("ns/a")], first)
     );
 

@@ -284,6 +284,13 @@ async fn applies_create_conflict_and_give_up() {
         400,
         "invalid object type: policy/v1, Kind=Pod",
     );
+    let mut of_no_type = config(1);
+    of_no_type["apiVersion"] = "x/y/z".into();
+    refused(
+        patch("one", apply(of_no_type, false)).await,
+        400,
+        "invalid object type: /, Kind=",
+    );
     let mut of_other_object = config(1);
     of_other_object["metadata"] = json!({"name": "b", "uid": "u"});
     let missing = cluster

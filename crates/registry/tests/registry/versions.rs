@@ -19,7 +19,7 @@ fn shown(page: &Page) -> Shown {
     let names: Vec<&str> = page.items.iter().map(|object| object.name()).collect();
     Shown {
         names: names.concat(),
-        version: page.revision.get(),
+        version: page.revision.unwrap().get(),
         goes_on: !page.continue_token.is_empty(),
         remaining: page.remaining,
     }

@@ -203,11 +203,11 @@ async fn follow(cluster: &Cluster, options: WatchOptions, until: usize) -> BTree
         known.insert(object.name().to_owned(), object.tree());
     }
     let options = WatchOptions {
-        resource_version: page.revision.to_string(),
+        resource_version: page.resource_version(),
         ..options
     };
     let mut watcher = cluster.gadgets.watch(None, &options).await.unwrap();
-    let mut last = page.revision.get();
+    let mut last = page.revision.unwrap().get();
     while !known.contains_key(&format!("end{until}")) {
         let event = tokio::time::timeout(Duration::from_secs(60), watcher.next())
             .await

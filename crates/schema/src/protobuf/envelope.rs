@@ -40,6 +40,9 @@ impl<'a> Envelope<'a> {
     /// If the magic is missing, or what follows it is not as it should be.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ProtobufError> {
         let message = bytes.strip_prefix(MAGIC).ok_or(ProtobufError::Magic)?;
+        if message.is_empty() {
+            return Err(ProtobufError::Empty);
+        }
         let mut envelope = Self {
             type_meta: TypeMeta::default(),
             raw: &[],

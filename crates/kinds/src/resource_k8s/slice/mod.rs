@@ -74,6 +74,10 @@ impl Strategy for ResourceSlice {
         true
     }
 
+    fn selects_namespaces(&self) -> bool {
+        false
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         &["spec.nodeName", "spec.driver"]
     }

@@ -22,7 +22,7 @@ use crate::structural;
 use crate::syntax;
 use crate::zero::zero;
 pub use misfit::misfit;
-use number::Flaw;
+use number::{Amount, Flaw};
 pub(crate) use problems::{MAX_OBJECTS, MAX_STRICT};
 use problems::{Problems, Wording};
 pub use type_meta::{TypeMeta, type_meta};
@@ -130,15 +130,24 @@ pub fn decode_json(
         let (object, duplicates) = read.map_err(DecodeError::Syntax)?;
         return structural::decode(object, duplicates, Vec::new(), custom, validation);
     }
-    let decoded = syntax::read(json, |deserializer| {
-        decode(deserializer, schema, validation, Wording::Json)
-    });
-    finish(
-        decoded.map_err(DecodeError::Syntax)?,
-        Some(json),
-        Vec::new(),
-        validation,
-    )
+    let read = |json: &[u8]| {
+        let decoded = syntax::read(json, |deserializer| {
+            decode(deserializer, schema, validation, Wording::Json)
+        });
+        decoded.map_err(DecodeError::Syntax)
+    };
+    let mut decoded = read(json)?;
+    if decoded
+        .outcome
+        .as_ref()
+        .is_err_and(|flaw| flaw.is_signed_nought(json))
+    {
+        decoded = read(&syntax::without_signed_noughts(json))?;
+    }
+    for amount in &decoded.amounts {
+        amount.put(&mut decoded.value, json);
+    }
+    finish(decoded, Some(json), Vec::new(), validation)
 }
 
 /// The same for a tree that is no longer text: the outcome of a patch, or YAML.
@@ -186,8 +195,14 @@ pub(crate) fn decode_keyed(
     finish(decoded, None, duplicate_keys, validation)
 }
 
-/// A tree, and what was found wrong with the input.
-type Decoded = (Value, Result<Vec<String>, Flaw>);
+/// A tree, and what was found in the input.
+struct Decoded {
+    value: Value,
+    /// What is wrong.
+    outcome: Result<Vec<String>, Flaw>,
+    /// Quantities to be looked up in the text.
+    amounts: Vec<Amount>,
+}
 
 fn decode<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -199,11 +214,15 @@ fn decode<'de, D: Deserializer<'de>>(
     let kind = schema.kind();
     let value = Slot::root(kind, &mut problems).deserialize(deserializer)?;
     let value = if value.is_null() { zero(kind) } else { value };
-    Ok((value, problems.into_outcome()))
+    Ok(Decoded {
+        value,
+        amounts: problems.take_amounts(),
+        outcome: problems.into_outcome(),
+    })
 }
 
 fn finish(
-    (value, outcome): Decoded,
+    Decoded { value, outcome, .. }: Decoded,
     text: Option<&[u8]>,
     duplicate_keys: Vec<String>,
     validation: FieldValidation,

@@ -39,6 +39,16 @@ pub(crate) fn read<T>(
     })
 }
 
+/// The same JSON with `0` for every `-0`.
+pub(crate) fn without_signed_noughts(json: &[u8]) -> Vec<u8> {
+    let mut mended = json.to_vec();
+    mend::numbers(&mut mended, |number| match number {
+        b"-0" => Some(b" 0".to_vec()),
+        _ => None,
+    });
+    mended
+}
+
 /// The message without line and column, which Go does not tell.
 fn without_position(error: &serde_json::Error) -> String {
     let message = error.to_string();

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::forms;
 
 /// A step from the root of a text to a value in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,12 @@ impl Flaw {
         }
     }
 
+    /// Whether it is about a nought with a sign, which Go takes for an integer and this decoder for a fraction.
+    pub fn is_signed_nought(&self, text: &[u8]) -> bool {
+        let number = self.number.as_ref();
+        number.is_some_and(|(_, way)| text_at(text, way).is_some_and(|written| written == "-0"))
+    }
+
     /// The message, with the number as it stands in `text`.
     pub fn message_for(self, text: Option<&[u8]>) -> String {
         let Some((shown, way)) = self.number else {
@@ -42,6 +51,37 @@ impl Flaw {
             None => self.message,
         }
     }
+}
+
+/// A quantity that was written as a number. What it looks like depends on how it was written.
+#[derive(Debug)]
+pub(super) struct Amount {
+    pub way: Vec<Way>,
+    /// Whether it is rounded as amounts of resources are.
+    pub counts_resources: bool,
+}
+
+impl Amount {
+    /// Puts the quantity into a tree as it is read from the text.
+    pub fn put(&self, tree: &mut Value, text: &[u8]) {
+        let written = text_at(text, &self.way);
+        let (Some(written), Some(place)) = (written, value_at(tree, &self.way)) else {
+            return;
+        };
+        if let Ok(canonical) = forms::quantity(&written) {
+            *place = Value::String(canonical.into_owned());
+            if self.counts_resources {
+                forms::to_thousandths(place);
+            }
+        }
+    }
+}
+
+fn value_at<'v>(tree: &'v mut Value, way: &[Way]) -> Option<&'v mut Value> {
+    way.iter().try_fold(tree, |here, step| match step {
+        Way::Member(name) => here.get_mut(name),
+        Way::Item(index) => here.get_mut(*index),
+    })
 }
 
 /// The text of the value to which a way leads.

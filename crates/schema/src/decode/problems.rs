@@ -4,7 +4,7 @@ use serde::de::Error;
 use serde_json::{Number, Value};
 
 use super::FieldValidation;
-use super::number::Flaw;
+use super::number::{Amount, Flaw};
 use super::place::Place;
 use crate::table::Kind;
 use crate::zero::zero;
@@ -33,6 +33,8 @@ pub(super) struct Problems {
     /// Where that is, for trees.
     at: Vec<usize>,
     objects: usize,
+    /// Where quantities stand that were numbers with a fraction, an exponent or many digits.
+    amounts: Vec<Amount>,
 }
 
 /// Why a value cannot be decoded.
@@ -52,6 +54,7 @@ impl Problems {
             error: None,
             at: Vec::new(),
             objects: 0,
+            amounts: Vec::new(),
         }
     }
 
@@ -135,6 +138,21 @@ impl Problems {
         if let (Some(Failure::Type(flaw) | Failure::Form(flaw)), true) = (&mut self.error, number.is_f64()) {
             flaw.number = Some((shown, place.map_or_else(Vec::new, Place::way)));
         }
+    }
+
+    /// A quantity that was written as a number, of which a tree knows the value alone.
+    pub fn amount(&mut self, place: Option<&Place<'_>>) {
+        if let (Wording::Json, Some(place)) = (self.wording, place) {
+            self.amounts.push(Amount {
+                way: place.way(),
+                counts_resources: place.above.is_some_and(Place::counts_resources),
+            });
+        }
+    }
+
+    /// Where such stand.
+    pub fn take_amounts(&mut self) -> Vec<Amount> {
+        std::mem::take(&mut self.amounts)
     }
 
     /// A text that is no base64: it counts like a wrong type.

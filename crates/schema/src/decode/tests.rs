@@ -128,6 +128,14 @@ fn unknown_and_duplicate_fields_are_reported() {
             &[r#"duplicate field "metadata""#],
         ),
         (
+            CONFIG_MAP,
+            r#"{"metadata":{"labels":{"a":"1"}},"metadata":{"labels":{"a":"2","x":"1","x":"2"}}}"#,
+            &[
+                r#"duplicate field "metadata""#,
+                r#"duplicate field "metadata.labels.x""#,
+            ],
+        ),
+        (
             DEPLOYMENT,
             r#"{"spec":{"template":{"spec":{"containers":[{},{"env":[{},{"vlaue":{"a":1}}]}]}}}}"#,
             &[r#"unknown field "spec.template.spec.containers[1].env[1].vlaue""#],
@@ -322,6 +330,38 @@ fn bad_syntax_comes_before_bad_values() {
     ] {
         let refused = decode(CONFIG_MAP, given, FieldValidation::Warn);
         assert_eq!(refused, Err(DecodeError::Syntax(message.to_owned())), "{given}");
+    }
+}
+
+#[test]
+fn numbers_are_read_as_they_are_written() {
+    const QUOTA: (&str, &str) = ("v1", "ResourceQuota");
+    for (number, expected) in [
+        ("1e3", "1e3"),
+        ("1E3", "1E3"),
+        ("1.5e3", "1500"),
+        ("0.5e-2", "5e-3"),
+        ("1e400", "10e399"),
+        ("-0", "0"),
+        ("1.5", "1500m"),
+        ("1000000", "1M"),
+        ("99999999999999999999999", "99999999999999999999999"),
+    ] {
+        let given = format!(r#"{{"spec":{{"hard":{{"cpu":{number}}}}}}}"#);
+        let (quota, _) = decode(QUOTA, &given, FieldValidation::Strict).unwrap();
+        assert_eq!(quota["spec"]["hard"]["cpu"], expected, "{number}");
+    }
+    let replicas = |number: &str| {
+        let given = format!(r#"{{"spec":{{"replicas":{number}}}}}"#);
+        decode(("apps/v1", "Deployment"), &given, FieldValidation::Strict)
+    };
+    assert_eq!(replicas("-0").unwrap().0["spec"]["replicas"], 0);
+    for number in ["-0.0", "1e400", "1e0"] {
+        let error = replicas(number).unwrap_err().to_string();
+        let expected = format!(
+            "json: cannot unmarshal number {number} into Go struct field DeploymentSpec.spec.replicas"
+        );
+        assert!(error.starts_with(&expected), "{error}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The visitor that reads one value of a known kind.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -182,13 +183,19 @@ impl Slot<'_, '_> {
         let resumed = self.earlier.is_some();
         let rounds = self.place.is_some_and(Place::counts_resources);
         let mut object = self.earlier.unwrap_or_default();
+        // Of a map that is read on into: what is there before is no duplicate.
+        let mut again = BTreeSet::new();
         while let Some(key) = entries.next_key::<String>()? {
             let step = Step::Key(&key);
             let place = Place {
                 above: self.place,
                 step,
             };
-            if !resumed && object.contains_key(&key) {
+            let is_duplicate = match resumed {
+                true => !again.insert(key.clone()),
+                false => object.contains_key(&key),
+            };
+            if is_duplicate {
                 self.problems.duplicate(&place);
             }
             let value = entries.next_value_seed(Slot {
@@ -271,7 +278,12 @@ impl Slot<'_, '_> {
         match self.kind {
             Kind::Float64 => shortest(&number),
             kind if is_raw(kind) => Value::Number(number),
-            Kind::Quantity => self.text(Cow::Owned(number.to_string())),
+            Kind::Quantity => {
+                if number.is_f64() {
+                    self.problems.amount(self.place);
+                }
+                self.text(Cow::Owned(number.to_string()))
+            }
             kind @ (Kind::Int32 | Kind::Int64) => match self.converted(&number) {
                 Some(whole) => whole,
                 None => {

@@ -1,4 +1,5 @@
-//! Replaces what Go reads as the replacement character: bytes that are no UTF-8, and halves of surrogate pairs.
+//! Replaces what Go reads as the replacement character: bytes that are no UTF-8, and halves of surrogate pairs; and numbers that
+//! no double can hold.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,59 @@ pub(super) fn mended(json: &[u8]) -> Option<Vec<u8>> {
     let had_invalid_bytes = matches!(text, Cow::Owned(_));
     let mut mended = text.into_owned();
     let had_halves = replace_halves(&mut mended);
-    (had_invalid_bytes || had_halves).then(|| mended.into_bytes())
+    let mut mended = mended.into_bytes();
+    let had_vast = numbers(&mut mended, within_double);
+    (had_invalid_bytes || had_halves || had_vast).then_some(mended)
+}
+
+/// The largest number that a double holds where a text is beyond it, in as many bytes.
+fn within_double(number: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(number).ok()?;
+    text.parse::<f64>().ok().filter(|value| value.is_infinite())?;
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits.len()),
+        None => ("", text.len()),
+    };
+    // The shortest way beyond is five bytes long: 1e309.
+    Some(format!("{sign}{:<digits$}", "1e308").into_bytes())
+}
+
+/// Replaces numbers that stand outside texts by others of the same length. True if there were such.
+pub(super) fn numbers(json: &mut [u8], replacement: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+    let mut replaced = false;
+    let mut position = 0;
+    while position < json.len() {
+        let rest = &json[position..];
+        let length = match rest[0] {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => number_length(rest),
+            _ => 1,
+        };
+        let token = &mut json[position..position + length];
+        let new = (token[0] != b'"').then(|| replacement(token)).flatten();
+        if let Some(new) = new.filter(|new| new.len() == length) {
+            token.copy_from_slice(&new);
+            replaced = true;
+        }
+        position += length;
+    }
+    replaced
+}
+
+fn number_length(json: &[u8]) -> usize {
+    let is_part = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+    json.iter().take_while(|byte| is_part(byte)).count()
+}
+
+/// How long a text is, quotation marks included.
+fn text_length(json: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = json.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
 }
 
 /// Replaces escapes of one half of a surrogate pair in place: all escapes are of the same length.
@@ -49,6 +102,20 @@ fn surrogate(json: &str, position: usize) -> Option<Half> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_beyond_a_double_are_replaced() {
+        for (json, expected) in [
+            (r#"{"a":1e308,"1e400":"\"1e400"}"#, None),
+            (
+                r#"{"a":1e400,"b":[-2E+999]}"#,
+                Some(r#"{"a":1e308,"b":[-1e308 ]}"#),
+            ),
+        ] {
+            let replaced = mended(json.as_bytes());
+            assert_eq!(replaced.as_deref(), expected.map(str::as_bytes), "{json}");
+        }
+    }
 
     #[test]
     fn only_what_go_replaces_is_replaced() {

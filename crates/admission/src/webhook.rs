@@ -1,16 +1,13 @@
 //! Webhooks: servers outside of the cluster's own, asked over HTTPS whether a write is good or what is to be changed in it.
 
-mod address;
 mod answer;
 mod call;
 mod configuration;
-mod connector;
 mod endpoint;
 mod failure;
 mod mutating;
 mod review;
 mod validating;
-mod words;
 
 #[cfg(test)]
 mod testing;

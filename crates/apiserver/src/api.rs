@@ -5,6 +5,7 @@ use std::sync::Arc;
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
 
+use crate::aggregation::{self, Aggregation};
 use crate::call::{Call, Response};
 use crate::connect::Connectors;
 use crate::discovery::Discovery;
@@ -30,6 +31,8 @@ pub struct Api {
     pub issuer: Option<IssuerDocuments>,
     /// Paths that the program adds.
     pub extensions: Vec<Arc<dyn Extension>>,
+    /// What other servers serve of the API.
+    pub aggregation: Aggregation,
     /// Ways to nodes, pods and services.
     pub connectors: Connectors,
     /// What the server counts.
@@ -43,6 +46,9 @@ pub struct Api {
 impl Handler for Api {
     async fn handle(&self, call: &mut Call) -> Response {
         call.enter(None);
+        if let Some(other) = aggregation::leads_elsewhere(self, call.info.path()) {
+            return Box::pin(aggregation::hand_on(self, call, &other)).await;
+        }
         let mut response = if call.info.is_resource() {
             // Boxed, so that the future of every request is not as large as that of the largest.
             Box::pin(resources::serve(self, call)).await

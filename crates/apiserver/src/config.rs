@@ -7,6 +7,7 @@ use auth::{Authenticator, Authorizer};
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
 
+use crate::aggregation::Aggregation;
 use crate::api::Api;
 use crate::chain::{ChainParts, chain};
 use crate::connect::Connectors;
@@ -39,6 +40,8 @@ pub struct ApiServer {
     pub issuer: Option<IssuerDocuments>,
     /// Paths that the program adds.
     pub extensions: Vec<Arc<dyn Extension>>,
+    /// What other servers serve of the API; published by who follows them.
+    pub aggregation: Aggregation,
     /// Ways to nodes, pods and services.
     pub connectors: Connectors,
     /// What other parts of the process count.
@@ -73,6 +76,7 @@ impl ApiServer {
             openapi,
             issuer: None,
             extensions: Vec::new(),
+            aggregation: Aggregation::default(),
             connectors: Connectors::default(),
             metrics_sources: Vec::new(),
             flow_control: FlowControlLimits::default(),
@@ -89,13 +93,18 @@ impl ApiServer {
         let mut metrics_sources = self.metrics_sources;
         metrics_sources.push(documents::of_registry(self.registry.clone()));
         let api = Api {
-            discovery: Discovery::new(self.registry.clone(), self.server_address),
+            discovery: Discovery::new(
+                self.registry.clone(),
+                self.aggregation.clone(),
+                self.server_address,
+            ),
             registry: self.registry,
             health: self.health,
             version: self.version,
-            openapi: OpenApi::new(self.openapi),
+            openapi: OpenApi::new(self.openapi, self.aggregation.clone()),
             issuer: self.issuer,
             extensions: self.extensions,
+            aggregation: self.aggregation,
             connectors: self.connectors,
             metrics: Arc::clone(&metrics),
             metrics_sources,

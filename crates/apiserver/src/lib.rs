@@ -3,6 +3,7 @@
 //! [`config::ApiServer`] says what it is made of, [`chain`] what every request goes through, [`resources`] what is done
 //! with requests to resources. Nothing here names a kind.
 
+pub mod aggregation;
 pub mod api;
 pub mod body;
 pub mod call;
@@ -31,7 +32,8 @@ pub mod service;
 #[cfg(test)]
 mod testing;
 
-pub use body::{Body, BoxError};
+pub use aggregation::Aggregation;
+pub use body::{Body, BoxError, IncomingBody};
 pub use call::{Call, Response};
 pub use config::ApiServer;
 pub use connect::{ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use client::{Client, Error};
 use serde::Deserialize;
 
+/// How fresh the resources of a group version are whose server does not answer.
+const STALE: &str = "Stale";
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// One resource of one version of a group.
@@ -60,19 +62,35 @@ impl ApiResource {
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
     resources: Vec<Arc<ApiResource>>,
+    /// Group versions of which nothing is told at present, as the server behind them is away.
+    stale: HashSet<(String, String)>,
 }
 
 /// Asks the server.
 pub(crate) async fn discover(client: &Client) -> Result<Discovery, Error> {
     let core: Document = client.get_as("/api", ACCEPT).await?;
     let groups: Document = client.get_as("/apis", ACCEPT).await?;
-    let items = core.items.into_iter().chain(groups.items);
-    Ok(Discovery {
-        resources: items.flat_map(Group::resources).map(Arc::new).collect(),
-    })
+    Ok(Discovery::of(core.items.into_iter().chain(groups.items)))
 }
 
 impl Discovery {
+    fn of(groups: impl Iterator<Item = Group>) -> Self {
+        let mut discovery = Self::default();
+        for group in groups {
+            let stale = group.versions.iter().filter(|version| version.freshness == STALE);
+            let stale = stale.map(|version| (group.metadata.name.clone(), version.version.clone()));
+            discovery.stale.extend(stale);
+            discovery.resources.extend(group.resources().map(Arc::new));
+        }
+        discovery
+    }
+
+    /// Whether a resource may be there though nothing is told of it.
+    pub(crate) fn may_have(&self, resource: &ApiResource) -> bool {
+        let group_version = (resource.group.clone(), resource.version.clone());
+        self.stale.contains(&group_version)
+    }
+
     /// The resource of a kind, in just that version.
     pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<ApiResource>> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -115,6 +133,8 @@ struct Named {
 #[derive(Deserialize)]
 struct Version {
     version: String,
+    #[serde(default)]
+    freshness: String,
     #[serde(default)]
     resources: Vec<Entry>,
 }
@@ -195,12 +215,10 @@ mod tests {
                 { "version": "v2", "resources": [entry("horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced")] },
                 { "version": "v1", "resources": [entry("horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced")] },
             ] },
+            { "metadata": { "name": "a.example" }, "versions": [{ "version": "v1", "freshness": "Stale" }] },
         ] }))
         .unwrap();
-        let resources = document.items.into_iter().flat_map(Group::resources);
-        Discovery {
-            resources: resources.map(Arc::new).collect(),
-        }
+        Discovery::of(document.items.into_iter())
     }
 
     #[test]
@@ -211,6 +229,9 @@ mod tests {
             preferred,
             ["/api/v1/nodes", "/apis/autoscaling/v2/horizontalpodautoscalers"]
         );
+        let away = testing::resource("a.example/v1", "Thing", "things", true);
+        assert!(discovery.may_have(&away));
+        assert!(!discovery.may_have(&testing::resource("v1", "Thing", "things", true)));
         let old = discovery
             .of_kind("autoscaling/v1", "HorizontalPodAutoscaler")
             .unwrap();

@@ -155,6 +155,11 @@ pub fn v2_protobuf(info: Info<'_>, custom: &[Custom<'_>]) -> Option<Vec<u8>> {
     Some(gnostic::v2_document(&json))
 }
 
+/// Any version 2 document in gnostic's protobuf.
+pub fn v2_in_protobuf(json: &Value) -> Vec<u8> {
+    gnostic::v2_document(json)
+}
+
 fn info_value(info: Info<'_>) -> Value {
     json!({ "title": info.title, "version": info.version })
 }

@@ -1,6 +1,5 @@
 //! The other end of webhooks: where it is, and the connections to it, which are kept and shared.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +16,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::address::Address;
-use super::connector::{Connector, NoConnection};
-use super::words;
 use crate::cluster::Cluster;
+use crate::outward::{Address, Connector, Proofs, cause, words};
 use crate::request::text;
 
 /// How many reviews may be under way at one endpoint. More wait, within their own time.
@@ -86,8 +83,11 @@ fn client(
     authorities: &str,
     cluster: &Arc<dyn Cluster>,
 ) -> Result<Client<Connector, Full<Bytes>>, String> {
-    let authorities = STANDARD.decode(authorities).map_err(|error| error.to_string())?;
-    let connector = Connector::new(address, &authorities, cluster)?;
+    let proofs = Proofs {
+        authorities: STANDARD.decode(authorities).map_err(|error| error.to_string())?,
+        ..Proofs::default()
+    };
+    let connector = Connector::new(address, &proofs, cluster)?;
     let client = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -140,24 +140,4 @@ async fn read(response: Response<Incoming>) -> Result<Value, Unreadable> {
         )));
     }
     tree.map_err(|error| Unreadable::Refused(format!("couldn't get version/kind; json parse error: {error}")))
-}
-
-/// The reason at the bottom of an error of the HTTP client.
-fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut lowest = error;
-    loop {
-        if let Some(connection) = lowest.downcast_ref::<NoConnection>() {
-            return connection.to_string();
-        }
-        let broke_off = lowest
-            .downcast_ref::<hyper::Error>()
-            .is_some_and(|error| error.is_incomplete_message() || error.is_closed());
-        if broke_off {
-            return "EOF".to_owned();
-        }
-        match lowest.source() {
-            Some(source) => lowest = source,
-            None => return lowest.to_string(),
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Streams to where objects run: logs, exec, port-forward and proxies.
 
 mod connectors;
-mod exchange;
-mod forwarding;
+pub(crate) mod exchange;
+pub(crate) mod forwarding;
 mod log;
 mod options;
 mod tunnel;

@@ -66,6 +66,9 @@ fn group_item(group: &Group) -> Value {
         .versions
         .iter()
         .map(|version| {
+            if let Some(entry) = &version.elsewhere {
+                return entry.clone();
+            }
             let resources: Vec<Value> = version
                 .resources
                 .iter()

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use meta::version_age;
 use registry::Resource;
+use serde_json::Value;
 
+use crate::aggregation::Parts;
 use crate::discovery::aggregated::Aggregated;
+use crate::discovery::order;
 
 /// Everything that is served.
 #[derive(Default)]
@@ -13,6 +16,7 @@ pub struct Catalog {
     resources: Arc<Vec<Arc<Resource>>>,
     /// Which of them make no more objects.
     closed: Vec<usize>,
+    parts: Arc<Parts>,
     groups: Vec<Group>,
     core: Aggregated,
     named: Aggregated,
@@ -32,11 +36,14 @@ pub struct Version {
     pub name: String,
     /// Its resources.
     pub resources: Vec<Arc<Resource>>,
+    /// Its entry in the document of all groups, if another server serves it.
+    pub elsewhere: Option<Value>,
 }
 
 impl Catalog {
-    /// Sorts resources: groups in the order they come, versions by age, resources by name.
-    pub fn new(resources: Arc<Vec<Arc<Resource>>>) -> Self {
+    /// Sorts resources, and what other servers serve: groups by priority, else in the order they come; versions by priority, then
+    /// by age; resources by name.
+    pub fn new(resources: Arc<Vec<Arc<Resource>>>, parts: Arc<Parts>) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for resource in resources.iter() {
             let kind = &resource.kind().descriptor().kind;
@@ -51,35 +58,56 @@ impl Catalog {
             let version = find_or_push(
                 &mut group.versions,
                 |v| v.name == kind.version,
-                || Version {
-                    name: kind.version.to_string(),
-                    resources: Vec::new(),
-                },
+                || Version::named(&kind.version),
             );
             version.resources.push(Arc::clone(resource));
         }
+        for (part, other) in parts.elsewhere() {
+            let group = find_or_push(
+                &mut groups,
+                |g| g.name == part.group,
+                || Group {
+                    name: part.group.clone(),
+                    versions: Vec::new(),
+                },
+            );
+            let version = find_or_push(
+                &mut group.versions,
+                |v| v.name == part.version,
+                || Version::named(&part.version),
+            );
+            version.resources.clear();
+            version.elsewhere = Some(other.documents.discovery.clone());
+        }
         for group in &mut groups {
             group.versions.sort_by(|a, b| {
+                let priority = |version: &Version| order::of_version(&parts, &group.name, &version.name);
+                let by_priority = priority(b).cmp(&priority(a));
                 let by_age = version_age(&b.name).cmp(&version_age(&a.name));
-                by_age.then_with(|| a.name.cmp(&b.name))
+                by_priority.then(by_age).then_with(|| a.name.cmp(&b.name))
             });
             for version in &mut group.versions {
                 version.resources.sort_by(|a, b| plural(a).cmp(plural(b)));
             }
         }
-        let (core, named): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.name.is_empty());
+        order::sort(&mut groups, &parts);
+        let (core, mut named): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.name.is_empty());
+        order::sort_by_name(&mut named, &parts);
         Self {
             core: Aggregated::of(&core),
             named: Aggregated::of(&named),
             closed: closed(&resources).collect(),
+            parts,
             resources,
             groups,
         }
     }
 
-    /// Whether this is made of just these resources, as they are.
-    pub fn is_of(&self, resources: &Arc<Vec<Arc<Resource>>>) -> bool {
-        Arc::ptr_eq(&self.resources, resources) && closed(resources).eq(self.closed.iter().copied())
+    /// Whether this is made of just these resources, as they are, and of these parts elsewhere.
+    pub fn is_of(&self, resources: &Arc<Vec<Arc<Resource>>>, parts: &Arc<Parts>) -> bool {
+        Arc::ptr_eq(&self.resources, resources)
+            && Arc::ptr_eq(&self.parts, parts)
+            && closed(resources).eq(self.closed.iter().copied())
     }
 
     /// All groups, the core group among them.
@@ -123,6 +151,17 @@ impl Group {
             version.name.clone()
         } else {
             format!("{}/{}", self.name, version.name)
+        }
+    }
+}
+
+impl Version {
+    /// One without resources.
+    fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            resources: Vec::new(),
+            elsewhere: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod aggregated;
 mod catalog;
+mod order;
 mod plain;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
 use registry::Registry;
 
+use crate::aggregation::Aggregation;
 use crate::body::Body;
 use crate::call::{Call, Response};
 use crate::codec;
@@ -32,16 +34,18 @@ const FORMS: [&str; 3] = [
 /// Answers questions about what is served.
 pub struct Discovery {
     registry: Registry,
+    others: Aggregation,
     /// Address and port that clients in the cluster reach the server at.
     server_address: String,
     current: Mutex<Arc<Catalog>>,
 }
 
 impl Discovery {
-    /// Discovery of a registry's resources.
-    pub fn new(registry: Registry, server_address: String) -> Self {
+    /// Discovery of a registry's resources, and of what other servers serve.
+    pub fn new(registry: Registry, others: Aggregation, server_address: String) -> Self {
         Self {
             registry,
+            others,
             server_address,
             current: Mutex::default(),
         }
@@ -50,9 +54,10 @@ impl Discovery {
     /// What is served now. Made anew only when resources came or went.
     pub fn catalog(&self) -> Arc<Catalog> {
         let resources = self.registry.resources();
+        let parts = self.others.parts();
         let mut current = self.current.lock();
-        if !current.is_of(&resources) {
-            *current = Arc::new(Catalog::new(resources));
+        if !current.is_of(&resources, &parts) {
+            *current = Arc::new(Catalog::new(resources, parts));
         }
         Arc::clone(&current)
     }
@@ -124,7 +129,10 @@ impl Discovery {
 /// A document in the form the client wants.
 fn answer(call: &Call, value: &serde_json::Value) -> Response {
     match Offer::DOCUMENT.negotiate(call.accept()) {
-        Ok(format) => document(StatusCode::OK, value, format),
+        Ok(format) => {
+            let pretty = call.wants_pretty(format);
+            document(StatusCode::OK, value, Format { pretty, ..format })
+        }
         Err(refusal) => status(call, &refusal),
     }
 }

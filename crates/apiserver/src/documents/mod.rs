@@ -10,6 +10,7 @@ pub mod version;
 
 use http::Method;
 
+use crate::aggregation::hand_on;
 use crate::api::Api;
 use crate::call::{Call, Response};
 use crate::respond::not_found_page;
@@ -37,6 +38,9 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
         _ => {}
     }
     if let Some(path) = path.strip_prefix("/openapi/v3/") {
+        if let Some(other) = api.openapi.elsewhere(path) {
+            return Box::pin(hand_on(api, call, &other)).await;
+        }
         return api.openapi.v3(call, path);
     }
     for extension in &api.extensions {
@@ -100,7 +104,7 @@ fn all_paths(api: &Api) -> Vec<String> {
     paths
 }
 
-fn metric_verb(method: &Method) -> &'static str {
+pub(crate) fn metric_verb(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

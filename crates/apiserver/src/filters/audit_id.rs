@@ -32,6 +32,8 @@ impl Filter for AuditId {
             Some(id) if !id.is_empty() && id.len() <= MAX_BYTES => id.clone(),
             _ => self.ids.next(),
         };
+        // Other servers that the request is handed on to go on with it.
+        call.head.headers.insert(AUDIT_ID, id.clone());
         let mut response = next.handle(call).await;
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(NOT_KEPT);

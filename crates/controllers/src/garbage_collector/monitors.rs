@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Collector;
-use crate::discovery::{ApiResource, discover};
+use crate::discovery::{ApiResource, Discovery, discover};
 use crate::metadata_monitor::Monitor;
 
 /// The first lists are waited for as long as this; what is not known then is read live.
@@ -97,8 +97,8 @@ impl Monitors {
             .filter(|resource| is_followed(resource))
             .map(|resource| ((resource.group.clone(), resource.plural.clone()), resource))
             .collect();
+        self.stop_others(&wanted, &discovery);
         self.collector.take_discovery(discovery);
-        self.stop_others(&wanted);
         for (key, resource) in wanted {
             if !self.running.contains_key(&key) {
                 let running = self.start(resource);
@@ -107,11 +107,15 @@ impl Monitors {
         }
     }
 
-    /// Stops the monitors of resources that are no longer served, or in another version now.
-    fn stop_others(&mut self, wanted: &HashMap<(String, String), Arc<ApiResource>>) {
+    /// Stops the monitors of resources that are no longer served, or in another version now. While nothing is told of a group
+    /// version, its resources are followed as before.
+    fn stop_others(&mut self, wanted: &HashMap<(String, String), Arc<ApiResource>>, discovery: &Discovery) {
         let collector = self.collector.clone();
         self.running.retain(|key, running| {
             let now = wanted.get(key);
+            if now.is_none() && discovery.may_have(&running.resource) {
+                return true;
+            }
             if now.is_none() {
                 collector.change(|graph| graph.drop_resource(&running.resource));
             }

@@ -45,12 +45,8 @@ pub static TREATMENTS: Treatments<ServerOptions> = Treatments {
             &["cert-dir"],
         ),
         (
-            "no aggregated API server is called yet",
-            &[
-                "proxy-client-cert-file",
-                "proxy-client-key-file",
-                "aggregator-reject-forwarding-redirect",
-            ],
+            "redirects of aggregated API servers are never handed on",
+            &["aggregator-reject-forwarding-redirect"],
         ),
         (
             "leases are coordinated by their holders",
@@ -147,6 +143,12 @@ const AUTHENTICATION: &[Served<ServerOptions>] = &[
     ("enable-bootstrap-token-auth", |o, v| {
         o.api.bootstrap_tokens = v.bool();
         Ok(())
+    }),
+    ("proxy-client-cert-file", |o, v| {
+        path(&mut o.api.files.front_proxy_client_certificate, v)
+    }),
+    ("proxy-client-key-file", |o, v| {
+        path(&mut o.api.files.front_proxy_client_key, v)
     }),
     ("requestheader-client-ca-file", |o, v| {
         path(&mut o.api.files.front_proxy_authority, v)
@@ -284,6 +286,7 @@ mod tests {
         assert_eq!(options.service_cidr.to_string(), "10.96.0.0/12");
         assert_eq!(options.service_account_issuer, ["https://k.default"]);
         assert_eq!(options.api.files.client_authority, Some("/p/ca.crt".into()));
+        assert_eq!(options.api.files.front_proxy_client_key, Some("/p/f.key".into()));
         assert_eq!(
             options.api.files.token_keys,
             [std::path::PathBuf::from("/p/sa.pub")]
@@ -292,7 +295,7 @@ mod tests {
             options.api.authorization,
             [AuthorizationMode::Node, AuthorizationMode::Rbac]
         );
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert_eq!(warnings.len(), 0, "{warnings:?}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use admission::default_plugins;
-use apiserver::{ApiServer, ApiService, Connectors, Extension, Hook};
+use admission::outward::ClientProof;
+use apiserver::{Aggregation, ApiServer, ApiService, Connectors, Extension, Hook};
 use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
 use auth::bearer::BearerAuthenticator;
@@ -98,6 +99,18 @@ pub(super) async fn assemble(
     extensions::follow(&registry, &seen_by_plugins, &shutdown)
         .await
         .map_err(bootstrap)?;
+    let aggregation = Aggregation::default();
+    let parties = aggregation::Parties {
+        cluster: seen_by_plugins,
+        client: Some(ClientProof {
+            certificates: trust.front_proxy_client.certificate_pem.as_str().into(),
+            key: trust.front_proxy_client.key_pem.as_str().into(),
+        }),
+        aggregation: aggregation.clone(),
+    };
+    aggregation::follow(&registry, parties, &shutdown)
+        .await
+        .map_err(bootstrap)?;
     let flows = Arc::new(FlowIndex::default());
     followers::feed(&registry, flows.clone(), &shutdown)
         .await
@@ -125,6 +138,7 @@ pub(super) async fn assemble(
     server.metrics_sources = vec![process_metrics::source()];
     server.health = health::checks(store, &registry, &started, &shutdown);
     server.flow_schemas = Some(Arc::new(Flows(flows)));
+    server.aggregation = aggregation;
     server.connectors = Connectors {
         nodes: Some(Arc::new(Kubelets::new(
             registry.clone(),

@@ -2,7 +2,6 @@
 
 mod actions;
 mod agreement;
-mod any_server;
 mod api;
 mod backup;
 mod certificates;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use admission::outward::AnyServer;
 use apiserver::{ConnectError, Connection, Network, NodeConnector};
 use async_trait::async_trait;
 use meta::{GroupVersionResource, Status};
@@ -11,7 +12,6 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::any_server::AnyServer;
 use super::error::StartError;
 use super::trust::Trust;
 

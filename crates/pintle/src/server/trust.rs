@@ -25,6 +25,8 @@ pub(super) struct Trust {
     pub serving: Identity,
     /// The server towards kubelets.
     pub kubelet_client: Identity,
+    /// The server towards other API servers.
+    pub front_proxy_client: Identity,
     /// Signs service account tokens.
     pub token_key: TokenKey,
     /// Other keys whose tokens are believed.
@@ -65,6 +67,11 @@ impl Trust {
                 &files.kubelet_client_certificate,
                 &files.kubelet_client_key,
                 &pki.kubelet_client,
+            )?,
+            front_proxy_client: identity(
+                &files.front_proxy_client_certificate,
+                &files.front_proxy_client_key,
+                &pki.front_proxy_client,
             )?,
             token_key,
             other_token_keys,

@@ -60,6 +60,10 @@ pub struct ApiFiles {
     pub kubelet_client_certificate: Option<PathBuf>,
     /// Its key.
     pub kubelet_client_key: Option<PathBuf>,
+    /// The certificate towards other API servers.
+    pub front_proxy_client_certificate: Option<PathBuf>,
+    /// Its key.
+    pub front_proxy_client_key: Option<PathBuf>,
     /// What signs service account tokens.
     pub token_signing_key: Option<PathBuf>,
     /// Keys whose tokens are believed.
@@ -79,6 +83,8 @@ impl ApiFiles {
             &self.kubelet_authority,
             &self.kubelet_client_certificate,
             &self.kubelet_client_key,
+            &self.front_proxy_client_certificate,
+            &self.front_proxy_client_key,
             &self.token_signing_key,
             &self.static_tokens,
         ];

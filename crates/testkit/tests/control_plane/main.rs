@@ -1,5 +1,6 @@
 //! A control plane without nodes, as a user of kubectl sees it.
 
+mod aggregation;
 mod backups;
 mod bad_input;
 mod commands;

@@ -4,14 +4,16 @@ mod prepared;
 mod range;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, EXPIRES, LOCATION, VARY};
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
+use crate::aggregation::{Aggregation, OtherServer, Parts, openapi};
 use crate::body::Body;
 use crate::call::{Call, Response};
 use crate::codec;
@@ -57,6 +59,8 @@ pub trait OpenApiSource: Send + Sync {
 /// The documents, prepared.
 pub struct OpenApi {
     source: Arc<dyn OpenApiSource>,
+    /// What other servers say of their parts.
+    others: Aggregation,
     cache: Mutex<Cache>,
 }
 
@@ -67,26 +71,21 @@ type Cache = HashMap<Key, (u64, Arc<Prepared>)>;
 type Key = (String, &'static str);
 
 impl OpenApi {
-    /// Documents from `source`.
-    pub fn new(source: Arc<dyn OpenApiSource>) -> Self {
+    /// Documents from `source` and of other servers.
+    pub fn new(source: Arc<dyn OpenApiSource>, others: Aggregation) -> Self {
         Self {
             source,
+            others,
             cache: Mutex::default(),
         }
     }
 
     /// Answers `/openapi/v2`.
     pub fn v2(&self, call: &Call) -> Response {
-        let form = form(call, PROTOBUF_V2);
-        let made = form.and_then(|form| {
-            self.prepared((String::new(), form), || {
-                if form == JSON {
-                    Some(self.source.v2())
-                } else {
-                    self.source.v2_protobuf()
-                }
-            })
-        });
+        let parts = self.others.parts();
+        let revision = self.v2_revision(&parts);
+        let made = form(call, PROTOBUF_V2)
+            .and_then(|form| self.prepared((String::new(), form), revision, || self.make_v2(&parts, form)));
         let Some(document) = made else {
             return empty(StatusCode::NOT_ACCEPTABLE);
         };
@@ -106,6 +105,13 @@ impl OpenApi {
                 paths.insert(path, json!({ "serverRelativeURL": url }));
             }
         }
+        for (_, other) in self.others.parts().elsewhere() {
+            for (path, address) in &other.documents.openapi_v3 {
+                if !paths.contains_key(path) {
+                    paths.insert(path.clone(), json!({ "serverRelativeURL": address }));
+                }
+            }
+        }
         let bytes = codec::to_json(&json!({ "paths": paths }));
         with_bytes(StatusCode::OK, "text/plain; charset=utf-8", bytes)
     }
@@ -121,7 +127,12 @@ impl OpenApi {
         };
         let document = match form(call, PROTOBUF_V3) {
             Some(JSON) => Some(Arc::clone(&json)),
-            Some(form) => self.prepared((path.to_owned(), form), || self.source.v3_protobuf(path)),
+            Some(form) => {
+                let revision = self.source.revision(path);
+                self.prepared((path.to_owned(), form), revision, || {
+                    self.source.v3_protobuf(path)
+                })
+            }
             None => None,
         };
         let Some(document) = document else {
@@ -147,11 +158,56 @@ impl OpenApi {
     }
 
     fn v3_document(&self, path: &str) -> Option<Arc<Prepared>> {
-        self.prepared((path.to_owned(), JSON), || self.source.v3(path))
+        let revision = self.source.revision(path);
+        self.prepared((path.to_owned(), JSON), revision, || self.source.v3(path))
     }
 
-    fn prepared(&self, key: Key, make: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<Prepared>> {
-        let revision = self.source.revision(&key.0);
+    /// Who else has the v3 document of a path; none if it is this server's.
+    pub fn elsewhere(&self, path: &str) -> Option<OtherServer> {
+        let parts = self.others.parts();
+        let mut elsewhere = parts.elsewhere();
+        let (_, other) = elsewhere.find(|(_, other)| other.documents.openapi_v3.contains_key(path))?;
+        let is_own = self.source.paths().iter().any(|own| own == path);
+        (!is_own).then(|| other.clone())
+    }
+
+    /// Changes with what any of the servers says.
+    fn v2_revision(&self, parts: &Parts) -> u64 {
+        let own = self.source.revision("");
+        let mut tags = parts.v2_documents().map(|(tag, _)| tag).peekable();
+        if tags.peek().is_none() {
+            return own;
+        }
+        let mut hasher = DefaultHasher::new();
+        own.hash(&mut hasher);
+        tags.for_each(|tag| tag.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    /// This server's document with those of others taken in, if there are any.
+    fn make_v2(&self, parts: &Parts, form: &str) -> Option<Vec<u8>> {
+        if parts.v2_documents().next().is_none() {
+            return match form {
+                JSON => Some(self.source.v2()),
+                _ => self.source.v2_protobuf(),
+            };
+        }
+        let mut whole: Value = serde_json::from_slice(&self.source.v2()).ok()?;
+        for (_, document) in parts.v2_documents() {
+            openapi::merge(&mut whole, document);
+        }
+        Some(match form {
+            JSON => codec::to_json(&whole),
+            _ => schema::openapi::v2_in_protobuf(&whole),
+        })
+    }
+
+    fn prepared(
+        &self,
+        key: Key,
+        revision: u64,
+        make: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Arc<Prepared>> {
         let mut cache = self.cache.lock();
         match cache.get(&key) {
             Some((of, document)) if *of == revision => return Some(Arc::clone(document)),
@@ -228,7 +284,7 @@ mod tests {
     }
 
     fn get(headers: &[(&str, &str)], query: &str) -> Response {
-        let openapi = OpenApi::new(Arc::new(One));
+        let openapi = OpenApi::new(Arc::new(One), Aggregation::default());
         openapi.v3(
             &call("GET", &format!("/openapi/v3/apis/apps/v1{query}"), headers),
             "apis/apps/v1",
@@ -275,13 +331,13 @@ mod tests {
         ] {
             assert_eq!(get(&[("accept", accept)], "").status(), code, "{accept}");
         }
-        let openapi = OpenApi::new(Arc::new(One));
+        let openapi = OpenApi::new(Arc::new(One), Aggregation::default());
         assert_eq!(openapi.v3(&call("GET", "/", &[]), "apis/none/v1").status(), 404);
     }
 
     #[test]
     fn the_old_document_is_compressed() {
-        let openapi = OpenApi::new(Arc::new(One));
+        let openapi = OpenApi::new(Arc::new(One), Aggregation::default());
         let response = openapi.v2(&call("GET", "/openapi/v2", &[("accept-encoding", "gzip")]));
         assert_eq!(header(&response, "content-encoding"), "gzip");
         let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();

@@ -8,7 +8,7 @@ use rustls::{CertificateError, Error as TlsError};
 const MAX_SHOWN_BYTES: usize = 2048;
 
 /// `dial tcp ADDRESS: why`.
-pub(super) fn dial(address: &str, error: &io::Error) -> String {
+pub(crate) fn dial(address: &str, error: &io::Error) -> String {
     // Codes of Linux, as it names them.
     let why = match error.raw_os_error() {
         Some(101) => "connect: network is unreachable".to_owned(),
@@ -22,7 +22,7 @@ pub(super) fn dial(address: &str, error: &io::Error) -> String {
 }
 
 /// What went wrong while TLS was begun.
-pub(super) fn handshake(error: &io::Error) -> String {
+pub(crate) fn handshake(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     match tls {
         Some(TlsError::InvalidCertificate(why)) => {
@@ -71,7 +71,7 @@ fn inside_quotes(text: &str) -> &str {
 }
 
 /// The message for an answer that is no success, if it is no Status that says so itself.
-pub(super) fn refusal(code: u16, content_type: Option<&str>, body: &[u8]) -> String {
+pub(crate) fn refusal(code: u16, content_type: Option<&str>, body: &[u8]) -> String {
     let is_text = content_type.is_none_or(|kind| kind.is_empty() || kind.starts_with("text/"));
     let body = &body[..body.len().min(MAX_SHOWN_BYTES)];
     let shown = match String::from_utf8_lossy(body).trim() {

@@ -1,6 +1,9 @@
-//! Connections to a webhook: TLS to wherever it is at the moment.
+//! Connections to a server: TLS to wherever it is at the moment.
 
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,7 +12,7 @@ use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use tower::Service;
 
 use super::address::{Address, Way};
+use super::any_server::AnyServer;
 use super::words;
 use crate::cluster::Cluster;
 
@@ -29,9 +33,9 @@ const PUBLIC_AUTHORITIES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Makes connections to a webhook.
+/// Makes connections to a server.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub struct Connector {
     address: Arc<Address>,
     name: ServerName<'static>,
     tls: TlsConnector,
@@ -41,25 +45,51 @@ pub(super) struct Connector {
 /// Why there is no connection, in upstream's words.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct NoConnection(String);
+pub struct NoConnection(String);
+
+/// What both ends prove to each other.
+#[derive(Clone, Debug, Default)]
+pub struct Proofs {
+    /// PEM certificates of the authorities that know the server; without any, those that the system trusts count.
+    pub authorities: Vec<u8>,
+    /// Whether the server is believed whatever certificate it has.
+    pub any_server: bool,
+    /// What the client shows.
+    pub client: Option<ClientProof>,
+    /// Whether HTTP/2 is not to be spoken, as where the connection is to change protocols.
+    pub only_http1: bool,
+}
+
+/// A client's certificate, with those after it, and the key, in PEM.
+#[derive(Clone)]
+pub struct ClientProof {
+    /// The chain, its own first.
+    pub certificates: Arc<str>,
+    /// The key.
+    pub key: Arc<str>,
+}
+
+/// Shows no key.
+impl fmt::Debug for ClientProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientProof").finish_non_exhaustive()
+    }
+}
 
 impl Connector {
-    /// `authorities` are PEM certificates; without any, those that the system trusts count.
-    pub(super) fn new(
-        address: Address,
-        authorities: &[u8],
-        cluster: &Arc<dyn Cluster>,
-    ) -> Result<Self, String> {
+    /// Nothing is connected before it is needed. Else says what is wrong with the certificates.
+    pub fn new(address: Address, proofs: &Proofs, cluster: &Arc<dyn Cluster>) -> Result<Self, String> {
         let name = address.server_name();
         Ok(Self {
             name: ServerName::try_from(name).map_err(|error| error.to_string())?,
             address: Arc::new(address),
-            tls: TlsConnector::from(Arc::new(configuration(authorities)?)),
+            tls: TlsConnector::from(Arc::new(configuration(proofs)?)),
             cluster: Arc::clone(cluster),
         })
     }
 
-    async fn connect(self) -> Result<Stream, NoConnection> {
+    /// A connection, made anew.
+    pub async fn connect(self) -> Result<Stream, NoConnection> {
         let way = self.address.find(&*self.cluster).await.map_err(NoConnection)?;
         let tcp = dial(&way).await?;
         let stream = self.tls.connect(self.name, tcp).await;
@@ -69,13 +99,17 @@ impl Connector {
     }
 }
 
-/// The first candidate that answers; the problem of the first, if none does.
+/// The first candidate that answers, each having its chance to be asked first; the problem of the first, if none does.
 async fn dial(way: &Way) -> Result<TcpStream, NoConnection> {
     let mut problem = None;
-    for candidate in &way.candidates {
+    // A new hasher's keys are random.
+    let chance = RandomState::new().hash_one(0) as usize;
+    let first = chance.checked_rem(way.candidates.len()).unwrap_or_default();
+    let (later, earlier) = way.candidates.split_at(first);
+    for candidate in earlier.iter().chain(later) {
         match TcpStream::connect(candidate).await {
             Ok(stream) => {
-                // A review is one small write; waiting for more would only make it late.
+                // Requests are small writes; waiting for more would only make them late.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -88,7 +122,59 @@ async fn dial(way: &Way) -> Result<TcpStream, NoConnection> {
     Err(NoConnection(problem.unwrap_or_else(|| "no address".to_owned())))
 }
 
-fn configuration(authorities: &[u8]) -> Result<ClientConfig, String> {
+/// The reason at the bottom of an error of the HTTP client.
+pub fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut lowest = error;
+    loop {
+        if let Some(connection) = lowest.downcast_ref::<NoConnection>() {
+            return connection.to_string();
+        }
+        let broke_off = lowest
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_incomplete_message() || error.is_closed());
+        if broke_off {
+            return "EOF".to_owned();
+        }
+        match lowest.source() {
+            Some(source) => lowest = source,
+            None => return lowest.to_string(),
+        }
+    }
+}
+
+fn configuration(proofs: &Proofs) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let builder = if proofs.any_server {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyServer::new()))
+    } else {
+        builder.with_root_certificates(roots(&proofs.authorities)?)
+    };
+    let mut config = match &proofs.client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let chain = CertificateDer::pem_slice_iter(client.certificates.as_bytes());
+            let chain = chain
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())?;
+            let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes());
+            let key = key.map_err(|error| error.to_string())?;
+            let config = builder.with_client_auth_cert(chain, key);
+            config.map_err(|error| error.to_string())?
+        }
+    };
+    if !proofs.only_http1 {
+        config.alpn_protocols.push(b"h2".to_vec());
+    }
+    config.alpn_protocols.push(b"http/1.1".to_vec());
+    Ok(config)
+}
+
+fn roots(authorities: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if authorities.is_empty() {
         let known = PUBLIC_AUTHORITIES
@@ -104,14 +190,7 @@ fn configuration(authorities: &[u8]) -> Result<ClientConfig, String> {
             .add(certificate)
             .map_err(|error| format!("unable to load root certificates: {error}"))?;
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(roots)
 }
 
 impl Service<Uri> for Connector {
@@ -130,7 +209,7 @@ impl Service<Uri> for Connector {
 }
 
 /// A TLS connection that tells the pool whether it speaks HTTP/2.
-pub(super) struct Stream(TlsStream<TcpStream>);
+pub struct Stream(TlsStream<TcpStream>);
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {

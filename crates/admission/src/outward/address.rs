@@ -1,4 +1,4 @@
-//! Where a webhook is: at a URL, or behind a Service of the cluster.
+//! Where a server is: at a URL, or behind a Service of the cluster.
 
 use std::net::SocketAddr;
 
@@ -17,15 +17,23 @@ const SLICES: GroupVersionResource = GroupVersionResource::new("discovery.k8s.io
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const HTTPS: u16 = 443;
 
-/// Where a webhook is.
+/// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub enum Address {
     /// Anywhere.
-    Url { host: String, port: u16 },
+    Url {
+        /// A name or an address.
+        host: String,
+        /// Of TCP.
+        port: u16,
+    },
     /// Behind a Service.
     Service {
+        /// Of the Service.
         namespace: String,
+        /// Of the Service.
         name: String,
+        /// One of the Service's.
         port: u16,
     },
 }
@@ -40,7 +48,7 @@ pub(super) struct Way {
 
 impl Address {
     /// Reads a `clientConfig`: the address, and the URL that requests go to.
-    pub(super) fn read(config: &Value) -> Result<(Self, String), String> {
+    pub(crate) fn read(config: &Value) -> Result<(Self, String), String> {
         let service = &config["service"];
         if service.is_null() {
             return Self::of_url(text(config, "/url"));
@@ -71,7 +79,7 @@ impl Address {
     }
 
     /// The name that the certificate must be for.
-    pub(super) fn server_name(&self) -> String {
+    pub fn server_name(&self) -> String {
         match self {
             Self::Url { host, .. } => host.clone(),
             Self::Service { namespace, name, .. } => format!("{name}.{namespace}.svc"),

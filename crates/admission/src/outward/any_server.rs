@@ -1,4 +1,5 @@
-//! Servers whose certificate proves nothing: who proxies to a pod or a service names an address, not an identity.
+//! Servers whose certificate proves nothing: who proxies to a pod or a service names an address, not an identity, and who serves a
+//! part of the API may be believed unseen.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -7,11 +8,17 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 /// Takes any certificate whose key the server proves to hold.
 #[derive(Debug)]
-pub(super) struct AnyServer(WebPkiSupportedAlgorithms);
+pub struct AnyServer(WebPkiSupportedAlgorithms);
+
+impl Default for AnyServer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl AnyServer {
     /// With the signature algorithms of the one crypto provider.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self(aws_lc_rs::default_provider().signature_verification_algorithms)
     }
 }

@@ -18,6 +18,7 @@ mod plan;
 mod pod;
 mod probes;
 mod publish;
+mod resize;
 mod server;
 mod source;
 mod start;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::cri::message::{
-    ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, Mount, StringMap,
+    ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources,
+    Mount, StringMap,
 };
 use crate::images::ImageRef;
 use crate::objects::Objects;
@@ -60,6 +61,11 @@ impl Builder {
             objects,
             unified,
         }
+    }
+
+    /// What a container may use.
+    pub fn resources(&self, pod: &PodToRun, member: &Member) -> LinuxContainerResources {
+        container_resources(pod, member, &self.node, self.unified)
     }
 
     /// What the runtime is told. The container's folders, its hosts file and the parts of volumes it mounts are there

@@ -40,6 +40,10 @@ pub enum Action {
     RemoveContainer {
         id: String,
     },
+    /// Give running containers the amounts they are granted: those first that get less.
+    Resize {
+        names_and_ids: Vec<(String, String)>,
+    },
 }
 
 /// Why a container is stopped.
@@ -51,8 +55,20 @@ pub enum StopReason {
     StartupFailed,
     /// It was made from another specification.
     Changed,
+    /// It has other amounts than it is granted, and cannot be given them while it runs.
+    Resized,
     /// The runtime lost track of it.
     Lost,
+}
+
+impl StopReason {
+    /// Whether the kubelet stops it to start it again.
+    pub fn starts_again(self) -> bool {
+        match self {
+            Self::PodStops => false,
+            Self::LivenessFailed | Self::StartupFailed | Self::Changed | Self::Resized | Self::Lost => true,
+        }
+    }
 }
 
 /// What to do now, and what to say about what is not done.
@@ -65,6 +81,8 @@ pub struct Plan {
     pub waiting: BTreeMap<String, Waiting>,
     /// Nothing runs any more, and nothing will: the pod is over.
     pub over: bool,
+    /// Containers have other amounts than they are granted.
+    pub resizing: bool,
 }
 
 /// Why a container does not run, as its status says it.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::action::StopReason;
 use super::backoff::Backoff;
+use super::observed::Instance;
+use crate::resize::{Given, Resizing};
 
 /// The memory of one pod's worker.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,14 @@ pub struct Memory {
     pub health: BTreeMap<String, Health>,
     /// Restarts that were seen in the API, by name: the least a count may be.
     pub restart_floor: BTreeMap<String, u32>,
+    /// What the next runs of containers are made with, by name.
+    pub made_with: BTreeMap<String, Given>,
+    /// What instances have that were there already, or were changed since, by id.
+    pub given: BTreeMap<String, Given>,
+    /// Why instances were stopped, by id.
+    pub stopped: BTreeMap<String, StopReason>,
+    /// How far changes of what the pod may use are.
+    pub resizing: Resizing,
 }
 
 /// Work in progress. Nothing is done twice at a time.
@@ -43,6 +54,8 @@ pub struct Busy {
     pub stopping: BTreeMap<String, Timestamp>,
     /// Instances that are being removed, by id.
     pub removing: BTreeSet<String>,
+    /// Instances are being given other amounts.
+    pub resizing: bool,
 }
 
 /// A container that could not be started, and when to try again.
@@ -82,6 +95,17 @@ impl Memory {
     /// Whether a running instance can take traffic.
     pub fn is_ready(&self, instance_id: &str, has_readiness_probe: bool) -> bool {
         !has_readiness_probe || self.health(instance_id).readiness == Some(Verdict::Success)
+    }
+
+    /// Whether an instance was stopped so that it runs anew with other amounts.
+    pub fn is_resized(&self, instance_id: &str) -> bool {
+        self.stopped.get(instance_id) == Some(&StopReason::Resized)
+    }
+
+    /// What an instance has, if that is known.
+    pub fn given(&self, instance: &Instance) -> Option<&Given> {
+        let own = self.given.get(&instance.id);
+        own.or_else(|| self.made_with.get(&instance.name))
     }
 
     pub fn health(&self, instance_id: &str) -> Health {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::pod::PodToRun;
+use crate::pod::{Member, PodToRun, restarts_after};
 
 pub use action::{Action, Plan, StopReason};
 pub use backoff::{Backoff, BackoffRule, MOUNT, QUICK, SLOW, later};
@@ -53,12 +53,18 @@ pub fn plan(input: Input<'_>) -> Plan {
     let mut plan = Plan::default();
     match input.intent {
         Intent::Stop { deadline } => stop::plan(input, *deadline, &mut plan),
-        Intent::Run => match Progress::of(input.pod, input.observed) {
+        Intent::Run => match Progress::of(input.pod, input.observed, input.memory) {
             Progress::Done { .. } => stop::plan(input, own_deadline(input), &mut plan),
             Progress::Going => run::plan(input, &mut plan),
         },
     }
     plan
+}
+
+/// Whether a container that has ended runs again: by its policy, or because it was stopped for that.
+fn restarts(pod: &PodToRun, memory: &Memory, member: &Member, instance: &Instance) -> bool {
+    let Some(exit) = instance.exit() else { return false };
+    memory.is_resized(&instance.id) || restarts_after(member, pod.restart_policy(), exit.code)
 }
 
 /// When what is left of a pod that has done its work, such as a sidecar, is killed.

@@ -94,6 +94,11 @@ impl Observed {
         self.instances(name).next()
     }
 
+    /// The newest run that has ended.
+    pub fn last_ended(&self, name: &str) -> Option<&Instance> {
+        self.instances(name).find(|instance| instance.exit().is_some())
+    }
+
     /// The newest run that has ended, the newest of all aside.
     pub fn previous(&self, name: &str) -> Option<&Instance> {
         self.instances(name)

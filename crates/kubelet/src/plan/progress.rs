@@ -1,7 +1,9 @@
 //! How far a pod has come: whether its containers have done, or failed to do, what they were for.
 
+use super::memory::Memory;
 use super::observed::Observed;
-use crate::pod::{Member, PodToRun, Role, restarts_after};
+use super::restarts;
+use crate::pod::{Member, PodToRun, Role};
 
 /// Whether there is anything left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +15,13 @@ pub enum Progress {
 }
 
 impl Progress {
-    pub fn of(pod: &PodToRun, observed: &Observed) -> Self {
-        if init_failed(pod, observed) {
+    pub fn of(pod: &PodToRun, observed: &Observed, memory: &Memory) -> Self {
+        if init_failed(pod, observed, memory) {
             return Self::Done { succeeded: false };
         }
         let mut ends = pod
             .of_role(Role::Main)
-            .map(|member| end(pod, observed, member))
+            .map(|member| end(pod, observed, memory, member))
             .peekable();
         if ends.peek().is_none() {
             return Self::Going;
@@ -35,16 +37,17 @@ impl Progress {
 }
 
 /// Whether a container has ended for good, and if so, whether well.
-fn end(pod: &PodToRun, observed: &Observed, member: &Member) -> Option<bool> {
-    let exit = observed.newest(member.name())?.exit()?;
-    (!restarts_after(member, pod.restart_policy(), exit.code)).then_some(exit.code == 0)
+fn end(pod: &PodToRun, observed: &Observed, memory: &Memory, member: &Member) -> Option<bool> {
+    let newest = observed.newest(member.name())?;
+    let exit = newest.exit()?;
+    (!restarts(pod, memory, member, newest)).then_some(exit.code == 0)
 }
 
-fn init_failed(pod: &PodToRun, observed: &Observed) -> bool {
+fn init_failed(pod: &PodToRun, observed: &Observed, memory: &Memory) -> bool {
     !mains_were_made(pod, observed)
         && pod
             .of_role(Role::Init)
-            .any(|member| end(pod, observed, member) == Some(false))
+            .any(|member| end(pod, observed, memory, member) == Some(false))
 }
 
 /// Whether any main container was made in the newest sandbox: then the init containers have done their work there, even

@@ -8,8 +8,9 @@ use super::action::{Action, Plan, StopReason, Waiting};
 use super::backoff::{Backoff, SLOW, later};
 use super::memory::Verdict;
 use super::observed::{Instance, InstanceState, Sandbox};
-use super::{Input, progress};
-use crate::pod::{Member, Role, restarts_after};
+use super::{Input, progress, restarts};
+use crate::pod::{Member, Role};
+use crate::resize::{Change, Given};
 
 pub fn plan(input: Input<'_>, plan: &mut Plan) {
     if !input.memory.volumes_ready {
@@ -20,7 +21,14 @@ pub fn plan(input: Input<'_>, plan: &mut Plan) {
         replace_sandbox(input, plan);
         return;
     };
-    Containers { input, sandbox, plan }.step();
+    let mut containers = Containers {
+        input,
+        sandbox,
+        plan,
+        to_resize: Vec::new(),
+    };
+    containers.step();
+    containers.resize();
     prune(input, sandbox, plan);
 }
 
@@ -74,6 +82,8 @@ struct Containers<'a> {
     input: Input<'a>,
     sandbox: &'a Sandbox,
     plan: &'a mut Plan,
+    /// Containers that run and are granted other amounts, and whether that is less of something.
+    to_resize: Vec<(bool, String, String)>,
 }
 
 impl<'a> Containers<'a> {
@@ -112,8 +122,9 @@ impl<'a> Containers<'a> {
                 member.role == Role::Sidecar && started
             }
             InstanceState::Exited(exit) => {
-                let restarts = restarts_after(member, self.input.pod.restart_policy(), exit.code);
+                let restarts = restarts(self.input.pod, self.input.memory, member, instance);
                 if restarts {
+                    self.plan.resizing |= self.input.memory.is_resized(&instance.id);
                     self.restart(member, exit.finished_at);
                 }
                 !restarts && exit.code == 0
@@ -152,9 +163,40 @@ impl<'a> Containers<'a> {
         } else if health.liveness == Some(Verdict::Failure) {
             StopReason::LivenessFailed
         } else {
-            return;
+            return self.fit(member, instance);
         };
         self.stop(member, instance, why);
+    }
+
+    /// Sees to it that what runs has what it is granted.
+    fn fit(&mut self, member: &Member, instance: &Instance) {
+        let wanted = Given::to(self.input.pod, member);
+        let policies = member.container.resize_policy.as_deref().unwrap_or_default();
+        let given = self.input.memory.given(instance);
+        let Some(change) = given.and_then(|given| given.change(&wanted, policies)) else {
+            return;
+        };
+        self.plan.resizing = true;
+        match change {
+            Change::Restart => self.stop(member, instance, StopReason::Resized),
+            Change::InPlace { less } => {
+                let (name, id) = (instance.name.clone(), instance.id.clone());
+                self.to_resize.push((less, name, id));
+            }
+        }
+    }
+
+    /// Those that get less come first: what they leave may be what others get.
+    fn resize(&mut self) {
+        if self.to_resize.is_empty() || self.input.memory.busy.resizing {
+            return;
+        }
+        if due(self.input, self.input.memory.resizing.retry_at, self.plan) {
+            let mut to_resize = std::mem::take(&mut self.to_resize);
+            to_resize.sort_by_key(|(less, _, _)| !less);
+            let names_and_ids = to_resize.into_iter().map(|(_, name, id)| (name, id)).collect();
+            self.plan.act(Action::Resize { names_and_ids });
+        }
     }
 
     fn stop(&mut self, member: &Member, instance: &Instance, why: StopReason) {
@@ -238,7 +280,7 @@ fn grace(input: Input<'_>, member: &Member, why: StopReason) -> Duration {
     let probe = match why {
         StopReason::LivenessFailed => member.container.liveness_probe.as_ref(),
         StopReason::StartupFailed => member.container.startup_probe.as_ref(),
-        StopReason::PodStops | StopReason::Changed | StopReason::Lost => None,
+        StopReason::PodStops | StopReason::Changed | StopReason::Resized | StopReason::Lost => None,
     };
     let seconds = probe
         .and_then(|probe| probe.termination_grace_period_seconds)

@@ -136,6 +136,10 @@ fn describe(action: &Action) -> String {
         Action::StartContainer {
             name, restart_count, ..
         } => format!("start {name} {restart_count}"),
+        Action::Resize { names_and_ids } => {
+            let ids: Vec<&str> = names_and_ids.iter().map(|(_, id)| id.as_str()).collect();
+            format!("resize {}", ids.join(" "))
+        }
         Action::CancelStart { name } => format!("cancel {name}"),
         Action::StopContainer { id, why, .. } => format!("stop {id} {why:?}"),
         Action::RemoveContainer { id } => format!("remove {id}"),
@@ -227,7 +231,7 @@ fn a_failed_init_container_is_tried_again_or_ends_the_pod() {
     let failed = Case::up(never.clone()).exited("i", 1);
     failed.expect(&["stop sandbox s1"]);
     assert_eq!(
-        Progress::of(&failed.pod, &failed.observed),
+        Progress::of(&failed.pod, &failed.observed, &failed.memory),
         Progress::Done { succeeded: false }
     );
     // With the sidecar still there, it goes first.
@@ -432,4 +436,49 @@ fn a_probe_may_shorten_the_grace_period() {
         panic!("{plan:?}")
     };
     assert_eq!(*deadline, later(at(1000), Duration::from_secs(5)));
+}
+
+/// Two containers that run with what they were made with, in a pod that is granted other amounts now.
+fn resized(has: [Value; 2], wants: [Value; 2], policy: &str) -> Case {
+    let spec = |[a, b]: [Value; 2]| {
+        let container = |name: &str, cpu: Value| {
+            json!({ "name": name, "resources": { "limits": { "cpu": cpu } },
+                "resizePolicy": [{ "resourceName": "cpu", "restartPolicy": policy }] })
+        };
+        json!({ "containers": [container("a", a), container("b", b)], "restartPolicy": "OnFailure" })
+    };
+    let before = Case::new(spec(has));
+    let made_with = before.pod.members().iter().map(|member| {
+        let given = crate::resize::Given::to(&before.pod, member);
+        (member.name().to_owned(), given)
+    });
+    let made_with = made_with.collect();
+    Case::up(spec(wants))
+        .running("a")
+        .running("b")
+        .remember(|memory| memory.made_with = made_with)
+}
+
+#[test]
+fn containers_are_given_what_they_are_granted() {
+    let (less, more) = (json!("1"), json!("2"));
+    let both = |a: &Value, b: &Value| [a.clone(), b.clone()];
+    resized(both(&less, &less), both(&less, &less), "NotRequired").expect(&[]);
+    resized(both(&less, &less), both(&less, &more), "NotRequired").expect(&["resize b0"]);
+    resized(both(&less, &more), both(&more, &less), "NotRequired").expect(&["resize b0 a0"]);
+    let busy = resized(both(&less, &less), both(&less, &more), "NotRequired")
+        .remember(|memory| memory.busy.resizing = true);
+    busy.expect(&[]);
+    assert!(busy.plan().resizing);
+    resized(both(&less, &less), both(&less, &more), "RestartContainer").expect(&["stop b0 Resized"]);
+}
+
+#[test]
+fn what_was_stopped_for_that_starts_again_whatever_the_policy() {
+    let spec = json!({ "containers": [{ "name": "a" }], "restartPolicy": "OnFailure" });
+    Case::up(spec.clone())
+        .exited_at("a", 0, 10)
+        .remember(|memory| memory.stopped.insert("a0".to_owned(), StopReason::Resized))
+        .expect(&["start a 1"]);
+    Case::up(spec).exited_at("a", 0, 10).expect(&["stop sandbox s1"]);
 }

@@ -180,6 +180,7 @@ impl Kubelet {
             runtime: cri,
             voice: Voice::new(recorder.clone()),
             owners: Arc::default(),
+            room: tokio::sync::Notify::new(),
             client: client.clone(),
             objects,
             volumes,
@@ -189,6 +190,7 @@ impl Kubelet {
         let manager = Manager::new(tools.clone(), node.clone(), expected, shutdown.clone());
         let tasks = TaskTracker::new();
         tasks.spawn(manager.clone().take_findings(findings));
+        tasks.spawn(manager.clone().use_room());
         if let (Some(listening), Some(client)) = (listening, client.clone()) {
             tasks.spawn(listening.server(&config, client, manager.clone(), shutdown.clone())?);
         }

@@ -11,9 +11,19 @@ const INITIALIZED: &str = "Initialized";
 const READY: &str = "Ready";
 const CONTAINERS_READY: &str = "ContainersReady";
 const SCHEDULED: &str = "PodScheduled";
+const RESIZE_PENDING: &str = "PodResizePending";
+const RESIZE_IN_PROGRESS: &str = "PodResizeInProgress";
 
 /// The conditions the kubelet keeps; all others are someone else's and stay.
-const OWN: [&str; 5] = [SANDBOX, INITIALIZED, READY, CONTAINERS_READY, SCHEDULED];
+const OWN: [&str; 7] = [
+    RESIZE_PENDING,
+    RESIZE_IN_PROGRESS,
+    SANDBOX,
+    INITIALIZED,
+    READY,
+    CONTAINERS_READY,
+    SCHEDULED,
+];
 
 /// Whether the kubelet keeps the condition of this type.
 pub fn is_own_condition(kind: &str) -> bool {
@@ -57,10 +67,11 @@ pub fn conditions(
         (READY, ready(input, phase, init, main)),
         (CONTAINERS_READY, containers_ready(input, phase, init, main)),
     ];
-    let mut conditions: Vec<PodCondition> = findings
+    let findings = findings
         .into_iter()
-        .map(|(kind, finding)| condition(input, kind, finding))
-        .collect();
+        .map(|(kind, finding)| condition(input, kind, finding));
+    let mut conditions = resizing(input, phase);
+    conditions.extend(findings);
     conditions.push(match find(input, SCHEDULED) {
         Some(scheduled) => scheduled.clone(),
         None => condition(input, SCHEDULED, Finding::holds()),
@@ -72,6 +83,41 @@ pub fn conditions(
             .cloned(),
     );
     conditions
+}
+
+/// What a pod asks for and has not got, and what it is about to get. There only while that is so.
+fn resizing(input: StatusInput<'_>, phase: &str) -> Vec<PodCondition> {
+    if phase::is_last(Some(phase)) {
+        return Vec::new();
+    }
+    let resizing = &input.memory.resizing;
+    let deferred = resizing.deferred.as_ref().map(|deferred| PodCondition {
+        type_: RESIZE_PENDING.to_owned(),
+        reason: Some("Deferred".to_owned()),
+        message: Some(deferred.message.clone()),
+        observed_generation: deferred.generation,
+        ..PodCondition::default()
+    });
+    let in_progress = resizing.in_progress.as_ref().map(|in_progress| PodCondition {
+        type_: RESIZE_IN_PROGRESS.to_owned(),
+        reason: in_progress.error.as_ref().map(|_| "Error".to_owned()),
+        message: in_progress.error.clone(),
+        observed_generation: in_progress.generation,
+        ..PodCondition::default()
+    });
+    let conditions = deferred.into_iter().chain(in_progress);
+    conditions.map(|condition| since(input, condition)).collect()
+}
+
+/// It holds since it came, or since the reason changed.
+fn since(input: StatusInput<'_>, condition: PodCondition) -> PodCondition {
+    let before = find(input, &condition.type_).filter(|before| before.reason == condition.reason);
+    let since = before.and_then(|before| before.last_transition_time.clone());
+    PodCondition {
+        status: "True".to_owned(),
+        last_transition_time: since.or(Some(Time(input.now))),
+        ..condition
+    }
 }
 
 fn find<'a>(input: StatusInput<'a>, kind: &str) -> Option<&'a PodCondition> {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-    ContainerUser, LinuxContainerUser, VolumeMount, VolumeMountStatus,
+    ContainerUser, LinuxContainerUser, ResourceRequirements, VolumeMount, VolumeMountStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::StatusInput;
-use crate::plan::{Exit, Instance, InstanceState, InstanceUser};
+use crate::plan::{Exit, Instance, InstanceState, InstanceUser, StopReason};
 use crate::pod::{Member, Role};
 
 pub fn statuses_of_starters(input: StatusInput<'_>) -> Vec<ContainerStatus> {
@@ -59,6 +59,9 @@ fn of_instance(
     previous: Option<&ContainerStatus>,
 ) -> ContainerStatus {
     let runtime = &input.node.runtime;
+    if let Some(previous) = previous.filter(|previous| is_exchanged(input, member, previous)) {
+        return previous.clone();
+    }
     let waiting = waiting(input, member);
     let ended = |instance: &Instance| {
         instance
@@ -99,10 +102,39 @@ fn of_instance(
             .resources
             .as_ref()
             .and_then(|r| r.requests.clone()),
-        resources: member.container.resources.clone(),
+        resources: resources(input, member, instance),
         volume_mounts: volume_mounts(member),
         user: instance.user.as_ref().map(user),
         ..ContainerStatus::default()
+    }
+}
+
+/// A container that the kubelet stops and starts again shows as it was until it is there again: who looks on is told of the
+/// new one, not of the moment between. Unless that takes long.
+fn is_exchanged(input: StatusInput<'_>, member: &Member, previous: &ContainerStatus) -> bool {
+    if input.memory.busy.starting.as_deref() != Some(member.name()) {
+        return false;
+    }
+    let Some(ended) = input.observed.last_ended(member.name()) else {
+        return false;
+    };
+    let starts_again = |why: &StopReason| why.starts_again();
+    let is_recent = |exit: &Exit| input.now < crate::plan::later(exit.finished_at, super::EXCHANGE);
+    input.memory.stopped.get(&ended.id).is_some_and(starts_again)
+        && ended.exit().is_some_and(is_recent)
+        && previous
+            .state
+            .as_ref()
+            .is_some_and(|state| state.running.is_some())
+        && previous.container_id == Some(container_id(&input.node.runtime, ended))
+}
+
+/// What runs has what it was given; anything else, what it would get.
+fn resources(input: StatusInput<'_>, member: &Member, instance: &Instance) -> Option<ResourceRequirements> {
+    let granted = member.container.resources.clone();
+    match input.memory.given(instance).filter(|_| instance.is_running()) {
+        Some(given) => Some(given.shown(&granted.unwrap_or_default())),
+        None => granted,
     }
 }
 

@@ -25,6 +25,9 @@ pub use terminated::terminated;
 /// How long a failure to start shows as itself before it shows as waiting for the next try.
 pub const FRESH: Duration = Duration::from_secs(1);
 
+/// For how long a container that is exchanged for another shows as it was, at most.
+pub const EXCHANGE: Duration = Duration::from_secs(1);
+
 /// Everything a status depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusInput<'a> {

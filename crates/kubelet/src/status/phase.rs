@@ -35,7 +35,7 @@ pub fn phase(input: StatusInput<'_>, init: &[ContainerStatus], main: &[Container
         }
         .to_owned();
     }
-    match Progress::of(input.pod, input.observed) {
+    match Progress::of(input.pod, input.observed, input.memory) {
         // Sidecars may still be ending; the pod is done only with them.
         Progress::Done { succeeded } if !anything_runs => {
             if succeeded { SUCCEEDED } else { FAILED }.to_owned()

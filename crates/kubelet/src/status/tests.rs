@@ -1,16 +1,18 @@
 //! Statuses as tables.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, PodStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{self, Exit, Input, Instance, InstanceState, Intent, Sandbox, Verdict};
+use crate::plan::{self, Exit, Input, Instance, InstanceState, Intent, Sandbox, StopReason, Verdict};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
+#[derive(Clone)]
 struct Case {
     pod: PodToRun,
     previous: PodStatus,
@@ -447,4 +449,51 @@ fn addresses_stay_when_the_sandbox_is_gone() {
     let mut case = Case::new(two("Never"));
     case.previous.pod_ips = serde_json::from_value(json!([{ "ip": "10.42.0.9" }])).unwrap();
     assert_eq!(case.status().pod_ip.as_deref(), Some("10.42.0.9"));
+}
+
+#[test]
+fn a_container_that_is_exchanged_shows_as_it_was() {
+    let mut case = Case::up(two("Always")).running("a").running("b");
+    case.previous = case.status();
+    case.observed.containers.clear();
+    let exchanged = |why: StopReason, second: i64| {
+        let mut case = case.clone().exited("a", 143).running("b");
+        case.memory.busy.starting = Some("a".to_owned());
+        case.memory.stopped.insert("a0".to_owned(), why);
+        case.observed.containers.iter_mut().for_each(|instance| {
+            if let InstanceState::Exited(exit) = &mut instance.state {
+                exit.finished_at = at(second);
+            }
+        });
+        case
+    };
+    let just_now = exchanged(StopReason::Changed, 1000);
+    just_now.expect_state("a", "running");
+    just_now.expect_condition("Ready", "True");
+    exchanged(StopReason::Changed, 999).expect_state("a", "terminated 143 Error");
+    exchanged(StopReason::PodStops, 1000).expect_state("a", "terminated 143 Error");
+    let made = just_now.instance("a", InstanceState::Created);
+    made.expect_state("a", "running");
+}
+
+#[test]
+fn changes_of_amounts_are_told() {
+    let spec = json!({ "containers": [{ "name": "a", "resources": { "requests": { "cpu": "2" } } }] });
+    let mut case = Case::up(spec).running("a");
+    let before = json!({ "containers": [{ "name": "a", "resources": { "requests": { "cpu": "1" } } }] });
+    let before = Case::new(before).pod;
+    let given = crate::resize::Given::to(&before, &before.members()[0]);
+    case.memory.made_with.insert("a".to_owned(), given);
+    case.memory.resizing.in_progress = Some(crate::resize::InProgress {
+        generation: Some(3),
+        error: Some("busy".to_owned()),
+    });
+    case.expect_condition("PodResizeInProgress", "True Error busy");
+    let status = find(&case.status(), "a");
+    let cpu = |list: Option<std::collections::BTreeMap<_, _>>| list.unwrap().remove("cpu").unwrap();
+    assert_eq!(cpu(status.allocated_resources), Quantity("2".to_owned()));
+    assert_eq!(cpu(status.resources.unwrap().requests), Quantity("1".to_owned()));
+    case.previous.phase = Some("Failed".to_owned());
+    let is_told = |condition: &PodCondition| condition.type_ == "PodResizeInProgress";
+    assert!(!case.status().conditions.iter().flatten().any(is_told));
 }

@@ -17,6 +17,7 @@ use crate::plan::{
     later,
 };
 use crate::pod::{PodToRun, restarts_after};
+use crate::resize::Given;
 use crate::status::FRESH;
 
 /// The pause before the kubelet's own work is tried again.
@@ -57,6 +58,7 @@ impl Task {
                 why,
             } => self.stop(name, id, deadline, why, observed),
             Action::RemoveContainer { id } => self.remove(id, observed),
+            Action::Resize { names_and_ids } => self.resize(names_and_ids),
         }
     }
 
@@ -130,6 +132,8 @@ impl Task {
             volumes,
         };
         self.memory.busy.starting = Some(name.to_owned());
+        let given = Given::to(&self.pod, &start.member);
+        self.memory.made_with.insert(name.to_owned(), given);
         let cancelled = CancellationToken::new();
         self.starting = Some(cancelled.clone());
         let tools = self.tools.clone();
@@ -143,6 +147,7 @@ impl Task {
     }
 
     fn stop(&mut self, name: String, id: String, deadline: Timestamp, why: StopReason, observed: &Observed) {
+        self.memory.stopped.insert(id.clone(), why);
         let again = self.memory.busy.stopping.insert(id.clone(), deadline).is_some();
         self.tools.probes.ending(&id);
         let sandbox_ips = observed
@@ -231,6 +236,7 @@ impl Task {
             Done::Removed { id } => {
                 memory.busy.removing.remove(&id);
             }
+            Done::Resized(resized) => self.resized(resized, now),
             Done::Released(done) => self.released(done),
             Done::Cleared(done) => self.cleared(done),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::execute::StartError;
+use super::resize::Resized;
 use crate::volumes::MountedVolumes;
 
 /// A piece of work that has ended.
@@ -29,6 +30,7 @@ pub enum Done {
     Removed {
         id: String,
     },
+    Resized(Resized),
     /// Volumes and cgroup are gone.
     Released(bool),
     /// Everything is gone.

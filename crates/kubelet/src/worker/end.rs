@@ -40,6 +40,7 @@ impl Task {
     pub fn released(&mut self, done: bool) {
         if done {
             self.stage = Stage::Released;
+            self.tools.room.notify_one();
         } else {
             self.release();
         }

@@ -246,6 +246,7 @@ impl Tools {
             }
             StopReason::StartupFailed => format!("Container {name} failed startup probe, will be restarted"),
             StopReason::Changed => format!("Container {name} definition changed, will be restarted"),
+            StopReason::Resized => format!("Container {name} resize requires restart"),
             StopReason::Lost => {
                 format!("Container {name} is in unknown state, try killing it before restart")
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -10,11 +11,13 @@ use super::intent::Ended;
 use crate::plan::{Health, Verdict};
 use crate::pod::PodToRun;
 use crate::probes::ProbeKind;
+use crate::resize::Deferred;
 use crate::status::PodVerdict;
 
 /// What is wanted of a pod.
 #[derive(Clone, Debug)]
 pub struct Wish {
+    /// With the amounts it is granted.
     pub pod: Arc<PodToRun>,
     /// No source has it any more.
     pub removed: bool,
@@ -22,6 +25,15 @@ pub struct Wish {
     pub refused: Option<PodVerdict>,
     /// The kubelet has ended it.
     pub ended: Option<Ended>,
+    /// It asks for more than it is granted.
+    pub deferred: Option<DeferredWish>,
+}
+
+/// A pod as it asks to be, and why it cannot have that now.
+#[derive(Clone, Debug)]
+pub struct DeferredWish {
+    pub asked: Arc<Pod>,
+    pub why: Deferred,
 }
 
 impl Wish {
@@ -31,6 +43,7 @@ impl Wish {
             removed: false,
             refused: None,
             ended: None,
+            deferred: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::handle::{Handle, Wish};
+use super::handle::{DeferredWish, Handle, Wish};
 use super::intent::Ended;
 use super::leftovers;
 use super::task::Task;
@@ -22,6 +22,7 @@ use crate::cri::ContainerRuntime;
 use crate::node::NodeShared;
 use crate::pod::{PodLabels, PodToRun};
 use crate::probes::Finding;
+use crate::resize::{Deferred, Grant};
 use crate::server::NodeView;
 use crate::source::PodSink;
 use crate::status::{PodVerdict, is_last_phase};
@@ -119,6 +120,32 @@ impl Manager {
                 None => return,
             }
         }
+    }
+
+    /// Grants pods what they asked for in vain, when there is room, until the token fires.
+    pub async fn use_room(self: Arc<Self>) {
+        let shutdown = self.shutdown.clone();
+        while shutdown
+            .run_until_cancelled(self.tools.room.notified())
+            .await
+            .is_some()
+        {
+            for (handle, asked) in self.deferred() {
+                self.set_known(&handle, asked);
+            }
+        }
+    }
+
+    /// Pods that asked for more than there was, the most important first.
+    fn deferred(&self) -> Vec<(Arc<Handle>, Arc<Pod>)> {
+        let handles: Vec<Arc<Handle>> = self.pods.lock().workers.values().cloned().collect();
+        let deferred = handles.into_iter().filter_map(|handle| {
+            let asked = handle.wish.borrow().deferred.as_ref()?.asked.clone();
+            Some((handle, asked))
+        });
+        let mut deferred: Vec<_> = deferred.collect();
+        deferred.sort_by_key(|(handle, _)| std::cmp::Reverse(handle.pod().spec().priority.unwrap_or(0)));
+        deferred
     }
 
     fn take_finding(&self, finding: &Finding) {
@@ -223,6 +250,7 @@ impl Manager {
         let next = pods.waiting.remove(&key);
         drop(pods);
         self.share();
+        self.tools.room.notify_one();
         if let Some(next) = next {
             self.set(next);
         }
@@ -253,6 +281,35 @@ impl Manager {
         })
     }
 
+    /// A pod with the amounts it can have: those it asks for, or else those it has.
+    fn granted(&self, has: &Grant, object: Arc<Pod>) -> (PodToRun, Option<DeferredWish>) {
+        let asked = PodToRun::new(object.clone());
+        if Grant::asked(&object) == *has {
+            return (asked, None);
+        }
+        let others: Vec<Arc<Pod>> = self.active_pods();
+        let others: Vec<Arc<Pod>> = others
+            .into_iter()
+            .filter(|other| other.metadata.uid != object.metadata.uid)
+            .collect();
+        let node = self.node.node();
+        let refused = refusal(AdmissionInput {
+            pod: &asked,
+            node: node.as_deref().unwrap_or(&self.expected_node),
+            others: &others,
+            pressure: self.node.pressure(),
+        });
+        let Some(verdict) = refused else {
+            return (asked, None);
+        };
+        let why = Deferred {
+            message: verdict.message,
+            generation: object.metadata.generation,
+        };
+        let granted = PodToRun::new(has.applied_to(&object));
+        (granted, Some(DeferredWish { asked: object, why }))
+    }
+
     /// Ends what nobody wants to run here.
     fn end_strangers(self: &Arc<Self>, found: impl IntoIterator<Item = PodLabels>) {
         let mut pods = self.pods.lock();
@@ -281,8 +338,19 @@ fn is_over(pod: &Pod) -> bool {
 
 /// What sources tell.
 impl Manager {
-    fn set_known(&self, handle: &Handle, pod: Arc<PodToRun>) {
-        handle.wish.send_modify(|wish| wish.pod = pod);
+    fn set_known(&self, handle: &Handle, object: Arc<Pod>) {
+        let before = handle.pod();
+        let has = Grant::asked(before.object());
+        let (pod, deferred) = self.granted(&has, object);
+        let is_resized = Grant::asked(pod.object()) != has;
+        handle.wish.send_modify(|wish| {
+            wish.pod = Arc::new(pod);
+            wish.deferred = deferred;
+        });
+        if is_resized {
+            self.share();
+            self.tools.room.notify_one();
+        }
     }
 
     /// A pod is to run here, or changed.
@@ -292,11 +360,12 @@ impl Manager {
             mirrors.set(pod.object().clone());
         }
         if let Some(handle) = self.handle(pod.uid()) {
-            self.set_known(&handle, pod.clone());
+            self.set_known(&handle, pod.object().clone());
             self.tools.publisher.check(pod.uid());
             return;
         }
         let refused = self.refusal(&pod);
+        let (granted, deferred) = self.granted(&Grant::remembered(pod.object()), pod.object().clone());
         let mut pods = self.pods.lock();
         if pod.is_static() && pods.has_static(&pod) {
             pods.waiting.insert(
@@ -309,7 +378,8 @@ impl Manager {
             &mut pods,
             Wish {
                 refused,
-                ..Wish::run(pod)
+                deferred,
+                ..Wish::run(Arc::new(granted))
             },
         );
         drop(pods);

@@ -11,6 +11,7 @@ mod leftovers;
 mod manager;
 mod observe;
 mod relief;
+mod resize;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,9 @@ use super::handle::{Handle, Wish};
 use super::intent::{Ended, IntentInput, active_until, deadline_exceeded, intent};
 use super::observe::Observer;
 use super::tools::Tools;
-use crate::plan::{Input, Intent, Memory, Observed, Plan, later, plan};
+use crate::plan::{Input, Instance, Intent, Memory, Observed, Plan, later, plan};
 use crate::pod::{Member, PodToRun};
+use crate::resize::{Given, Resizing};
 use crate::status::{self, StatusInput, is_own_condition};
 use crate::volumes::MountedVolumes;
 
@@ -82,6 +83,11 @@ impl Task {
         Self {
             memory: Memory {
                 restart_floor: adopt::restart_floor(&status),
+                given: Given::told(&status).into_iter().collect(),
+                resizing: Resizing {
+                    deferred: wish.deferred.as_ref().map(|deferred| deferred.why.clone()),
+                    ..Resizing::default()
+                },
                 ..Memory::default()
             },
             tools,
@@ -151,11 +157,13 @@ impl Task {
     fn take_wish(&mut self) {
         let wish = self.wishes.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.wish, wish).pod;
+        self.take_deferred();
         if Arc::ptr_eq(&before, &self.wish.pod) {
             return;
         }
         self.pod = self.wish.pod.clone();
         if self.stage == Stage::Alive && self.wish.refused.is_none() {
+            self.take_grant(&before);
             self.tools.objects.follow(&self.pod);
             if adopt::volumes_change(&before, &self.pod) && self.memory.volumes_ready {
                 self.mount();
@@ -206,6 +214,7 @@ impl Task {
             .retain(|id| observed.sandboxes.iter().any(|sandbox| sandbox.id == *id));
         self.handle
             .keep_health_of(|id| observed.containers.iter().any(|instance| instance.id == id));
+        self.keep_amounts_of(&observed);
         self.observed = Some(observed);
     }
 
@@ -240,8 +249,9 @@ impl Task {
                 self.act(action.clone(), observed, now);
             }
             self.follow(observed, &intent);
+            self.tell_resizing(&plan);
             self.tell_waits(observed, &plan, now, wake_at);
-            self.say(observed, &plan, now);
+            self.say(observed, &plan, now, wake_at);
             if plan.over && self.work.is_empty() {
                 self.release();
             }
@@ -289,7 +299,7 @@ impl Task {
     }
 
     /// Tells the status, as it is after this step.
-    fn say(&mut self, observed: &Observed, plan: &Plan, now: Timestamp) {
+    fn say(&mut self, observed: &Observed, plan: &Plan, now: Timestamp, wake_at: &mut Wake) {
         if self.is_stranger() || self.was_over {
             return;
         }
@@ -304,6 +314,13 @@ impl Task {
             node: &self.tools.facts,
             now,
         });
+        if let Some(name) = &self.memory.busy.starting
+            && let Some(exit) = observed.last_ended(name).and_then(Instance::exit)
+            && let shown_until = later(exit.finished_at, status::EXCHANGE)
+            && shown_until > now
+        {
+            wake_at.at(shown_until);
+        }
         if plan.over {
             status = status::terminated(status);
         }

@@ -1,5 +1,7 @@
 //! Workers over the runtime in memory and an API server in memory.
 
+mod resize;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -109,6 +111,7 @@ impl Machine {
             mirrors: Some(Mirrors::new(client.clone(), pods.clone(), node.clone(), "a")),
             voice: Voice::new(Some(EventRecorder::start(client.clone(), "kubelet", "a"))),
             owners: Arc::default(),
+            room: tokio::sync::Notify::new(),
             client: Some(client),
             node: settings,
             objects: objects.clone(),
@@ -118,6 +121,7 @@ impl Machine {
         let sink = Arc::new(ManagerSink(manager.clone()));
         tokio::spawn(tools.publisher.clone().run(shutdown.clone()));
         tokio::spawn(manager.clone().take_findings(found));
+        tokio::spawn(manager.clone().use_room());
         tokio::spawn(follow_runtime(
             runtime,
             tools.owners.clone(),

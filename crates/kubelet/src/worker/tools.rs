@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use client::{Client, Scope};
 use k8s_openapi::api::node::v1::RuntimeClass;
+use tokio::sync::Notify;
 
 use super::voice::Voice;
 use super::watch::Owners;
@@ -36,6 +37,8 @@ pub struct Tools {
     /// None without a cluster.
     pub mirrors: Option<Arc<Mirrors>>,
     pub voice: Voice,
+    /// Something has left room on the node.
+    pub room: Notify,
     pub owners: Arc<Owners>,
     /// None without a cluster.
     pub client: Option<Client>,

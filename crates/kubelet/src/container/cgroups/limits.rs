@@ -50,6 +50,17 @@ impl Limits {
         }
     }
 
+    /// The wider of two in everything.
+    pub fn widest(self, other: Self) -> Self {
+        let wider = |a: Option<i64>, b: Option<i64>| a.zip(b).map(|(a, b)| a.max(b));
+        Self {
+            cpu_shares: self.cpu_shares.max(other.cpu_shares),
+            cpu_quota: wider(self.cpu_quota, other.cpu_quota),
+            memory_bytes: wider(self.memory_bytes, other.memory_bytes),
+            pids: wider(self.pids, other.pids),
+        }
+    }
+
     /// Of a pod.
     pub fn of_pod(spec: &PodSpec, pids: Option<i64>) -> Self {
         let claims = Claims::of_pod(spec);
@@ -98,6 +109,12 @@ mod tests {
         assert_eq!(of(burstable), limits(1536, None, Some(2 << 30)));
         let guaranteed = json!([{ "name": "a", "resources": { "limits": { "cpu": "2", "memory": "1Gi" } } }]);
         assert_eq!(of(guaranteed), limits(2048, Some(200_000), Some(1 << 30)));
+    }
+
+    #[test]
+    fn the_wider_of_two_may_have_no_limit() {
+        let (less, more) = (limits(2, Some(1000), Some(1)), limits(1024, None, Some(2)));
+        assert_eq!(less.widest(more), limits(1024, None, Some(2)));
     }
 
     #[test]

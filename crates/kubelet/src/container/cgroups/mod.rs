@@ -82,6 +82,12 @@ impl Cgroups {
         )
     }
 
+    /// Lets a pod use whatever one of the two may: while containers change from one to the other.
+    pub fn widen_pod(&self, before: &PodToRun, pod: &PodToRun) -> Result<(), CgroupError> {
+        let [before, after] = [before, pod].map(|pod| Limits::of_pod(pod.spec(), self.pids));
+        self.make(&pod_cgroup(pod, &self.parent), &before.widest(after))
+    }
+
     /// Removes the group of a pod, wherever it is. Fails while a process is in it.
     pub fn remove_pod(&self, uid: &str) -> Result<(), CgroupError> {
         for path in self.parents().map(|parent| format!("{parent}/pod{uid}")) {

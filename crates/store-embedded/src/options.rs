@@ -37,7 +37,7 @@ impl Default for Options {
             max_history_changes: 500_000,
             segment_bytes: 16 << 20,
             checkpoint_bytes: 32 << 20,
-            recent_value_bytes: 4 << 20,
+            recent_value_bytes: 1 << 20,
             pack_values: true,
             max_transaction_bytes: 3 << 19,
             commits_on_caller: thread::available_parallelism().is_ok_and(|count| count.get() > 1),

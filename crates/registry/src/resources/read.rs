@@ -122,7 +122,11 @@ impl Resource {
             Consistency::NotOlderThan(revision) => self.reach(revision).await?,
             Consistency::Exact(revision) => {
                 self.reach(revision).await.map_err(not_to_be_repeated)?;
-                if let Some(snapshot) = served.cache.snapshot_at(revision) {
+                // What the store has forgotten is not told from memory either: a list that was begun ends the same way everywhere.
+                let is_forgotten = revision < caches.store().compacted_revision().get();
+                if let Some(snapshot) = served.cache.snapshot_at(revision)
+                    && !is_forgotten
+                {
                     return Ok(snapshot);
                 }
                 let snapshot = caches.read_at(&served.cache, revision).await;

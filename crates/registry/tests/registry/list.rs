@@ -182,6 +182,37 @@ async fn older_states_are_listed_while_they_are_held() {
     );
 }
 
+#[tokio::test]
+async fn a_state_that_the_store_has_forgotten_is_not_listed_from_memory() {
+    let cluster = Cluster::start().await;
+    for name in ["a", "b", "c"] {
+        cluster.create(gadget(name)).await;
+    }
+    let page = |token: &str| ListOptions {
+        limit: 1,
+        continue_token: token.to_owned(),
+        ..ListOptions::default()
+    };
+    let first = cluster.gadgets.list(None, &page("")).await.unwrap();
+    cluster.create(gadget("bb")).await;
+    let newest = cluster.store.current_revision();
+    cluster.store.compact(newest).await.unwrap();
+    let forgotten = cluster.gadgets.list(None, &page(&first.continue_token)).await;
+    let status = forgotten.unwrap_err();
+    assert!(status.is_expired(), "{status:?}");
+    // The rest may be had as it is now, in pages of one state again.
+    let second = cluster
+        .gadgets
+        .list(None, &page(&status.continue_token))
+        .await
+        .unwrap();
+    assert_eq!(
+        (names(&second), second.remaining),
+        (vec![String::from("ns/b")], Some(2))
+    );
+    assert_eq!(second.revision.get(), newest.get());
+}
+
 #[tokio::test(start_paused = true)]
 async fn versions_nobody_has_reached_are_waited_for_in_vain() {
     let cluster = Cluster::start().await;

@@ -245,10 +245,14 @@ fn what_did_not_change_may_stay_wrong() {
         update(json!({"size": -1, "color": "red"}), wrong),
         ["spec.size: Invalid value: -1: spec.size in body should be greater than or equal to 1"]
     );
-    // Items of lists by their place, of keyed lists by their keys.
+    // Items of keyed lists by their keys; those of others only if the list is what it was.
+    assert_eq!(
+        update(json!({"list": [5]}), json!({"list": [5]})),
+        Vec::<String>::new()
+    );
     assert_eq!(
         update(json!({"list": [5, "a"]}), json!({"list": [5]})),
-        Vec::<String>::new()
+        [r#"spec.list[0]: Invalid value: "integer": spec.list[0] in body must be of type string: "integer""#]
     );
     let item = |name: &str, v: Value| json!({"name": name, "kind": "k", "v": v});
     assert_eq!(

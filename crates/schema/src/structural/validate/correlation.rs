@@ -45,8 +45,7 @@ impl<'a> Correlation<'a> {
                 let find = |item: &'a Value| with(item, by_key.get(&self.key_of(item)?)?);
                 new.iter().map(find).collect()
             }
-            Some(ListType::Set | ListType::Atomic) => Vec::new(),
-            None => new.iter().zip(old).map(|(new, old)| with(new, old)).collect(),
+            Some(ListType::Set | ListType::Atomic) | None => Vec::new(),
         }
     }
 

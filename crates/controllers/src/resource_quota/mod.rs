@@ -12,8 +12,9 @@ use std::time::Duration;
 use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::core::v1::{PersistentVolumeClaim, ResourceQuota, Service};
+use client::k8s_openapi::api::resource::v1::ResourceClaim;
 use client::lean::Pod;
-use client::{Client, Informer, Kind, ObjectMetadata, WorkQueue, run_workers};
+use client::{Client, Informer, Kind, ListOptions, ObjectMetadata, Scope, WorkQueue, run_workers};
 use jiff::Timestamp;
 use meta::GroupResource;
 use serde::Serialize;
@@ -125,6 +126,12 @@ impl Controller {
                 ("", "pods") => self.add(&self.pods, &key, &resource, &mut used),
                 ("", "services") => self.add(&self.services, &key, &resource, &mut used),
                 ("", "persistentvolumeclaims") => self.add(&self.claims, &key, &resource, &mut used),
+                _ if plan::counts_devices(&quota, &resource) => {
+                    // Whoever counts them is told when they come and go.
+                    let count = self.counts.count(&resource, &key.namespace).await;
+                    count.map_err(doing("count what a quota limits"))?;
+                    self.add_device_claims(&key, &resource, &mut used).await?;
+                }
                 _ => {
                     let count = self.counts.count(&resource, &key.namespace).await;
                     used.add_count(&resource, count.map_err(doing("count what a quota limits"))?);
@@ -140,6 +147,25 @@ impl Controller {
             optional(result).map_err(doing("update the status"))?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// Hardly any quota is about devices: the claims are read when one is.
+    async fn add_device_claims(
+        &self,
+        key: &Key,
+        resource: &GroupResource,
+        used: &mut plan::Used<'_>,
+    ) -> Result<(), ControllerError> {
+        let scope = Scope::Namespace(&key.namespace);
+        let claims = self
+            .client
+            .list::<ResourceClaim>(scope, &ListOptions::default())
+            .await;
+        for claim in claims.map_err(doing("list claims of devices"))?.items {
+            let claim: Value = serde_json::to_value(&claim).unwrap_or_default();
+            used.add_object(resource, &claim, Timestamp::now().as_second());
+        }
+        Ok(())
     }
 
     fn add<K: Kind + Serialize>(

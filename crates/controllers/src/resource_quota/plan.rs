@@ -24,6 +24,13 @@ pub(super) fn resources(quota: &ResourceQuota) -> BTreeSet<GroupResource> {
     hard(quota).keys().map(|name| quota::counted(name)).collect()
 }
 
+/// Whether the quota limits devices, and the resource is their claims.
+pub(super) fn counts_devices(quota: &ResourceQuota, resource: &GroupResource) -> bool {
+    let hard = hard(quota);
+    let mut names = hard.keys().filter(|name| quota::is_of_devices(name));
+    names.any(|name| quota::counted(name) == *resource)
+}
+
 /// When a change of a pod may make it count for less; none if it does not. A pod that is deleted counts until its grace is
 /// over.
 pub(super) fn may_give_back(old: &Pod, new: &Pod, now: Timestamp) -> Option<Duration> {
@@ -138,6 +145,18 @@ mod tests {
         sum.add_count(&resource("configmaps"), 2);
         let expected = json!({ "pods": "2", "requests.memory": "256Mi", "configmaps": "2" });
         assert_eq!(used(sum.status()), expected);
+    }
+
+    #[test]
+    fn devices_are_counted_where_a_quota_limits_them() {
+        let claims = GroupResource::new("resource.k8s.io", "resourceclaims");
+        let check = |name: &str, expected: bool| {
+            let quota = quota(json!({ name: "1" }), json!([]), Value::Null);
+            assert_eq!(counts_devices(&quota, &claims), expected, "{name}");
+        };
+        check("gold.deviceclass.resource.k8s.io/devices", true);
+        check("count/resourceclaims.resource.k8s.io", false);
+        check("pods", false);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The admission of an object and the controller that adds up what is there must agree on this.
 
+mod devices;
 mod pods;
 mod scopes;
 
@@ -11,6 +12,7 @@ use meta::quantity::Format;
 use meta::{GroupResource, Quantity};
 use serde_json::Value;
 
+pub use devices::is_of_devices;
 pub use pods::unspecified;
 pub use scopes::covers;
 
@@ -33,6 +35,9 @@ const PLAIN: [&str; 7] = [
 pub fn usage(resource: &GroupResource, object: &Value, now: i64) -> Amounts {
     let mut usage = Amounts::new();
     usage.insert(count_name(resource), one());
+    if *resource == devices::CLAIMS {
+        devices::add_usage(object, &mut usage);
+    }
     if !resource.group.is_empty() {
         return usage;
     }
@@ -64,6 +69,9 @@ pub fn counted(name: &str) -> GroupResource {
     if let Some(counted) = name.strip_prefix("count/") {
         let (resource, group) = counted.split_once('.').unwrap_or((counted, ""));
         return named(group, resource);
+    }
+    if is_of_devices(name) {
+        return devices::CLAIMS;
     }
     let resource = match name {
         "services.nodeports" | "services.loadbalancers" => "services",
@@ -231,6 +239,10 @@ mod tests {
             ("requests.nvidia.com/gpu", "pods"),
             ("secrets", "secrets"),
             ("services.nodeports", "services"),
+            (
+                "gold.deviceclass.resource.k8s.io/devices",
+                "resourceclaims.resource.k8s.io",
+            ),
             (
                 "gold.storageclass.storage.k8s.io/requests.storage",
                 "persistentvolumeclaims",

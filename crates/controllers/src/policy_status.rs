@@ -4,7 +4,8 @@ use client::controller::Outcome;
 use client::error::optional;
 use client::k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use client::{Client, Informer, Patch, PatchOptions, Scope, WorkQueue, run_workers};
-use kinds::expressions::type_check;
+use kinds::expressions::{CustomKind, custom_versions, type_check};
+use meta::GroupVersion;
 use serde_json::{Value, json};
 
 use crate::context::{Context, ControllerError, doing};
@@ -41,9 +42,15 @@ async fn reconcile(
     policies: &Informer<ValidatingAdmissionPolicy>,
     name: &str,
 ) -> Result<Outcome, ControllerError> {
-    let Some(status) = policies.store().get("", name).and_then(|policy| plan(&policy)) else {
+    let Some(policy) = policies.store().get("", name).filter(|policy| is_due(policy)) else {
         return Ok(Outcome::Done);
     };
+    let spec = serde_json::to_value(&policy.spec).unwrap_or_default();
+    let mut custom = Vec::new();
+    for version in custom_versions(&spec) {
+        custom.extend(custom_kinds(client, &version).await?);
+    }
+    let status = plan(&policy, &spec, &custom);
     let applied = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -62,18 +69,33 @@ async fn reconcile(
     Ok(Outcome::Done)
 }
 
-/// The status that a policy should have; none if it has one of its present generation.
-fn plan(policy: &ValidatingAdmissionPolicy) -> Option<Value> {
-    let generation = policy.metadata.generation.unwrap_or_default();
+/// What the server publishes of a group version; nothing if it does not serve it.
+async fn custom_kinds(client: &Client, version: &GroupVersion) -> Result<Vec<CustomKind>, ControllerError> {
+    let read = async |path: String| {
+        let read = optional(client.get_as::<Value>(&path, "application/json").await);
+        read.map_err(doing("read what is published of kinds"))
+    };
+    let Some(resources) = read(format!("/apis/{version}")).await? else {
+        return Ok(Vec::new());
+    };
+    let openapi = read(format!("/openapi/v3/apis/{version}")).await?;
+    Ok(CustomKind::all(version, &resources, &openapi.unwrap_or_default()))
+}
+
+fn generation(policy: &ValidatingAdmissionPolicy) -> i64 {
+    policy.metadata.generation.unwrap_or_default()
+}
+
+/// Whether a policy has no status of its present generation.
+fn is_due(policy: &ValidatingAdmissionPolicy) -> bool {
     let status = policy.status.as_ref();
-    let observed = status
-        .and_then(|status| status.observed_generation)
-        .unwrap_or_default();
-    if observed >= generation {
-        return None;
-    }
-    let spec = serde_json::to_value(&policy.spec).unwrap_or_default();
-    let warnings: Vec<Value> = type_check(&spec)
+    let observed = status.and_then(|status| status.observed_generation);
+    observed.unwrap_or_default() < generation(policy)
+}
+
+/// The status that a policy should have.
+fn plan(policy: &ValidatingAdmissionPolicy, spec: &Value, custom: &[CustomKind]) -> Value {
+    let warnings: Vec<Value> = type_check(spec, custom)
         .into_iter()
         .map(|warning| json!({ "fieldRef": warning.field, "warning": warning.text }))
         .collect();
@@ -81,7 +103,7 @@ fn plan(policy: &ValidatingAdmissionPolicy) -> Option<Value> {
         [] => json!({}),
         warnings => json!({ "expressionWarnings": warnings }),
     };
-    Some(json!({ "observedGeneration": generation, "typeChecking": checking }))
+    json!({ "observedGeneration": generation(policy), "typeChecking": checking })
 }
 
 #[cfg(test)]
@@ -100,8 +122,10 @@ mod tests {
             },
             "status": {"observedGeneration": observed},
         });
+        let spec = policy["spec"].clone();
         let policy = serde_json::from_value(policy).expect("a policy");
-        assert_eq!(plan(&policy), expected, "{expression}");
+        let planned = is_due(&policy).then(|| plan(&policy, &spec, &[]));
+        assert_eq!(planned, expected, "{expression}");
     }
 
     #[test]
@@ -109,7 +133,7 @@ mod tests {
         let good = json!({"observedGeneration": 2, "typeChecking": {}});
         check("object.spec.replicas > 1", 1, Some(good));
         check("object.replicas > 1", 2, None);
-        let why = "apps/v1, Kind=Deployment: ERROR: <input>:1:7: undefined field 'replicas'\n | object.replicas > 1\n | ......^";
+        let why = "apps/v1, Kind=Deployment: ERROR: <input>:1:7: undefined field 'replicas'\n | object.replicas > 1\n | ......^\n";
         let warning = json!({"fieldRef": "spec.validations[0].expression", "warning": why});
         let bad = json!({"observedGeneration": 2, "typeChecking": {"expressionWarnings": [warning]}});
         check("object.replicas > 1", 1, Some(bad));

@@ -1,5 +1,6 @@
 //! Expressions of admission: what they may use, and what they must give.
 
+mod custom_kind;
 mod declared;
 mod type_check;
 mod types;
@@ -9,7 +10,8 @@ use std::sync::{Arc, LazyLock};
 use cel::functions::opaque::types::{AUTHORIZER, RESOURCE_CHECK};
 use cel::{Declaration, Environment, Fields, ObjectType, Program, Type};
 
-pub use type_check::{Warning, type_check};
+pub use custom_kind::CustomKind;
+pub use type_check::{Warning, custom_versions, type_check};
 
 /// The most that the conditions of one webhook or policy may cost together.
 pub const CONDITIONS_BUDGET: u64 = cel::OBJECT_BUDGET / 4;

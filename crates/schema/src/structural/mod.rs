@@ -100,6 +100,11 @@ impl StructuralSchema {
         &self.root
     }
 
+    /// What expressions know of an object; none where the schema says too little. Errors call its type `name`.
+    pub fn declaration(&self, name: &str) -> Option<cel::Declaration> {
+        expressions::declared(&self.root, name)
+    }
+
     /// The position from which decoders, patches and apply walk objects.
     pub fn position(&self) -> SchemaRef<'_> {
         SchemaRef::of_custom(self)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cel::{Declaration, Declared, Field, Fields, ObjectType, Type, escape};
+use meta::GroupVersion;
 use schema::{SchemaRef, Shape};
 
 /// How deep a type is told. A type that contains itself would never end.
@@ -11,6 +12,13 @@ const DEPTH: usize = 16;
 /// What is declared of an object of that type.
 pub(super) fn object(schema: SchemaRef<'_>) -> Declaration {
     place(schema, DEPTH)
+}
+
+/// What is declared of the metadata of any object.
+pub(super) fn metadata() -> Declaration {
+    let any = GroupVersion::new("", "v1").kind("ConfigMap");
+    let found = schema::builtin(&any).and_then(|of| of.fields().find(|(name, _)| *name == "metadata"));
+    found.map_or(Declaration::plain(Type::Dyn), |(_, metadata)| object(metadata))
 }
 
 fn place(schema: SchemaRef<'_>, depth: usize) -> Declaration {

@@ -11,3 +11,10 @@ pub use ask::Answer;
 pub(super) use ask::of_default;
 pub use compile::Rules;
 pub use definition::violations;
+
+use super::node::Node;
+
+/// What expressions know of values at a place; none where the schema says too little.
+pub(super) fn declared(node: &Node, name: &str) -> Option<cel::Declaration> {
+    declaration::place(node, name).map(|place| place.declaration)
+}

@@ -7,6 +7,8 @@ use http::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+const PODS: &str = "pods";
+
 /// What was still in a namespace after everything was asked to go.
 #[derive(Debug, Default)]
 pub(super) struct Left {
@@ -26,9 +28,11 @@ impl Left {
     }
 }
 
-/// Deletes everything in a namespace that can be deleted; says what is left.
+/// Deletes everything in a namespace that can be deleted; says what is left. As long as there are pods, only they are asked to go
+/// (KEP-5080): what they work with, and what guards them, stays until they have ended.
 pub(super) async fn delete_all(client: &Client, namespace: &str) -> Left {
     let mut left = Left::default();
+    let mut others = Vec::new();
     for group_version in group_versions(client, &mut left).await {
         let resources = match client
             .call::<ResourceList>(Method::GET, &group_version.path, "", None)
@@ -41,13 +45,24 @@ pub(super) async fn delete_all(client: &Client, namespace: &str) -> Left {
                 continue;
             }
         };
-        for resource in resources.iter().filter(|resource| resource.is_content()) {
-            group_version.clear(client, namespace, resource, &mut left).await;
+        for resource in resources.into_iter().filter(ResourceEntry::is_content) {
+            if group_version.group.is_empty() && resource.name == PODS {
+                group_version.clear(client, namespace, &resource, &mut left).await;
+            } else {
+                others.push((group_version.clone(), resource));
+            }
         }
+        if !left.objects.is_empty() {
+            return left;
+        }
+    }
+    for (group_version, resource) in others {
+        group_version.clear(client, namespace, &resource, &mut left).await;
     }
     left
 }
 
+#[derive(Clone)]
 struct GroupVersion {
     group: String,
     path: String,

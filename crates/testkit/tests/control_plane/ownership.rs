@@ -224,3 +224,30 @@ fn roles_gather_the_rules_of_others() {
         (resources == r#"["configmaps"]"#).then_some(())
     });
 }
+
+#[test]
+fn pods_of_a_namespace_go_before_the_rest() {
+    let server = ServerBuilder::control_plane().start();
+    let kubectl = server.kubectl();
+    kubectl.run(&["create", "namespace", "n"]);
+    eventually("the account that pods of the namespace have", SOON, || {
+        is_there(&kubectl, &["-n", "n", "serviceaccount", "default"]).then_some(())
+    });
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p", "namespace": "n", "finalizers": ["test.example/held"] },
+        "spec": { "containers": [{ "name": "c", "image": "localhost/web:1" }] },
+    });
+    kubectl.run_with(&["create", "-f", "-"], &pod.to_string());
+    kubectl.run(&["-n", "n", "create", "configmap", "held"]);
+    kubectl.run(&["delete", "namespace", "n", "--wait=false"]);
+    eventually("the namespace waits for its pod", SOON, || {
+        let conditions = kubectl.run(&["get", "namespace", "n", "-o", "jsonpath={.status.conditions}"]);
+        conditions
+            .contains("test.example/held in 1 resource instances")
+            .then_some(())
+    });
+    assert!(is_there(&kubectl, &["-n", "n", "configmap", "held"]));
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    kubectl.run(&["-n", "n", "patch", "pod", "p", "--type=merge", "-p", free]);
+    gone(&kubectl, &["namespace", "n"]);
+}

@@ -11,6 +11,7 @@ use meta::quote;
 use tracing::warn;
 
 use crate::call::{Call, Response};
+use crate::metrics::HealthMetrics;
 use crate::respond::{not_found_page, plain_text};
 
 /// Something that must be well.
@@ -49,6 +50,7 @@ impl Probe {
 #[derive(Clone, Default)]
 pub struct Health {
     checks: Vec<Entry>,
+    metrics: Arc<HealthMetrics>,
 }
 
 #[derive(Clone)]
@@ -113,6 +115,11 @@ impl Health {
         self
     }
 
+    /// How the checks went so far.
+    pub fn metrics(&self) -> &HealthMetrics {
+        &self.metrics
+    }
+
     /// The paths this answers.
     pub fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
@@ -164,9 +171,13 @@ impl Health {
         for entry in self.of(probe) {
             let name = &entry.name;
             // Writing to a String cannot fail.
-            let _ = if excluded.remove(name.as_str()) {
-                writeln!(report, "[+]{name} excluded: ok")
-            } else if let Err(error) = entry.check.check().await {
+            if excluded.remove(name.as_str()) {
+                let _ = writeln!(report, "[+]{name} excluded: ok");
+                continue;
+            }
+            let checked = entry.check.check().await;
+            self.metrics.asked(name, probe.name(), checked.is_ok());
+            let _ = if let Err(error) = checked {
                 failed.push(format!("{name}: {error}"));
                 writeln!(report, "[-]{name} failed: reason withheld")
             } else {
@@ -244,6 +255,16 @@ mod tests {
         .await;
         hook.done();
         check(&health, "/readyz", 200, "ok").await;
+        let mut told = String::new();
+        health.metrics().write(&mut told);
+        for line in [
+            "kubernetes_healthcheck{name=\"poststarthook/x\",type=\"readyz\"} 1",
+            "kubernetes_healthchecks_total{name=\"etcd\",status=\"success\",type=\"livez\"} 1",
+            "kubernetes_healthchecks_total{name=\"poststarthook/x\",status=\"error\",type=\"readyz\"} 1",
+            "kubernetes_healthchecks_total{name=\"poststarthook/x\",status=\"success\",type=\"readyz\"} 1",
+        ] {
+            assert!(told.lines().any(|told| told == line), "{line}\n{told}");
+        }
         assert!(health.answer(&routed_call("GET", "/version")).await.is_none());
         assert!(health.answer(&routed_call("GET", "/livezz")).await.is_none());
     }

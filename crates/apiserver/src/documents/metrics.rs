@@ -1,4 +1,4 @@
-//! `/metrics`.
+//! `/metrics`, and `/metrics/slis`.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use http::StatusCode;
 use registry::Registry;
 
 use crate::call::Response;
+use crate::documents::health::Health;
 use crate::metrics::Metrics;
 use crate::respond::document::with_bytes;
 
@@ -32,4 +33,15 @@ pub fn metrics(metrics: &Metrics, sources: &[MetricsSource]) -> Response {
         source(&mut text);
     }
     with_bytes(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// Answers `/metrics/slis`: how checks of health went.
+pub fn slis(health: &Health) -> Response {
+    let mut text = String::new();
+    health.metrics().write(&mut text);
+    with_bytes(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
+        text,
+    )
 }

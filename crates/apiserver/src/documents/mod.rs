@@ -33,6 +33,7 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     match path {
         "/" => return root::paths(all_paths(api)),
         "/metrics" => return metrics::metrics(&api.metrics, &api.metrics_sources),
+        "/metrics/slis" => return metrics::slis(&api.health),
         "/openapi/v2" => return api.openapi.v2(call),
         "/openapi/v3" => return api.openapi.v3_index(),
         _ => {}
@@ -93,7 +94,7 @@ fn all_paths(api: &Api) -> Vec<String> {
     let mut paths = api.discovery.paths();
     paths.extend(api.health.paths());
     paths.extend(api.openapi.paths());
-    paths.extend(["/metrics".into(), "/version".into()]);
+    paths.extend(["/metrics".into(), "/metrics/slis".into(), "/version".into()]);
     paths.extend(api.extensions.iter().flat_map(|extension| extension.paths()));
     if api.issuer.is_some() {
         paths.extend([

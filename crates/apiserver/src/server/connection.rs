@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
+use http::Method;
+use http::header::CONTENT_LENGTH;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::body::IncomingBody;
+use crate::call::Response;
 use crate::server::limits::Limits;
 use crate::service::ApiService;
 
@@ -73,8 +76,10 @@ impl Http {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (service, peer) = (self.service.clone(), Arc::clone(&peer));
             async move {
+                let is_head = request.method() == Method::HEAD;
                 let request = request.map(IncomingBody::Network);
-                Ok::<_, Infallible>(service.answer(request, Some(peer)).await)
+                let response = service.answer(request, Some(peer)).await;
+                Ok::<_, Infallible>(if is_head { without_body(response) } else { response })
             }
         });
         let mut connection = pin!(
@@ -92,6 +97,19 @@ impl Http {
             debug!(%address, %error, "connection ended early");
         }
     }
+}
+
+/// The answer to HEAD: the length of what GET would answer with, and nothing of it. Over HTTP/2 nobody else sees to that, and
+/// clients take what comes for an error.
+fn without_body(mut response: Response) -> Response {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = body.length() {
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
+    }
+    response
 }
 
 /// A TLS handshake within its time; what is wrong otherwise.
@@ -117,4 +135,23 @@ pub(super) async fn handshake(
             certificates,
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Body;
+
+    #[test]
+    fn nothing_but_its_length_is_told_of_a_body() {
+        let known = Response::new(Body::full("ok"));
+        let known = without_body(known);
+        assert_eq!(known.headers()[CONTENT_LENGTH], "2");
+        assert_eq!(known.body().length(), Some(0));
+        let frames = futures::stream::empty::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
+        let unknown = Response::new(Body::stream(http_body_util::StreamBody::new(frames)));
+        let unknown = without_body(unknown);
+        assert!(!unknown.headers().contains_key(CONTENT_LENGTH));
+        assert_eq!(unknown.body().length(), Some(0));
+    }
 }

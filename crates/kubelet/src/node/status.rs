@@ -35,7 +35,7 @@ pub struct NodeStatusInput<'a> {
     pub readiness: &'a Readiness,
     pub pressure: &'a Pressure,
     pub eviction: &'a EvictionSettings,
-    /// As it was last said; conditions of others stay.
+    /// As it was last said; conditions and resources of others stay.
     pub previous: &'a NodeStatus,
     pub now: Timestamp,
 }
@@ -130,10 +130,14 @@ fn capacity(input: NodeStatusInput<'_>) -> ResourceList {
         ("hugepages-1Gi", quantity("0".to_owned())),
         ("hugepages-2Mi", quantity("0".to_owned())),
     ];
-    amounts
-        .into_iter()
-        .map(|(name, amount)| (name.to_owned(), amount))
-        .collect()
+    // What others say the node has (`example.com/dongle`) is theirs to say, and theirs to take away.
+    let mut capacity = input.previous.capacity.clone().unwrap_or_default();
+    capacity.extend(
+        amounts
+            .into_iter()
+            .map(|(name, amount)| (name.to_owned(), amount)),
+    );
+    capacity
 }
 
 /// What is left for pods when the system has its share, and nothing comes near the point where pods are evicted.
@@ -492,6 +496,37 @@ mod tests {
             pair("10485760Ki", "10485760Ki")
         );
         assert_eq!(amount(&case, "cpu"), pair("2", "1500m"));
+    }
+
+    #[test]
+    fn resources_of_others_stay_and_can_be_allocated() {
+        let mut case = Case::new();
+        case.previous = serde_json::from_value(json!({
+            "capacity": { "example.com/dongle": "4", "cpu": "9" },
+            "allocatable": { "example.com/gone": "1" },
+        }))
+        .unwrap();
+        let status = case.status();
+        let amount = |list: &Option<ResourceList>, resource: &str| {
+            let amount = list.as_ref().unwrap().get(resource);
+            amount.map(|amount| amount.0.clone())
+        };
+        for (resource, expected) in [
+            ("example.com/dongle", Some("4")),
+            ("example.com/gone", None),
+            ("cpu", Some("2")),
+        ] {
+            assert_eq!(
+                amount(&status.capacity, resource).as_deref(),
+                expected,
+                "{resource}"
+            );
+            assert_eq!(
+                amount(&status.allocatable, resource).as_deref(),
+                expected,
+                "{resource}"
+            );
+        }
     }
 
     #[test]

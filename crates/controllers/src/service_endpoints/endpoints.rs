@@ -8,7 +8,7 @@ use client::error::optional;
 use client::k8s_openapi::api::core::v1::{EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Service};
 use client::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use client::lean::Pod;
-use client::{Client, DeleteOptions, Informer, Scope, WorkQueue, run_workers};
+use client::{Change, Client, DeleteOptions, Informer, Scope, WorkQueue, run_workers};
 
 use super::backends::{self, Backend, Port};
 use super::watch::{queue_services, selector};
@@ -24,6 +24,8 @@ const MAX_ADDRESSES: usize = 1000;
 const OVER_CAPACITY: (&str, &str) = ("endpoints.kubernetes.io/over-capacity", "truncated");
 /// Marks what this controller writes, so that it is not mirrored into slices.
 const MANAGED_BY: (&str, &str) = ("endpoints.kubernetes.io/managed-by", NAME);
+/// Holds the record of an election.
+const LEADER: &str = "control-plane.alpha.kubernetes.io/leader";
 /// Marks endpoints of a Service without address.
 pub(super) const HEADLESS: (&str, &str) = ("service.kubernetes.io/headless", "");
 
@@ -37,15 +39,24 @@ pub async fn run(context: Context) {
     });
     let queue = WorkQueue::new();
     queue_services(&controller.services, &controller.pods, &queue);
-    let to = queue.clone();
+    let (to, services) = (queue.clone(), controller.services.clone());
     controller.endpoints.on_change(move |change| {
-        if let Some(endpoints) = change.old.as_ref() {
-            to.add(Key::of(&endpoints.metadata));
+        let is_concerned = |key: &Key| {
+            let has_service = services.store().get(&key.namespace, &key.name).is_some();
+            is_concerned(change, has_service)
+        };
+        let key = change.object().map(|endpoints| Key::of(&endpoints.metadata));
+        if let Some(key) = key.filter(is_concerned) {
+            to.add(key);
         }
     });
     controller.services.synced().await;
     controller.pods.synced().await;
     controller.endpoints.synced().await;
+    let left_over = controller.endpoints.store().list();
+    for endpoints in left_over.iter().filter(|endpoints| !is_election(endpoints)) {
+        queue.add(Key::of(&endpoints.metadata));
+    }
     run_workers(NAME, queue, WORKERS, context.shutdown(), move |key| {
         controller.clone().reconcile(key)
     })
@@ -92,6 +103,17 @@ impl Controller {
         optional(result).map_err(doing("write the endpoints of a service"))?;
         Ok(Outcome::Done)
     }
+}
+
+/// Whether a change of Endpoints is a reason to look at their Service. Those that somebody keeps without a Service are theirs.
+fn is_concerned(change: &Change<Endpoints>, has_service: bool) -> bool {
+    change.new.is_none() || (change.old.is_some() && has_service)
+}
+
+/// Endpoints that stand for no Service: components once elected their leaders by an annotation of one.
+fn is_election(endpoints: &Endpoints) -> bool {
+    let annotations = endpoints.metadata.annotations.as_ref();
+    annotations.is_some_and(|annotations| annotations.contains_key(LEADER))
 }
 
 fn is_same(there: &Endpoints, wanted: &Endpoints) -> bool {
@@ -190,6 +212,26 @@ mod tests {
         };
         assert_eq!(ips(&subsets[0].addresses), ["10.0.0.1"]);
         assert_eq!(ips(&subsets[0].not_ready_addresses), ["10.0.0.2"]);
+    }
+
+    #[test]
+    fn endpoints_that_somebody_keeps_without_a_service_are_left_alone() {
+        let some = || Some(Arc::new(Endpoints::default()));
+        for (old, new, has_service, expected) in [
+            (None, some(), false, false),
+            (some(), some(), false, false),
+            (None, some(), true, false),
+            (some(), some(), true, true),
+            (some(), None, false, true),
+            (some(), None, true, true),
+        ] {
+            let change = Change { old, new };
+            assert_eq!(
+                is_concerned(&change, has_service),
+                expected,
+                "{change:?} {has_service}"
+            );
+        }
     }
 
     #[test]

@@ -50,7 +50,6 @@ pub async fn follow(
         parties,
         known: BTreeMap::new(),
         visits: JoinSet::new(),
-        revision: 0,
     };
     let watches = follower.catch_up(registry).await?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(follower.run(watches)));
@@ -90,7 +89,6 @@ struct Follower {
     parties: Parties,
     known: BTreeMap<String, Known>,
     visits: JoinSet<Found>,
-    revision: u64,
 }
 
 impl Follower {
@@ -282,8 +280,7 @@ impl Follower {
         }
     }
 
-    fn publish(&mut self) {
-        self.revision += 1;
+    fn publish(&self) {
         let all = self.known.values().map(|known| {
             let mut part = known.service.part();
             part.other = known.backend.as_ref().map(|backend| OtherServer {
@@ -293,11 +290,7 @@ impl Follower {
             });
             part
         });
-        let parts = Parts {
-            revision: self.revision,
-            all: all.collect(),
-        };
-        self.parties.aggregation.publish(parts);
+        self.parties.aggregation.publish(Parts::new(all.collect()));
     }
 }
 

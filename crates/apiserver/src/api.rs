@@ -5,7 +5,7 @@ use std::sync::Arc;
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::aggregation::{self, Aggregation};
+use crate::aggregation::{Aggregation, Handing};
 use crate::call::{Call, Response};
 use crate::connect::Connectors;
 use crate::discovery::Discovery;
@@ -46,8 +46,8 @@ pub struct Api {
 impl Handler for Api {
     async fn handle(&self, call: &mut Call) -> Response {
         call.enter(None);
-        if let Some(other) = aggregation::leads_elsewhere(self, call.info.path()) {
-            return Box::pin(aggregation::hand_on(self, call, &other)).await;
+        if let Some(other) = self.aggregation.of_path(call.info.path()) {
+            return Box::pin(self.handing().hand_on(call, &other)).await;
         }
         let mut response = if call.info.is_resource() {
             // Boxed, so that the future of every request is not as large as that of the largest.
@@ -57,5 +57,15 @@ impl Handler for Api {
         };
         add_warnings(response.headers_mut(), &call.warnings.take());
         response
+    }
+}
+
+impl Api {
+    /// What is needed to hand calls on to other servers.
+    pub(crate) fn handing(&self) -> Handing<'_> {
+        Handing {
+            metrics: &self.metrics,
+            shutdown: &self.shutdown,
+        }
     }
 }

@@ -92,6 +92,7 @@ impl ApiServer {
         let metrics = Arc::new(Metrics::default());
         let mut metrics_sources = self.metrics_sources;
         metrics_sources.push(documents::of_registry(self.registry.clone()));
+        metrics_sources.push(documents::of_aggregation(self.aggregation.clone()));
         let api = Api {
             discovery: Discovery::new(
                 self.registry.clone(),

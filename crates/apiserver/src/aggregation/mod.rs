@@ -10,4 +10,4 @@ mod proxy;
 pub use headers::set_user;
 pub use openapi::of_paths;
 pub use parts::{Aggregation, Backend, Documents, OtherServer, Part, Parts};
-pub(crate) use proxy::{hand_on, leads_elsewhere};
+pub(crate) use proxy::Handing;

@@ -20,10 +20,10 @@ pub struct Aggregation(Arc<ArcSwap<Parts>>);
 /// All group versions that are registered, whoever serves them.
 #[derive(Default)]
 pub struct Parts {
-    /// Grows with each change.
-    pub revision: u64,
-    /// In no particular order; a group version comes once.
-    pub all: Vec<Part>,
+    /// Those of other servers first.
+    all: Vec<Part>,
+    /// How many those are: mostly none, and every request looks at them.
+    elsewhere: usize,
 }
 
 /// A group version.
@@ -73,6 +73,11 @@ pub trait Backend: Send + Sync {
 }
 
 impl Aggregation {
+    /// Who else is to answer a path; none if this server does.
+    pub fn of_path(&self, path: &str) -> Option<OtherServer> {
+        self.0.load().of_path(path).cloned()
+    }
+
     /// What is known now.
     pub fn parts(&self) -> Arc<Parts> {
         self.0.load_full()
@@ -85,6 +90,18 @@ impl Aggregation {
 }
 
 impl Parts {
+    /// Group versions, each but once.
+    pub fn new(mut all: Vec<Part>) -> Self {
+        all.sort_by_key(|part| part.other.is_none());
+        let elsewhere = all.iter().filter(|part| part.other.is_some()).count();
+        Self { all, elsewhere }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Part] {
+        &self.all
+    }
+
     /// The part with that group and version.
     pub fn find(&self, group: &str, version: &str) -> Option<&Part> {
         let mut all = self.all.iter();
@@ -93,8 +110,8 @@ impl Parts {
 
     /// Those that other servers serve.
     pub fn elsewhere(&self) -> impl Iterator<Item = (&Part, &OtherServer)> {
-        let all = self.all.iter();
-        all.filter_map(|part| Some((part, part.other.as_ref()?)))
+        let elsewhere = self.all[..self.elsewhere].iter();
+        elsewhere.filter_map(|part| Some((part, part.other.as_ref()?)))
     }
 
     /// Version 2 documents of OpenAPI that other servers have, with their tags: in the order in which one comes before another.
@@ -149,10 +166,7 @@ mod tests {
                 documents: Arc::default(),
             }),
         };
-        let parts = Parts {
-            revision: 1,
-            all: vec![part("a.example", "v1"), part("b.example", "v1beta1")],
-        };
+        let parts = Parts::new(vec![part("a.example", "v1"), part("b.example", "v1beta1")]);
         for (path, expected) in [
             ("/apis/a.example/v1", true),
             ("/apis/a.example/v1/", true),
@@ -166,10 +180,7 @@ mod tests {
         ] {
             assert_eq!(parts.of_path(path).is_some(), expected, "{path}");
         }
-        let core = Parts {
-            revision: 1,
-            all: vec![part("", "v1")],
-        };
+        let core = Parts::new(vec![part("", "v1")]);
         assert!(core.of_path("/api/v1/pods").is_some() && core.of_path("/apis").is_none());
     }
 }

@@ -36,7 +36,7 @@ fn ranks<'a>(
 ) -> Vec<Rank> {
     let mut before = (Reverse(i64::MAX), String::new());
     let ranks = groups.map(|group| {
-        let registered = parts.all.iter().filter(|part| part.group == group);
+        let registered = parts.all().iter().filter(|part| part.group == group);
         let ranked = registered.map(|part| (Reverse(part.group_priority), name(group, &part.version)));
         if let Some(first) = ranked.min() {
             before = first;
@@ -67,17 +67,14 @@ mod tests {
     }
 
     fn check(groups: &[&str], listed: &[&str], in_one_document: &[&str]) {
-        let parts = Parts {
-            revision: 1,
-            all: vec![
-                part("apps", "v1", 17800),
-                part("batch", "v1", 17400),
-                part("a.example", "v1beta1", 1000),
-                part("b.example", "v1", 1000),
-                part("b.example", "v2", 500),
-                part("c.example", "v1", 17500),
-            ],
-        };
+        let parts = Parts::new(vec![
+            part("apps", "v1", 17800),
+            part("batch", "v1", 17400),
+            part("a.example", "v1beta1", 1000),
+            part("b.example", "v1", 1000),
+            part("b.example", "v2", 500),
+            part("c.example", "v1", 17500),
+        ]);
         let named = |name: &&str| Group {
             name: (*name).to_owned(),
             versions: Vec::new(),

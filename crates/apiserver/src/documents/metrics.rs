@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use registry::Registry;
 
+use crate::aggregation::Aggregation;
 use crate::call::Response;
 use crate::documents::health::Health;
 use crate::metrics::Metrics;
@@ -22,6 +23,20 @@ pub fn of_registry(registry: Registry) -> MetricsSource {
             "# HELP {NAME} Stored objects that cannot be read, because they are damaged or no objects.\n"
         );
         *out += &format!("# TYPE {NAME} gauge\n{NAME} {count}\n");
+    })
+}
+
+/// Which group versions of the API have nobody who serves them at present.
+pub fn of_aggregation(aggregation: Aggregation) -> MetricsSource {
+    Arc::new(move |out| {
+        const NAME: &str = "aggregator_unavailable_apiservice";
+        *out += &format!("# HELP {NAME} Whether nobody serves a group version of the API at present.\n");
+        *out += &format!("# TYPE {NAME} gauge\n");
+        for part in aggregation.parts().all() {
+            let is_lost = part.other.as_ref().is_some_and(|other| !other.is_available);
+            let (group, version) = (&part.group, &part.version);
+            *out += &format!("{NAME}{{name=\"{version}.{group}\"}} {}\n", u8::from(is_lost));
+        }
     })
 }
 

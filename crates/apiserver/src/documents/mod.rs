@@ -10,7 +10,6 @@ pub mod version;
 
 use http::Method;
 
-use crate::aggregation::hand_on;
 use crate::api::Api;
 use crate::call::{Call, Response};
 use crate::respond::not_found_page;
@@ -19,7 +18,7 @@ use crate::respond::status::{no_such_method, no_such_resource, status};
 pub use extension::Extension;
 pub use health::{Health, HealthCheck, Hook, Ping, Probe};
 pub use issuer::IssuerDocuments;
-pub use metrics::{MetricsSource, of_registry};
+pub use metrics::{MetricsSource, of_aggregation, of_registry};
 pub use openapi::{OpenApi, OpenApiSource};
 pub use version::VersionInfo;
 
@@ -40,7 +39,7 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     }
     if let Some(path) = path.strip_prefix("/openapi/v3/") {
         if let Some(other) = api.openapi.elsewhere(path) {
-            return Box::pin(hand_on(api, call, &other)).await;
+            return Box::pin(api.handing().hand_on(call, &other)).await;
         }
         return api.openapi.v3(call, path);
     }

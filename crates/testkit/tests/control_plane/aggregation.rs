@@ -186,6 +186,9 @@ fn another_server_serves_a_part_of_the_api() {
             .contains("the server is currently unable to handle the request"),
         "{refused:?}"
     );
+    let metrics = kubectl.run(&["get", "--raw", "/metrics"]);
+    let counted = format!("aggregator_unavailable_apiservice{{name=\"{API_SERVICE}\"}} 1");
+    assert!(metrics.contains(&counted), "{counted} is missing");
     kubectl.run(&["delete", "service", "other"]);
     condition(&kubectl, "False", "ServiceNotFound");
     kubectl.run(&["delete", "apiservice", API_SERVICE]);

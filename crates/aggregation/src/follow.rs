@@ -110,7 +110,7 @@ impl Follower {
             known.hurry(now);
         }
         self.publish();
-        let revision = page.revision.to_string();
+        let revision = page.resource_version();
         Ok(Watches {
             api_services: watch(&api_services, &revision).await?,
             services: watch(&*resource(registry, &SERVICES)?, "").await?,

@@ -403,8 +403,7 @@ fn summary(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encoding_named;
-    use crate::negotiate::Encoding;
+    use super::*;
 
     #[test]
     fn evictions_may_be_of_their_former_version() {

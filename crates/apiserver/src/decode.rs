@@ -78,6 +78,7 @@ pub fn decode(
     for warning in report.warnings() {
         warnings.add(warning);
     }
+    read.accept_version(tree.get("apiVersion").and_then(Value::as_str).unwrap_or_default())?;
     Ok(tree)
 }
 
@@ -111,7 +112,7 @@ pub fn decode_custom(
     if said.api_version.is_empty() {
         return Err(read.other_version(""));
     }
-    read.accept_version(&stated)?;
+    read.accept_version(&stated.api_version())?;
     Ok(tree)
 }
 
@@ -219,10 +220,12 @@ impl Reader<'_> {
             let error = unregistered(&kind);
             return Err(self.not_handled(&kind, &error));
         };
-        let (mut tree, report) = self
-            .decode_as(schema)
-            .map_err(|error| self.not_handled(&kind, &error.to_string()))?;
-        self.accept(&kind)?;
+        let decoded = self.decode_as(schema);
+        // What only a strict decoder minds matters once the kind is the right one.
+        if matches!(decoded, Ok(_) | Err(DecodeError::Strict(_))) {
+            self.accept(&kind)?;
+        }
+        let (mut tree, report) = decoded.map_err(|error| self.not_handled(&kind, &error.to_string()))?;
         let kind = if is_former(&kind, self.wanted.kind) {
             self.wanted.kind.clone()
         } else {
@@ -271,14 +274,11 @@ impl Reader<'_> {
         Ok(version.kind(kind))
     }
 
-    /// Whether a decoded kind may stand where another one is wanted.
+    /// Whether a decoded kind may stand where another one is wanted, its version aside.
     fn accept(&self, kind: &GroupVersionKind) -> Result<(), Status> {
         let wanted = self.wanted.kind;
-        if is_former(kind, wanted) {
+        if is_former(kind, wanted) || kind.kind == wanted.kind && same_kinds(&kind.group, &wanted.group) {
             return Ok(());
-        }
-        if kind.kind == wanted.kind && same_kinds(&kind.group, &wanted.group) {
-            return self.accept_version(kind);
         }
         let package = go_package(&wanted.group);
         let error = format!(
@@ -288,12 +288,11 @@ impl Reader<'_> {
         Err(self.not_handled(kind, &error))
     }
 
-    fn accept_version(&self, kind: &GroupVersionKind) -> Result<(), Status> {
-        let wanted = self.wanted.kind;
-        if kind.group_version() == wanted.group_version() {
+    fn accept_version(&self, found: &str) -> Result<(), Status> {
+        if found == self.wanted.kind.api_version() {
             return Ok(());
         }
-        Err(self.other_version(&kind.api_version()))
+        Err(self.other_version(found))
     }
 
     fn other_version(&self, found: &str) -> Status {
@@ -404,6 +403,22 @@ fn summary(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_kind_is_refused_before_its_fields() {
+        let kind = GroupVersionKind::new("", "v1", "Event");
+        let wanted = Wanted {
+            kind: &kind,
+            schema: builtin(&kind).expect("a built-in kind"),
+            validation: FieldValidation::Strict,
+        };
+        let body = r#"{"apiVersion":"v1","kind":"Pod","involvedObject":{}}"#;
+        let refused = decode(&body.into(), Encoding::Json, wanted, &Warnings::default());
+        assert_eq!(
+            refused.expect_err("another kind").message,
+            "Pod in version \"v1\" cannot be handled as a Event: converting (v1.Pod) to (core.Event): unknown conversion"
+        );
+    }
 
     #[test]
     fn evictions_may_be_of_their_former_version() {

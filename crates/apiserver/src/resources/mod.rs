@@ -14,8 +14,7 @@ mod writing;
 use crate::api::Api;
 use crate::call::{Call, Response};
 use crate::respond::status;
-use route::Action;
-pub use route::Route;
+pub use route::{Action, Route};
 
 /// Answers a request to a resource.
 pub async fn serve(api: &Api, call: &mut Call) -> Response {

@@ -15,7 +15,7 @@ use crate::clock::now_seconds;
 use crate::codec;
 use crate::negotiate::{Encoding, Format, View, ViewVersion, pretty};
 use crate::protobuf;
-use crate::resources::Route;
+use crate::resources::{Action, Route};
 use crate::respond::metadata::{metadata_of, no_such_view, partial_prefix};
 use crate::respond::send::send;
 use crate::respond::table::{IncludeObject, Rows, Shown};
@@ -75,11 +75,7 @@ fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
     let metadata = list_metadata(&page, false);
     let head = head("PartialObjectMetadataList", version.api_version(), &metadata);
     if page.items.is_empty() {
-        // Upstream has no list then.
-        let mut none = head;
-        none.truncate(none.len() - 1);
-        none.extend_from_slice(b"null}\n");
-        return Pieces::new(Some(none.len() as u64), Box::new(once(Bytes::from(none))));
+        return without_list(head);
     }
     let hidden = route.resource.kind().annotation_of_a_field();
     let items: Vec<Bytes> = page
@@ -94,6 +90,13 @@ fn metadata(route: &Route, page: Page, version: ViewVersion) -> Pieces {
     })
 }
 
+/// Of a list whose items would stand behind `head`, nothing: where there is none, upstream has no list.
+fn without_list(mut head: Vec<u8>) -> Pieces {
+    head.truncate(head.len() - 1);
+    head.extend_from_slice(b"null}\n");
+    Pieces::new(Some(head.len() as u64), Box::new(once(Bytes::from(head))))
+}
+
 /// Rows of a table, made while the list is written.
 fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result<Pieces, Status> {
     let include = IncludeObject::of(call)?;
@@ -106,6 +109,10 @@ fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result
         now,
     }
     .head(&list_metadata(&page, false), true);
+    let of_a_page = call.query.first("limit").is_some();
+    if page.items.is_empty() && route.action == Action::DeleteCollection && of_a_page {
+        return Ok(without_list(head));
+    }
     let rows = page.items.into_iter().enumerate().flat_map(move |(at, object)| {
         let rows = Rows {
             shown: Shown::Kind(&**resource.kind()),

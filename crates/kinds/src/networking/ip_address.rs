@@ -50,7 +50,11 @@ impl Strategy for IPAddress {
             }
         }
         Row {
-            cells: vec![name(object), reference.into(), created(object, now)],
+            cells: vec![
+                name(object),
+                reference.to_lowercase().into(),
+                created(object, now),
+            ],
             ..Row::default()
         }
     }

@@ -7,6 +7,7 @@ use apiserver::{IssuerDocuments, OpenApiSource};
 use auth::service_account::TokenKeys;
 use descriptions::Descriptions;
 use registry::{Registry, Resource};
+use resource::{Column, Kind, SubresourceKind};
 use schema::openapi::{self, Custom, Describe, Info};
 use serde_json::Value;
 
@@ -159,7 +160,7 @@ pub(super) fn column_texts() -> HashMap<&'static str, String> {
     let Ok(descriptions) = Descriptions::unpack() else {
         return HashMap::new();
     };
-    let columns = kinds::all().into_iter().flat_map(|kind| kind.columns());
+    let columns = kinds::all().into_iter().flat_map(columns_of);
     let texts = columns.filter_map(|column| {
         let (of, field) = column.field.rsplit_once('.')?;
         let prefix = if of.starts_with("io.k8s.") {
@@ -173,6 +174,16 @@ pub(super) fn column_texts() -> HashMap<&'static str, String> {
         Some((column.field, own.to_owned()))
     });
     texts.collect()
+}
+
+/// The columns of a kind, and of what its subresources show.
+fn columns_of(kind: Arc<dyn Kind>) -> Vec<Column> {
+    let subresources = kind.descriptor().subresources.iter();
+    let shown = subresources.filter_map(|subresource| match &subresource.works_as {
+        SubresourceKind::Projection(projection) => Some(projection.columns()),
+        _ => None,
+    });
+    kind.columns().into_iter().chain(shown.flatten()).collect()
 }
 
 /// What the issuer of service account tokens says of itself and its keys, which lie with this server or elsewhere.

@@ -168,6 +168,9 @@ impl Resource {
             .await?;
         if context.dry_run {
             return Ok(match self.newest(served, &target.key()).await?.current {
+                Some(current) if metadata::is_deleting(&current.shown.tree()) => {
+                    return Err(self.exists_until_deleted(target.name));
+                }
                 Some(_) => Inserted::Exists(None),
                 None => Inserted::Done(Arc::new(Object::unstored(new))),
             });
@@ -198,11 +201,17 @@ impl Resource {
 
     /// 409 for a create of what exists.
     fn exists(&self, served: &Served, name: &str, existing: Option<KeyValue>) -> Status {
-        let mut status = Status::already_exists(&self.group_resource, name);
         let existing = existing.and_then(|kv| served.cache.object_of(kv).ok());
         if existing.is_some_and(|existing| metadata::is_deleting(&existing.tree())) {
-            status.message = format!("object is being deleted: {}", status.message);
+            return self.exists_until_deleted(name);
         }
+        Status::already_exists(&self.group_resource, name)
+    }
+
+    /// The same where deletion is under way.
+    fn exists_until_deleted(&self, name: &str) -> Status {
+        let mut status = Status::already_exists(&self.group_resource, name);
+        status.message = format!("object is being deleted: {}", status.message);
         status
     }
 

@@ -132,6 +132,7 @@ impl Resource {
             Change::Patch(_) | Change::Unreadable(_) => false,
         };
         if !may_create || rewrite.works_as.is_some() {
+            self.refuse_part_of_nothing(rewrite)?;
             return Err(self.not_found(target.name));
         }
         let new = self.first_state(context, &target, &rewrite.change)?;
@@ -147,6 +148,18 @@ impl Resource {
             }
             Inserted::Overtaken => Err(self.overtaken(&target)),
         }
+    }
+
+    /// What is wrong with a change of a part of an object that is not there, besides that. Only kinds that a PUT creates get
+    /// so far.
+    fn refuse_part_of_nothing(&self, rewrite: &Rewrite<'_>) -> Result<(), Status> {
+        let is_part = matches!(rewrite.works_as, Some(SubresourceKind::Part));
+        if let (Change::Apply { config, force }, true) = (&rewrite.change, is_part)
+            && self.kind.allows_create_on_update()
+        {
+            self.applied(rewrite.context, &rewrite.target, None, config, *force)?;
+        }
+        Ok(())
     }
 
     async fn change(

@@ -6,6 +6,7 @@
 mod chain;
 mod cluster;
 mod hooks;
+mod notes;
 pub mod outward;
 mod plugin;
 mod plugins;

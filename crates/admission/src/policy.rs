@@ -8,6 +8,7 @@ mod exclusion;
 mod invocation;
 mod mutating;
 mod mutation;
+mod notes;
 mod parameters;
 mod validating;
 

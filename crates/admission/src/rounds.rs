@@ -33,6 +33,11 @@ impl Rounds {
         self.is_second
     }
 
+    /// Whether this is the second round.
+    pub(crate) fn is_second(&self) -> bool {
+        self.is_second
+    }
+
     /// A plugin begins its part of a round. What others have changed since its last part, everybody it has asked is to see.
     pub(crate) fn enter(&mut self, plugin: &'static str, object: Option<&Value>) {
         let is_second = self.is_second;

@@ -1,12 +1,14 @@
 //! A cluster in a map, and requests to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use meta::object::{name, namespace};
 use meta::{GroupVersionKind, GroupVersionResource, Status, User};
-use registry::{AdmissionRequest, Equivalent, Object, Operation, RequestContext};
+use parking_lot::Mutex;
+use registry::audit::Trail;
+use registry::{AdmissionRequest, Audit, Equivalent, Object, Operation, RequestContext};
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Served};
@@ -138,6 +140,34 @@ pub(crate) struct Write {
     pub(crate) new: Option<Value>,
     pub(crate) old: Option<Value>,
     pub(crate) dry_run: bool,
+    /// Where notes go.
+    pub(crate) audit: Audit,
+}
+
+/// Notes about a write.
+#[derive(Debug, Default)]
+pub(crate) struct Notebook(Mutex<BTreeMap<String, String>>);
+
+impl Notebook {
+    /// All that were taken, `KEY: TEXT`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let notes = self.0.lock();
+        notes.iter().map(|(key, text)| format!("{key}: {text}")).collect()
+    }
+}
+
+impl Trail for Notebook {
+    fn note(&self, key: String, text: String) {
+        self.0.lock().entry(key).or_insert(text);
+    }
+
+    fn refers_to(&self, _metadata: &Value) {}
+
+    fn takes_objects(&self) -> bool {
+        true
+    }
+
+    fn brought(&self, _json: &[u8]) {}
 }
 
 impl Write {
@@ -151,6 +181,7 @@ impl Write {
             new: Some(new),
             old: None,
             dry_run: false,
+            audit: Audit::default(),
         }
     }
 
@@ -173,6 +204,13 @@ impl Write {
 
     pub(crate) fn by(mut self, user: User) -> Self {
         self.user = user;
+        self
+    }
+
+    /// The same, with notes taken there.
+    pub(crate) fn noted(mut self, notes: &Arc<Notebook>) -> Self {
+        let trail: Arc<dyn Trail> = Arc::<Notebook>::clone(notes);
+        self.audit = Audit::of(trail);
         self
     }
 
@@ -199,6 +237,7 @@ impl Write {
         let context = RequestContext {
             dry_run: self.dry_run,
             requested_name: self.requested_name.to_owned(),
+            audit: self.audit,
             ..RequestContext::new(Arc::new(self.user), jiff::Timestamp::UNIX_EPOCH)
         };
         let known = self

@@ -7,6 +7,7 @@ mod endpoint;
 mod failure;
 mod mutating;
 mod review;
+mod turn;
 mod validating;
 
 #[cfg(test)]

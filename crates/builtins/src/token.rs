@@ -25,6 +25,9 @@ const DEFAULT: i64 = 3600;
 const ASKED_BY_PODS: i64 = 3607;
 const A_YEAR: i64 = 365 * 24 * 3600;
 
+/// Under this it is noted which token was issued.
+const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";
+
 /// Issues tokens of service accounts.
 pub struct IssueToken {
     /// Signs them.
@@ -67,6 +70,8 @@ impl Action for IssueToken {
             now,
             SignedDuration::from_secs(life),
         );
+        let credential = || format!("JTI={}", claims.id);
+        request.context.audit.note(ISSUED, credential);
         let key = self.key.get().map_err(Status::internal)?;
         let token = jwt::sign(&claims, key).map_err(Status::internal)?;
         answer["metadata"]["name"] = request.name.into();

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use schema::FieldValidation;
 use serde_json::Value;
 
+use crate::audit::Audit;
+
 /// The facts of a request that outlive its decoding. Cloning is cheap; clones share the warnings.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
@@ -28,6 +30,8 @@ pub struct RequestContext {
     pub options: Option<Arc<Value>>,
     /// What the client is to be told beside the answer.
     pub warnings: Warnings,
+    /// Where notes about the request go.
+    pub audit: Audit,
 }
 
 impl RequestContext {
@@ -42,6 +46,7 @@ impl RequestContext {
             field_validation: FieldValidation::default(),
             options: None,
             warnings: Warnings::default(),
+            audit: Audit::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod admission;
+pub mod audit;
 mod cache;
 #[cfg(test)]
 mod cache_contract_tests;
@@ -41,6 +42,7 @@ mod watcher;
 
 pub use action::{Action, ActionRequest};
 pub use admission::{Admission, AdmissionRequest, Operation};
+pub use audit::Audit;
 pub use compaction::compact_history;
 pub use context::{RequestContext, Warnings};
 pub use converter::Converter;

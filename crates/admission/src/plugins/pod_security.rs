@@ -17,6 +17,8 @@ use crate::request::{Request, items, text};
 
 /// The most pods that are looked at when a namespace raises its level.
 const MAX_PODS: usize = 3000;
+/// What keys of notes begin with.
+const NOTES: &str = "pod-security.kubernetes.io/";
 const NAMESPACE: GroupVersionKind = GroupVersionKind::new("", "v1", "Namespace");
 
 /// Resources that make pods of a template, and where that stands.
@@ -37,14 +39,26 @@ pub(crate) struct PodSecurity {
 }
 
 impl PodSecurity {
+    /// What the namespace wants. That some of it cannot be read is noted.
     async fn policies(&self, request: &AdmissionRequest<'_>) -> Result<Policies, Status> {
         let namespace = self.cluster.get(&NAMESPACES, "", request.namespace).await?;
-        Ok(namespace.map_or_else(Policies::default, |namespace| Policies::of(&*namespace).0))
+        let Some(namespace) = namespace else {
+            return Ok(Policies::default());
+        };
+        let (policies, errors) = Policies::of(&*namespace);
+        if !errors.is_empty() {
+            note(request, "error", || {
+                format!("Failed to parse policy: {}", aggregate(&errors))
+            });
+        }
+        Ok(policies)
     }
 
     async fn pod(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
         let policies = self.policies(request).await?;
         let pod = request.proposed();
+        note(request, "enforce-policy", || policies.enforce.to_string());
+        note_violations(request, policies.audit, pod);
         let found = violations_of(policies.enforce, pod);
         if !found.is_empty() {
             let why = format!(
@@ -63,7 +77,9 @@ impl PodSecurity {
         let Some(template) = request.proposed().pointer(at) else {
             return Ok(());
         };
-        warn(request, self.policies(request).await?.warn, template);
+        let policies = self.policies(request).await?;
+        note_violations(request, policies.audit, template);
+        warn(request, policies.warn, template);
         Ok(())
     }
 
@@ -160,6 +176,34 @@ fn warn(request: &AdmissionRequest<'_>, policy: Policy, pod: &Value) {
     }
 }
 
+/// Has it written where somebody reads it that a pod violates a policy.
+fn note_violations(request: &AdmissionRequest<'_>, policy: Policy, pod: &Value) {
+    if !request.context.audit.is_on() {
+        return;
+    }
+    let found = violations_of(policy, pod);
+    if !found.is_empty() {
+        let text = || format!("would violate PodSecurity \"{policy}\": {}", listed(&found));
+        note(request, "audit-violations", text);
+    }
+}
+
+fn note(request: &AdmissionRequest<'_>, key: &str, text: impl FnOnce() -> String) {
+    let audit = &request.context.audit;
+    if audit.is_on() {
+        audit.note(format!("{NOTES}{key}"), text);
+    }
+}
+
+/// As upstream writes several errors.
+fn aggregate(errors: &ErrorList) -> String {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    match &texts[..] {
+        [one] => one.clone(),
+        _ => format!("[{}]", texts.join(", ")),
+    }
+}
+
 /// `p: privileged`, `p (and 2 other pods): privileged`.
 fn told(problem: &str, pods: &[Arc<Object>]) -> String {
     let first = pods.iter().map(|pod| pod.name()).min().unwrap_or("");
@@ -216,7 +260,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{FakeCluster, Write};
+    use crate::testing::{FakeCluster, Notebook, Write};
 
     fn plugin() -> PodSecurity {
         let namespace = |name: &str, labels: Value| json!({"metadata": {"name": name, "labels": labels}});
@@ -264,6 +308,32 @@ mod tests {
         assert!(
             relabelled.through(&plugin()).await.is_ok(),
             "nothing that matters has changed"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_pods_violate_is_noted() {
+        let labels =
+            json!({"pod-security.kubernetes.io/audit": "baseline", "pod-security.kubernetes.io/warn": "x"});
+        let cluster =
+            FakeCluster::default().with(&NAMESPACES, json!({"metadata": {"name": "n", "labels": labels}}));
+        let plugin = PodSecurity {
+            cluster: cluster.shared(),
+        };
+        let notes = Arc::new(Notebook::default());
+        let pod = pod("n", json!({"hostPID": true, "containers": [{"name": "c"}]}));
+        Write::create(&PODS, pod)
+            .noted(&notes)
+            .through(&plugin)
+            .await
+            .expect("it is admitted");
+        assert_eq!(
+            notes.lines(),
+            [
+                "pod-security.kubernetes.io/audit-violations: would violate PodSecurity \"baseline:latest\": host namespaces (hostPID=true)",
+                "pod-security.kubernetes.io/enforce-policy: privileged:latest",
+                "pod-security.kubernetes.io/error: Failed to parse policy: metadata.labels[pod-security.kubernetes.io/warn]: Invalid value: \"x\": must be one of privileged, baseline, restricted",
+            ]
         );
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Policies {
     pub(crate) enforce: Policy,
     /// Who makes pods that violate it is warned.
     pub(crate) warn: Policy,
+    /// It is written of who makes pods that violate it.
+    pub(crate) audit: Policy,
 }
 
 impl Level {
@@ -103,11 +105,11 @@ impl Policies {
             }
             (policy, is_set)
         };
-        let _audit = read("audit");
+        let (audit, _) = read("audit");
         let (enforce, _) = read("enforce");
         let (warn, warns) = read("warn");
         let warn = if warns { warn } else { enforce };
-        (Self { enforce, warn }, errors)
+        (Self { enforce, warn, audit }, errors)
     }
 }
 

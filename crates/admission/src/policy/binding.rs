@@ -20,6 +20,8 @@ pub(crate) struct Binding {
     pub(super) matcher: Option<Matcher>,
     pub(super) parameters: Option<ParameterReference>,
     pub(super) actions: Actions,
+    /// The same as they were given.
+    pub(super) given_actions: Vec<String>,
 }
 
 /// Which objects are parameters.
@@ -42,6 +44,7 @@ pub(super) enum Which {
 pub(super) struct Actions {
     pub(super) deny: bool,
     pub(super) warn: bool,
+    pub(super) audit: bool,
 }
 
 /// A binding of a policy of validation.
@@ -90,11 +93,8 @@ impl Binding {
     fn read(binding: &Value) -> Self {
         let spec = &binding["spec"];
         let matches = &spec["matchResources"];
-        let has_action = |action: &str| {
-            items(spec, "/validationActions")
-                .iter()
-                .any(|found| found == action)
-        };
+        let given = given_actions(spec);
+        let has_action = |action: &str| given.iter().any(|found| found == action);
         Self {
             name: text(binding, "/metadata/name").to_owned(),
             policy: text(spec, "/policyName").to_owned(),
@@ -103,9 +103,16 @@ impl Binding {
             actions: Actions {
                 deny: has_action("Deny"),
                 warn: has_action("Warn"),
+                audit: has_action("Audit"),
             },
+            given_actions: given,
         }
     }
+}
+
+fn given_actions(spec: &Value) -> Vec<String> {
+    let actions = items(spec, "/validationActions").iter();
+    actions.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl ParameterReference {

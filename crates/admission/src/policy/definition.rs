@@ -27,7 +27,8 @@ pub(super) struct Policy {
 pub(crate) struct ValidatingDefinition {
     pub(super) policy: Policy,
     pub(super) validations: Vec<Validation>,
-    pub(super) annotations: Vec<Expression>,
+    /// What is written about the request, by key.
+    pub(super) annotations: Vec<(String, Expression)>,
 }
 
 /// What must be so.
@@ -68,7 +69,8 @@ impl Compiled for ValidatingDefinition {
         let full = known.with(&Expressions::new(uses(spec, true, false)));
         let messages = known.with(&Expressions::new(uses(spec, false, false)));
         let annotations = items(spec, "/auditAnnotations").iter().map(|annotation| {
-            Expression::read(text(annotation, "/valueExpression"), &full, Gives::TextOrNull)
+            let value = Expression::read(text(annotation, "/valueExpression"), &full, Gives::TextOrNull);
+            (text(annotation, "/key").to_owned(), value)
         });
         Self {
             validations: items(spec, "/validations")

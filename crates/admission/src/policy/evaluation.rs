@@ -16,6 +16,17 @@ pub(super) struct Finding {
     pub(super) reason: Option<String>,
     /// Whether the request is refused for it whatever the binding says.
     pub(super) always_denies: bool,
+    /// Which validation found it.
+    pub(super) place: usize,
+}
+
+/// What a policy makes of a request.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    /// Everything that it has against the request.
+    pub(super) findings: Vec<Finding>,
+    /// What it wants written about the request, by key.
+    pub(super) annotations: Vec<(String, String)>,
 }
 
 impl Finding {
@@ -24,6 +35,20 @@ impl Finding {
             why,
             reason: None,
             always_denies: false,
+            place: 0,
+        }
+    }
+
+    fn at(self, place: usize) -> Self {
+        Self { place, ..self }
+    }
+}
+
+impl From<Finding> for Judgement {
+    fn from(finding: Finding) -> Self {
+        Self {
+            findings: vec![finding],
+            annotations: Vec::new(),
         }
     }
 }
@@ -39,29 +64,30 @@ pub(super) fn is_meant(policy: &Policy, scene: &Scene<'_>) -> Result<bool, Strin
     }
 }
 
-/// Everything that a policy has against a request.
-pub(super) fn findings(definition: &ValidatingDefinition, scene: &Scene<'_>) -> Vec<Finding> {
+/// What a policy makes of a request. What it wants written is worked out if somebody is to read it.
+pub(super) fn judgement(definition: &ValidatingDefinition, scene: &Scene<'_>, is_read: bool) -> Judgement {
     let policy = &definition.policy;
-    let mut findings = match is_meant(policy, scene) {
-        Ok(true) => Vec::new(),
-        Ok(false) => return Vec::new(),
-        Err(why) => return vec![Finding::error(why)],
+    let mut judgement = match is_meant(policy, scene) {
+        Ok(true) => Judgement::default(),
+        Ok(false) => return Judgement::default(),
+        Err(why) => return Finding::error(why).into(),
     };
     let stage = Stage::new(scene, &policy.variables);
     let mut spending = Spending::of(OBJECT_BUDGET);
-    for validation in &definition.validations {
+    let findings = &mut judgement.findings;
+    for (place, validation) in definition.validations.iter().enumerate() {
         match judge(validation, &stage, &mut spending) {
-            Ok(finding) => findings.extend(finding),
+            Ok(finding) => findings.extend(finding.map(|finding| finding.at(place))),
             Err(_) if policy.ignores_failure => {}
-            Err(Problem::Failed(why)) => findings.push(Finding::error(why)),
+            Err(Problem::Failed(why)) => findings.push(Finding::error(why).at(place)),
             // What was found before does not count: nobody knows what the rest would have said.
-            Err(Problem::OutOfBudget(why)) => return vec![Finding::error(why)],
+            Err(Problem::OutOfBudget(why)) => return Finding::error(why).into(),
         }
     }
-    if !policy.ignores_failure {
-        findings.extend(annotation_problems(definition, scene));
+    if is_read || !policy.ignores_failure {
+        annotate(definition, scene, &mut judgement);
     }
-    findings
+    judgement
 }
 
 fn judge<'v>(
@@ -92,6 +118,7 @@ fn judge<'v>(
         why: told.or(fixed).unwrap_or_else(by_default),
         reason: Some(validation.reason.clone()),
         always_denies: false,
+        place: 0,
     }))
 }
 
@@ -102,14 +129,20 @@ fn usable(message: &str) -> Option<String> {
     is_good.then(|| message.to_owned())
 }
 
-/// What keeps annotations from being made. There is no audit that they would be written to, but who makes them wrong is told.
-fn annotation_problems(definition: &ValidatingDefinition, scene: &Scene<'_>) -> Vec<Finding> {
+/// Works out what is to be written about the request. Who makes that wrong is told, unless failures are ignored.
+fn annotate(definition: &ValidatingDefinition, scene: &Scene<'_>, judgement: &mut Judgement) {
     let stage = Stage::new(scene, &definition.policy.variables);
     let mut spending = Spending::of(OBJECT_BUDGET);
-    let mut problems = Vec::new();
-    for annotation in &definition.annotations {
+    for (key, annotation) in &definition.annotations {
         let why = match stage.evaluate(annotation, &mut spending) {
-            Ok(Value::String(_) | Value::Null) => continue,
+            Ok(Value::Null) => continue,
+            Ok(Value::String(text)) => {
+                let text = text.trim();
+                if !text.is_empty() {
+                    judgement.annotations.push((key.clone(), text.to_owned()));
+                }
+                continue;
+            }
             Ok(other) => format!(
                 "valueExpression '{}' resulted in unsupported return type: {}. Return type must be either string or \
                  null.",
@@ -118,10 +151,11 @@ fn annotation_problems(definition: &ValidatingDefinition, scene: &Scene<'_>) -> 
             ),
             Err(Problem::Failed(why) | Problem::OutOfBudget(why)) => why,
         };
-        problems.push(Finding {
-            always_denies: true,
-            ..Finding::error(why)
-        });
+        if !definition.policy.ignores_failure {
+            judgement.findings.push(Finding {
+                always_denies: true,
+                ..Finding::error(why)
+            });
+        }
     }
-    problems
 }

@@ -13,7 +13,7 @@ use super::{MutatingPolicies, ValidatingPolicies};
 use crate::chain::Chain;
 use crate::hooks::Compiled;
 use crate::request::resources::NAMESPACES;
-use crate::testing::{FakeCluster, Write};
+use crate::testing::{FakeCluster, Notebook, Write};
 
 const MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
 const LIMITS: GroupVersionResource = GroupVersionResource::new("x.example.com", "v1", "limits");
@@ -286,4 +286,32 @@ async fn what_cannot_be_changed_follows_the_failure_policy() {
     assert!(refused.message.starts_with(beginning), "{refused}");
     let spec = json!({"failurePolicy": "Ignore", "mutations": [patching(patch)]});
     assert!(changed(spec, map()).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_policies_find_is_noted_where_somebody_reads_it() {
+    let spec = json!({
+        "validations": [{"expression": "true"}, {"expression": "false", "message": "a \"thing\" > 1"}],
+        "auditAnnotations": [
+            {"key": "who", "valueExpression": "' ' + object.metadata.name + ' '"},
+            {"key": "nobody", "valueExpression": "null"},
+        ],
+    });
+    let plugin = ValidatingPolicies::new(
+        validating(spec, json!({"validationActions": ["Audit"]})).shared(),
+        Arc::new(AlwaysAllow),
+    );
+    let notes = Arc::new(Notebook::default());
+    map()
+        .noted(&notes)
+        .through(&plugin)
+        .await
+        .expect("it is admitted");
+    assert_eq!(
+        notes.lines(),
+        [
+            "p/who: a",
+            r#"validation.policy.admission.k8s.io/validation_failure: [{"message":"a \"thing\" \u003e 1","policy":"p","binding":"p","expressionIndex":1,"validationActions":["Audit"]}]"#,
+        ]
+    );
 }

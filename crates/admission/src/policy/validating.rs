@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::binding::{Binding, ValidatingBinding};
 use super::definition::ValidatingDefinition;
 use super::denial::{Denial, of_validation};
-use super::evaluation::{Finding, findings};
+use super::evaluation::{Finding, Judgement, judgement};
 use super::exclusion::is_excluded;
 use super::invocation::{Invocation, Invoked, invocations, namespace};
+use super::notes::{Notes, note_failure};
 use crate::cluster::Cluster;
 use crate::hooks::{Memo, Scene, Shown, facts};
 use crate::plugin::Plugin;
@@ -45,6 +46,7 @@ impl ValidatingPolicies {
     ) -> Result<Vec<Denial>, Status> {
         let policy = &definition.policy;
         let mut denials = Vec::new();
+        let mut notes = Notes::default();
         for invoked in invocations(policy, bindings, request, &*self.cluster).await {
             match invoked {
                 Invoked::Misconfigured(..) if policy.ignores_failure => {}
@@ -53,14 +55,23 @@ impl ValidatingPolicies {
                 }
                 Invoked::Asked(invocation) => {
                     let namespace = namespace(request, &*self.cluster).await?;
-                    let findings = self.judge(definition, &invocation, &namespace, request)?;
+                    let judgements = self.judge(definition, &invocation, &namespace, request)?;
                     let binding = invocation.binding;
-                    for finding in findings {
-                        denials.extend(follow(&policy.name, binding, finding, request));
+                    for Judgement {
+                        findings,
+                        annotations,
+                    } in judgements
+                    {
+                        notes.extend(annotations);
+                        let denied = findings.into_iter();
+                        denials.extend(
+                            denied.filter_map(|finding| follow(&policy.name, binding, finding, request)),
+                        );
                     }
                 }
             }
         }
+        notes.write(&policy.name, request);
         Ok(denials)
     }
 
@@ -70,10 +81,10 @@ impl ValidatingPolicies {
         invocation: &Invocation<'_>,
         namespace: &Value,
         request: &AdmissionRequest<'_>,
-    ) -> Result<Vec<Finding>, Status> {
+    ) -> Result<Vec<Judgement>, Status> {
         let shown = Shown::of(request, &invocation.matched, &*self.cluster)?;
         let facts = Value::Object(facts(request, &invocation.matched));
-        let asked = invocation.parameters.iter().flat_map(|parameters| {
+        let asked = invocation.parameters.iter().map(|parameters| {
             let scene = Scene {
                 object: &shown.object,
                 old_object: &shown.old_object,
@@ -83,7 +94,7 @@ impl ValidatingPolicies {
                 user: &request.context.user,
                 authorizer: &*self.authorizer,
             };
-            findings(definition, &scene)
+            judgement(definition, &scene, request.context.audit.is_on())
         });
         Ok(asked.collect())
     }
@@ -100,7 +111,11 @@ fn follow(
         why,
         reason,
         always_denies,
+        place,
     } = finding;
+    if binding.actions.audit && !always_denies {
+        note_failure(policy, binding, place, &why, request);
+    }
     if binding.actions.warn && !always_denies {
         request.context.warnings.add(format!(
             "Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{}': {why}",

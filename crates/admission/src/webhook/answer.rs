@@ -17,6 +17,8 @@ pub(super) struct Answer {
     pub(super) warnings: Vec<String>,
     /// A JSON patch.
     pub(super) patch: Option<Vec<u8>>,
+    /// What is to be written about the request, by key.
+    pub(super) annotations: Vec<(String, String)>,
 }
 
 /// What was asked.
@@ -43,9 +45,17 @@ impl Answer {
             refusal: (!allowed).then(|| refusal(question.webhook, &response["status"])),
             warnings: warnings.filter_map(Value::as_str).map(str::to_owned).collect(),
             patch: patch(response, question)?,
+            annotations: annotations(response),
         };
         Ok(answer)
     }
+}
+
+fn annotations(response: &Value) -> Vec<(String, String)> {
+    let given = response["auditAnnotations"].as_object().into_iter().flatten();
+    given
+        .filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned())))
+        .collect()
 }
 
 /// It must be the answer to this very question.

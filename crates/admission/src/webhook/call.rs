@@ -12,8 +12,9 @@ use super::failure::{Failure, of_answer, of_call};
 use super::review::review;
 use crate::cluster::Cluster;
 use crate::hooks::{Matched, Shown};
+use crate::notes::note;
 
-/// Asks a webhook. Its warnings go to the client, its refusal is a failure; what is left is the patch it wants, if it may have
+/// Asks a webhook. Its warnings go to the client, its notes to the audit, its refusal is a failure; what is left is the patch it wants, if it may have
 /// one.
 pub(super) async fn ask(
     webhook: &Webhook,
@@ -46,6 +47,9 @@ pub(super) async fn ask(
         may_patch,
     };
     let answer = Answer::read(&answered, &question).map_err(of_answer)?;
+    for (key, text) in answer.annotations {
+        note(request, &webhook.name, &key, || text);
+    }
     for warning in answer.warnings {
         request.context.warnings.add(warning);
     }

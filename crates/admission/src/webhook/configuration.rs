@@ -20,6 +20,7 @@ const DEFAULT_TIMEOUT_SECONDS: u64 = 10;
 /// A webhook.
 pub(crate) struct Webhook {
     pub(super) name: String,
+    pub(super) configuration: String,
     /// Tells it from all others.
     pub(super) id: String,
     pub(super) matcher: Matcher,
@@ -90,7 +91,10 @@ impl Webhooks {
                     endpoint
                 }
             };
-            Arc::new(Webhook::read(webhook, id, endpoint, &expressions))
+            Arc::new(Webhook {
+                configuration: object.name().to_owned(),
+                ..Webhook::read(webhook, id, endpoint, &expressions)
+            })
         });
         Self(webhooks.collect())
     }
@@ -102,6 +106,7 @@ impl Webhook {
         let versions = items(webhook, "/admissionReviewVersions");
         Self {
             name: text(webhook, "/name").to_owned(),
+            configuration: String::new(),
             id,
             matcher: Matcher::of_webhook(webhook),
             conditions: Conditions::read(webhook, expressions),
@@ -162,7 +167,13 @@ impl Webhook {
     }
 
     /// What follows for the request from what was made of the question.
-    pub(super) fn judge(&self, asked: Result<(), Failure>) -> Result<(), Status> {
+    /// `failed_open` is the key under which it is noted that it was not asked.
+    pub(super) fn judge(
+        &self,
+        asked: Result<(), Failure>,
+        request: &AdmissionRequest<'_>,
+        failed_open: impl FnOnce() -> String,
+    ) -> Result<(), Status> {
         match asked {
             Ok(()) => Ok(()),
             Err(Failure::NoAnswer(why)) if self.ignores_failure => {
@@ -171,6 +182,10 @@ impl Webhook {
                     why,
                     "a webhook gave no answer, and the request goes on"
                 );
+                let audit = &request.context.audit;
+                if audit.is_on() {
+                    audit.note(failed_open(), || self.name.clone());
+                }
                 Ok(())
             }
             Err(failure) => Err(failure.to_status(&self.name)),

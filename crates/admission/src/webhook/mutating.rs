@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::call::ask;
 use super::configuration::{Mutating, Webhook};
 use super::failure::Failure;
+use super::turn::{FAILED_OPEN, Turn};
 use crate::cluster::Cluster;
 use crate::hooks::{Matched, Memo, is_exempt};
 use crate::plugin::Plugin;
@@ -41,6 +42,7 @@ impl MutatingWebhooks {
         webhook: &Webhook,
         request: &mut AdmissionRequest<'_>,
         matched: &Matched,
+        turn: Turn,
     ) -> Result<bool, Failure> {
         let patch = ask(webhook, request, matched, true, &self.cluster).await?;
         let Some(patch) = patch else {
@@ -49,6 +51,7 @@ impl MutatingWebhooks {
         let changed = self
             .patched(webhook, request, matched, &patch)
             .map_err(Failure::Refused)?;
+        turn.note_patch(webhook, request, &patch);
         let is_new = changed.is_some();
         if is_new {
             request.object = changed;
@@ -112,22 +115,25 @@ impl Plugin for MutatingWebhooks {
             return Ok(());
         }
         rounds.enter(NAME, request.object.as_ref());
-        for (_, configuration) in &*configurations {
-            for webhook in &configuration.0.0 {
-                if !rounds.is_due(NAME, &webhook.id) {
-                    continue;
-                }
-                let Some(matched) = webhook
-                    .matches(request, &*self.cluster, &*self.authorizer)
-                    .await?
-                else {
-                    continue;
-                };
-                let asked = self.ask(webhook, request, &matched).await;
-                let changed = matches!(asked, Ok(true));
-                rounds.asked(NAME, &webhook.id, changed, webhook.wants_to_see_more);
-                webhook.judge(asked.map(drop))?;
+        let webhooks = configurations
+            .iter()
+            .flat_map(|(_, configuration)| &configuration.0.0);
+        for (place, webhook) in webhooks.enumerate() {
+            if !rounds.is_due(NAME, &webhook.id) {
+                continue;
             }
+            let Some(matched) = webhook
+                .matches(request, &*self.cluster, &*self.authorizer)
+                .await?
+            else {
+                continue;
+            };
+            let turn = Turn::new(rounds.is_second(), place);
+            let asked = self.ask(webhook, request, &matched, turn).await;
+            let changed = matches!(asked, Ok(true));
+            turn.note(webhook, request, changed);
+            rounds.asked(NAME, &webhook.id, changed, webhook.wants_to_see_more);
+            webhook.judge(asked.map(drop), request, || turn.key(FAILED_OPEN))?;
         }
         rounds.leave(NAME, request.object.as_ref());
         Ok(())
@@ -144,7 +150,7 @@ mod tests {
     use super::*;
     use crate::chain::Chain;
     use crate::hooks::Compiled;
-    use crate::testing::Write;
+    use crate::testing::{Notebook, Write};
     use crate::webhook::testing::{FakeWebhook, cluster, patch, webhook};
 
     const MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
@@ -170,6 +176,13 @@ mod tests {
     fn counting(request: &Value) -> Value {
         let before = request["object"]["data"]["count"].as_str().unwrap_or_default();
         patch(&json!([{"op": "add", "path": "/data/count", "value": format!("{before}x")}]))
+    }
+
+    /// Takes notes beside that.
+    fn noting(request: &Value) -> Value {
+        let mut answer = counting(request);
+        answer["auditAnnotations"] = json!({"seen": "yes", "no/key": "no"});
+        answer
     }
 
     /// Sets `data.late` once.
@@ -239,5 +252,27 @@ mod tests {
         let why = "Internal error occurred: admission webhook \"a.b.c\" attempted to modify the object, which is not \
                    supported for this operation";
         assert_eq!(through(webhooks, delete).await, Err(why.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn who_was_asked_is_noted() {
+        let counter = FakeWebhook::start(noting).await;
+        let silent = json!({"url": "https://127.0.0.1:1/"});
+        let both = json!([
+            webhook("a.b.c", silent, &json!({"failurePolicy": "Ignore"})),
+            webhook("b.b.c", counter.client_config(), &json!({})),
+        ]);
+        let notes = Arc::new(Notebook::default());
+        through(both, map().noted(&notes)).await.expect("it is admitted");
+        assert_eq!(
+            notes.lines(),
+            [
+                "b.b.c/seen: yes",
+                "failed-open.mutation.webhook.admission.k8s.io/round_0_index_0: a.b.c",
+                r#"mutation.webhook.admission.k8s.io/round_0_index_0: {"configuration":"c","webhook":"a.b.c","mutated":false}"#,
+                r#"mutation.webhook.admission.k8s.io/round_0_index_1: {"configuration":"c","webhook":"b.b.c","mutated":true}"#,
+                r#"patch.webhook.admission.k8s.io/round_0_index_1: {"configuration":"c","webhook":"b.b.c","patch":[{"op":"add","path":"/data/count","value":"x"}],"patchType":"JSONPatch"}"#,
+            ]
+        );
     }
 }

@@ -14,6 +14,9 @@ use crate::cluster::Cluster;
 use crate::hooks::{Matched, Memo, is_exempt};
 use crate::plugin::Plugin;
 
+/// What the key begins with that tells of a webhook that was not asked.
+const FAILED_OPEN: &str = "failed-open.validating.webhook.admission.k8s.io/";
+
 /// The plugin.
 pub(crate) struct ValidatingWebhooks {
     cluster: Arc<dyn Cluster>,
@@ -63,10 +66,15 @@ impl Plugin for ValidatingWebhooks {
 
     async fn validate(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
         let relevant = self.relevant(request).await?;
-        let asked = relevant.iter().map(async |(webhook, matched)| {
-            let asked = ask(webhook, request, matched, false, &self.cluster).await;
-            webhook.judge(asked.map(drop))
-        });
+        let asked = relevant
+            .iter()
+            .enumerate()
+            .map(async |(place, (webhook, matched))| {
+                let asked = ask(webhook, request, matched, false, &self.cluster).await;
+                webhook.judge(asked.map(drop), request, || {
+                    format!("{FAILED_OPEN}round_0_index_{place}")
+                })
+            });
         join_all(asked).await.into_iter().collect()
     }
 }

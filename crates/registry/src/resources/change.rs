@@ -35,6 +35,11 @@ impl Resource {
         target: &Target<'_>,
         mut body: Value,
     ) -> Result<Change, Status> {
+        context.audit.brought(&body, |body| {
+            if self.is_own_kind(target) {
+                self.kind.default(body);
+            }
+        });
         metadata::ensure_namespace(&mut body, target.namespace)?;
         metadata::ensure_name(&body, target.name)?;
         if self.is_own_kind(target) {

@@ -44,6 +44,7 @@ impl Resource {
         namespace: &str,
         mut body: Value,
     ) -> Result<Written, Status> {
+        context.audit.brought(&body, |body| self.kind.default(body));
         metadata::ensure_namespace(&mut body, namespace)?;
         metadata::forget_system_fields(&mut body);
         self.kind.default(&mut body);
@@ -229,10 +230,15 @@ impl Resource {
             name,
             subresource,
         };
+        let action = self.action(&target)?;
+        let default = |body: &mut Value| {
+            if let Some(action) = &action {
+                action.default(body);
+            }
+        };
+        context.audit.brought(&body, default);
         metadata::ensure_namespace(&mut body, namespace)?;
-        if let Some(action) = self.action(&target)? {
-            action.default(&mut body);
-        }
+        default(&mut body);
         self.track_action(context, &target, &mut body);
         let body = self
             .mutate(context, target, Operation::Create, body, None)

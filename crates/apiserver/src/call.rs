@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use audit::Record;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request};
 use meta::User;
@@ -37,6 +38,8 @@ pub struct Call {
     pub user: Arc<User>,
     /// When it must be answered. None for what may last.
     pub deadline: Option<Instant>,
+    /// What is written about it; none if nothing is. Set by the audit filter.
+    pub audit: Option<Arc<Record>>,
     /// Texts for the `Warning` headers of the answer.
     pub warnings: Warnings,
     /// What it is counted under. Set by whoever knows the resource.
@@ -54,6 +57,8 @@ pub struct CallLabels {
     pub served: bool,
     /// Whether nothing is to be written.
     pub dry_run: bool,
+    /// Whether the version of the resource is on its way out.
+    pub deprecated: bool,
 }
 
 /// Measures which filter a call spends its time in.
@@ -77,6 +82,7 @@ impl Call {
             info: RequestInfo::default(),
             user: Arc::default(),
             deadline: None,
+            audit: None,
             warnings: Warnings::default(),
             labels: CallLabels::default(),
             lap: Lap {
@@ -110,6 +116,7 @@ impl Call {
             verb,
             served,
             dry_run,
+            ..
         } = self.labels;
         let dry_run = if dry_run { "All" } else { "" };
         if !served {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Auditor;
 use auth::{Authenticator, Authorizer};
 use tower::ServiceBuilder;
 
 use crate::filters::{
-    Accounting, AuditId, Authentication, Authorization, Deadline, FlowControl, Impersonation, PanicIsolation,
-    ReadRequestInfo,
+    Accounting, Audit, AuditId, Authentication, Authorization, Deadline, FlowControl, Impersonation,
+    PanicIsolation, ReadRequestInfo,
 };
 use crate::handler::{Filter, FilterLayer, Handler};
 use crate::metrics::Metrics;
@@ -23,6 +24,8 @@ pub struct ChainParts {
     pub flow_control: FlowControl,
     /// The time a request has at most.
     pub request_timeout: Duration,
+    /// Who writes what requests do.
+    pub auditor: Option<Arc<Auditor>>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -35,6 +38,7 @@ pub fn chain(parts: ChainParts, handler: impl Handler) -> impl Handler {
         authorizer,
         flow_control,
         request_timeout,
+        auditor,
         metrics,
     } = parts;
     ServiceBuilder::new()
@@ -51,10 +55,18 @@ pub fn chain(parts: ChainParts, handler: impl Handler) -> impl Handler {
             Deadline {
                 max: request_timeout,
                 metrics: Arc::clone(&metrics),
+                auditor: auditor.clone(),
             },
             &metrics,
         ))
-        .layer(layer(Authentication { authenticator }, &metrics))
+        .layer(layer(
+            Authentication {
+                authenticator,
+                auditor: auditor.clone(),
+            },
+            &metrics,
+        ))
+        .layer(layer(Audit { auditor }, &metrics))
         .layer(layer(Impersonation::new(Arc::clone(&authorizer)), &metrics))
         .layer(layer(flow_control, &metrics))
         .layer(layer(Authorization { authorizer }, &metrics))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Auditor;
 use auth::{Authenticator, Authorizer};
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,8 @@ pub struct ApiServer {
     pub flow_schemas: Option<Arc<dyn FlowSchemas>>,
     /// The time a request has, unless it is meant to last.
     pub request_timeout: Duration,
+    /// Who writes what requests do.
+    pub auditor: Option<Arc<Auditor>>,
     /// Address and port that clients in the cluster reach the server at.
     pub server_address: String,
     /// Cancelled when the server is to stop.
@@ -82,6 +85,7 @@ impl ApiServer {
             flow_control: FlowControlLimits::default(),
             flow_schemas: None,
             request_timeout: REQUEST_TIMEOUT,
+            auditor: None,
             server_address: String::from("127.0.0.1:6443"),
             shutdown: CancellationToken::new(),
         }
@@ -93,6 +97,9 @@ impl ApiServer {
         let mut metrics_sources = self.metrics_sources;
         metrics_sources.push(documents::of_registry(self.registry.clone()));
         metrics_sources.push(documents::of_aggregation(self.aggregation.clone()));
+        if let Some(auditor) = self.auditor.clone() {
+            metrics_sources.push(Arc::new(move |out| auditor.write_metrics(out)));
+        }
         let api = Api {
             discovery: Discovery::new(
                 self.registry.clone(),
@@ -116,6 +123,7 @@ impl ApiServer {
             authorizer: self.authorizer,
             flow_control: FlowControl::new(self.flow_control, self.flow_schemas, Arc::clone(&metrics)),
             request_timeout: self.request_timeout,
+            auditor: self.auditor,
             metrics: Arc::clone(&metrics),
         };
         ApiService::new(chain(parts, api), metrics, self.shutdown)

@@ -3,8 +3,12 @@
 //! [`config::ApiServer`] says what it is made of, [`chain`] what every request goes through, [`resources`] what is done
 //! with requests to resources. Nothing here names a kind.
 
+// All filters together are one future, each in that of the one before.
+#![recursion_limit = "256"]
+
 pub mod aggregation;
 pub mod api;
+mod auditing;
 pub mod body;
 pub mod call;
 mod chain;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth::Attributes;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::event::{Asked, Event};
 use crate::metrics::Metrics;
@@ -26,6 +26,9 @@ impl Auditor {
     /// An auditor as the options say; none if nothing is to be written, or nowhere.
     pub fn start(options: &Options) -> Result<Option<Arc<Self>>, StartError> {
         let metrics = Arc::new(Metrics::default());
+        for field in &options.unknown_fields {
+            warn!(field, "a field of the audit policy is not known, and ignored");
+        }
         let sinks = sink::open(options, &metrics)?;
         let Some(policy) = options.policy.clone().filter(|_| !sinks.is_empty()) else {
             return Ok(None);

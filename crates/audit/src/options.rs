@@ -13,6 +13,8 @@ const VERSION: &str = "audit.k8s.io/v1";
 pub struct Options {
     /// The policy; without one nothing is written.
     pub policy: Option<Policy>,
+    /// Fields of the policy that nobody knows.
+    pub unknown_fields: Vec<String>,
     /// The log.
     pub log: LogOptions,
     /// The webhook.

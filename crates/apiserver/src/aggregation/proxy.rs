@@ -14,6 +14,7 @@ use crate::aggregation::parts::{Backend, OtherServer};
 use crate::aggregation::set_user;
 use crate::body::Body;
 use crate::call::{Call, Response};
+use crate::connect::Lasting;
 use crate::connect::exchange::exchange;
 use crate::connect::forwarding::{request_headers, strip};
 use crate::documents::metric_verb;
@@ -87,7 +88,7 @@ impl Handing<'_> {
         };
         let user = call.user.clone();
         set_user(&mut call.head.headers, &user);
-        let counted = self.metrics.longrunning(call.metric_labels()).enter();
+        let counted = Lasting::of(&self.metrics, call);
         let target = path_and_query(call);
         match exchange(call, connection, &target, true, counted).await {
             Ok(response) if response.status().is_success() || response.status().is_redirection() => {

@@ -9,10 +9,10 @@ use tracing::debug;
 
 use crate::body::{Body, IncomingBody};
 use crate::call::{Call, Response};
+use crate::connect::Lasting;
 use crate::connect::connectors::Connection;
 use crate::connect::forwarding::{request_headers, rewrite_location, strip};
 use crate::connect::tunnel::tunnel;
-use crate::metrics::Entered;
 
 /// Hands the call on to `path_and_query` at the other end and streams the answer. If the other end changes protocols, the
 /// connections are joined and only bytes flow from then on.
@@ -21,7 +21,7 @@ pub async fn exchange(
     connection: Connection,
     path_and_query: &str,
     proxied: bool,
-    counted: Entered,
+    counted: Lasting,
 ) -> Result<Response, Status> {
     let upgrade = asks_upgrade(&call.head.headers);
     let Connection {

@@ -8,6 +8,9 @@ mod options;
 mod tunnel;
 mod websocket;
 
+use std::sync::Arc;
+
+use audit::Record;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
 use meta::{Status, quote};
@@ -18,12 +21,30 @@ use streaming::upgrade::asks_upgrade;
 use crate::api::Api;
 use crate::body::Body;
 use crate::call::{Call, Response};
+use crate::metrics::{Entered, Metrics};
 use crate::resources::Route;
 use crate::respond::plain_text;
 
 pub use connectors::{
     ByteStream, ConnectError, Connection, Connectors, Network, NodeConnector, ServiceResolver,
 };
+
+/// Held as long as a stream lasts.
+#[derive(Debug)]
+pub struct Lasting {
+    _counted: Entered,
+    _audit: Option<Arc<Record>>,
+}
+
+impl Lasting {
+    /// What a call's stream holds.
+    pub(crate) fn of(metrics: &Metrics, call: &Call) -> Self {
+        Self {
+            _counted: metrics.longrunning(call.metric_labels()).enter(),
+            _audit: call.audit.clone(),
+        }
+    }
+}
 
 /// Answers a request to a connect subresource with what the other end answers.
 pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Response, Status> {
@@ -54,7 +75,7 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         path: asked.as_ref().map_or(call.info.rest(), |(path, _)| path),
         query: asked.as_ref().map_or(call.query.pairs(), |(_, query)| query),
     })?;
-    let counted = api.metrics.longrunning(call.metric_labels()).enter();
+    let counted = Lasting::of(&api.metrics, call);
     if let ConnectTarget::Kubelet { node, path_and_query } = &target
         && let Some(carried) = websocket::carried(call, route.subresource_name())
     {
@@ -113,6 +134,7 @@ async fn admitted(call: &mut Call, route: &Route) -> Result<Option<(String, Vec<
     let context = RequestContext {
         requested_name: call.info.name().to_owned(),
         warnings: call.warnings.clone(),
+        audit: call.trail(),
         ..RequestContext::new(call.user.clone(), crate::clock::now())
     };
     let (name, subresource) = (&route.name, route.subresource_name());

@@ -6,11 +6,11 @@ use hyper::upgrade::OnUpgrade;
 use streaming::upgrade::join;
 
 use crate::call::Call;
-use crate::metrics::Entered;
+use crate::connect::Lasting;
 
 /// Joins the client of a call to the backend that gave `response`, once the answer to the client is out. `counted` lives as
 /// long as the connection.
-pub fn tunnel(call: &mut Call, response: &mut Response<Incoming>, counted: Entered) {
+pub fn tunnel(call: &mut Call, response: &mut Response<Incoming>, counted: Lasting) {
     let Some(client) = call.head.extensions.remove::<OnUpgrade>() else {
         return;
     };

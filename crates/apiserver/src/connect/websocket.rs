@@ -13,8 +13,8 @@ use tracing::debug;
 
 use crate::body::Body;
 use crate::call::{Call, Response};
+use crate::connect::Lasting;
 use crate::connect::connectors::Connectors;
-use crate::metrics::Entered;
 use crate::query::Query;
 
 /// What a WebSocket carries.
@@ -62,7 +62,7 @@ pub async fn take(
     call: &mut Call,
     carried: Carried,
     to: Backend,
-    counted: Entered,
+    counted: Lasting,
 ) -> Result<Response, Status> {
     let protocol = match &carried {
         Carried::Channels(name, _) => name,
@@ -95,7 +95,7 @@ pub async fn take(
 }
 
 /// Goes on with the client once the answer is out.
-fn serve<F>(client: OnUpgrade, counted: Entered, then: impl FnOnce(TokioIo<Upgraded>) -> F + Send + 'static)
+fn serve<F>(client: OnUpgrade, counted: Lasting, then: impl FnOnce(TokioIo<Upgraded>) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,
 {

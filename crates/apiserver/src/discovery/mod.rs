@@ -130,6 +130,7 @@ impl Discovery {
 fn answer(call: &Call, value: &serde_json::Value) -> Response {
     match Offer::DOCUMENT.negotiate(call.accept()) {
         Ok(format) => {
+            call.answered(|| codec::to_json(value));
             let pretty = call.wants_pretty(format);
             document(StatusCode::OK, value, Format { pretty, ..format })
         }
@@ -156,6 +157,7 @@ fn aggregate(call: &Call, aggregated: &Aggregated, encoding: Encoding) -> Respon
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
+        call.answered(|| aggregated.json.clone());
         written(aggregated, encoding)
     };
     let headers = response.headers_mut();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::Auditor;
 use auth::bearer::without_token;
 use auth::{Authenticator, Credentials};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
@@ -9,10 +10,10 @@ use http::{HeaderMap, HeaderValue};
 use meta::Status;
 use tracing::debug;
 
+use crate::auditing;
 use crate::call::{Call, Response};
 use crate::clock::now;
 use crate::handler::{Filter, Handler};
-use crate::respond::status;
 use crate::service::InProcessIdentity;
 
 /// Fills in [`Call::user`], or answers 401.
@@ -20,6 +21,8 @@ use crate::service::InProcessIdentity;
 pub struct Authentication {
     /// Who knows the users.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Who writes about those that are not known.
+    pub auditor: Option<Arc<Auditor>>,
 }
 
 impl Filter for Authentication {
@@ -36,14 +39,20 @@ impl Filter for Authentication {
         credentials.in_process = in_process.as_ref().map(|i| &**i.user());
         match self.authenticator.authenticate(&credentials).await {
             Ok(Some(found)) => call.user = Arc::new(found.user),
-            Ok(None) => return status(call, &Status::unauthorized()),
+            Ok(None) => return self.refuse(call).await,
             Err(error) => {
                 debug!(%error, "not authenticated");
-                return status(call, &Status::unauthorized());
+                return self.refuse(call).await;
             }
         }
         forget_token(&mut call.head.headers);
         next.handle(call).await
+    }
+}
+
+impl Authentication {
+    async fn refuse(&self, call: &mut Call) -> Response {
+        auditing::refuse(self.auditor.as_ref(), call, &Status::unauthorized()).await
     }
 }
 

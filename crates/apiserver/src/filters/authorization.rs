@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth::{Attributes, Authorizer, ResourceTarget};
+use auth::{Attributes, Authorizer, Decision, ResourceTarget};
 use meta::{FieldSelector, LabelSelector};
 
 use crate::call::{Call, Response};
@@ -23,6 +23,7 @@ impl Filter for Authorization {
         let selection = Selection::of(call);
         let attributes = attributes(call, &selection);
         let decision = self.authorizer.authorize(&attributes).await;
+        note(call, &decision);
         if decision.is_allowed() {
             return next.handle(call).await;
         }
@@ -31,15 +32,24 @@ impl Filter for Authorization {
     }
 }
 
+/// Has it written what was decided.
+fn note(call: &Call, decision: &Decision) {
+    if let Some(record) = &call.audit {
+        let decided = if decision.is_allowed() { "allow" } else { "forbid" };
+        record.annotate("authorization.k8s.io/decision", decided);
+        record.annotate("authorization.k8s.io/reason", decision.reason());
+    }
+}
+
 /// The selectors of a request, as far as they can be read.
 #[derive(Debug, Default)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     fields: Option<FieldSelector>,
     labels: Option<LabelSelector>,
 }
 
 impl Selection {
-    pub(super) fn of(call: &Call) -> Self {
+    pub(crate) fn of(call: &Call) -> Self {
         if !matches!(call.info.verb(), "list" | "watch" | "deletecollection") {
             return Self::default();
         }
@@ -52,7 +62,7 @@ impl Selection {
 }
 
 /// The question whether the call's user may do what the call is about.
-pub(super) fn attributes<'a>(call: &'a Call, selection: &'a Selection) -> Attributes<'a> {
+pub(crate) fn attributes<'a>(call: &'a Call, selection: &'a Selection) -> Attributes<'a> {
     let info = &call.info;
     if !info.is_resource() {
         return Attributes::path(&call.user, info.verb(), info.path());

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Auditor;
 use meta::{Reason, Status};
 
+use crate::auditing;
 use crate::call::{Call, Response};
 use crate::handler::{Filter, Handler};
 use crate::metrics::Metrics;
@@ -17,6 +19,8 @@ pub struct Deadline {
     pub max: Duration,
     /// Where expired requests are counted.
     pub metrics: Arc<Metrics>,
+    /// Who writes about those that ask for none.
+    pub auditor: Option<Arc<Auditor>>,
 }
 
 impl Filter for Deadline {
@@ -28,7 +32,7 @@ impl Filter for Deadline {
         }
         let allotted = match requested(call) {
             Ok(requested) => requested.unwrap_or(self.max).min(self.max),
-            Err(refusal) => return status(call, &refusal),
+            Err(refusal) => return auditing::refuse(self.auditor.as_ref(), call, &refusal).await,
         };
         let deadline = call.received + allotted;
         call.deadline = Some(deadline);

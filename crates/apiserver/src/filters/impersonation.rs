@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth::Authorizer;
-use auth::impersonation::{Impersonator, WantedUser, is_impersonation_header};
+use auth::impersonation::{Acting, Impersonator, WantedUser, is_impersonation_header};
 use http::{HeaderMap, HeaderName};
 
 use crate::call::{Call, Response};
@@ -41,9 +41,12 @@ impl Filter for Impersonation {
             .impersonate(&wanted, &attributes(call, &selection))
             .await;
         match exchanged {
-            Ok(user) => {
+            Ok(Acting { user, constraint }) => {
                 strip(&mut call.head.headers);
                 call.user = Arc::new(user);
+                if let Some(record) = &call.audit {
+                    record.impersonated(Arc::clone(&call.user), constraint);
+                }
                 next.handle(call).await
             }
             Err(refusal) => status(call, &refusal),

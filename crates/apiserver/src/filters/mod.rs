@@ -1,6 +1,7 @@
 //! The filters of the chain, one a file, in the order they stand in it.
 
 mod accounting;
+mod audit;
 mod audit_id;
 mod authentication;
 mod authorization;
@@ -11,9 +12,11 @@ mod panic_isolation;
 mod request_info;
 
 pub use accounting::Accounting;
+pub use audit::Audit;
 pub use audit_id::AuditId;
 pub use authentication::Authentication;
 pub use authorization::Authorization;
+pub(crate) use authorization::{Selection, attributes};
 pub use deadline::Deadline;
 pub use flow_control::{FlowControl, FlowControlLimits, FlowSchemas};
 pub use impersonation::Impersonation;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::StatusCode;
 use meta::{GroupVersionKind, Status};
 use registry::{Deleted, FieldValidation, RequestContext};
+use serde_json::Value;
 
 use crate::call::{Call, Response};
+use crate::codec;
 use crate::decode::{decode_options, encoding_of};
 use crate::options::{DeleteRequest, WriteOptions, delete_options, list_options};
 use crate::resources::route::Route;
@@ -33,7 +35,14 @@ pub async fn delete(call: &mut Call, route: &Route) -> Result<Response, Status> 
             };
             object::answer(call, route, code, &object)
         }
-        Deleted::Status(status) => Ok(document(StatusCode::OK, &status.to_json(), route.format)),
+        Deleted::Status(status) => {
+            let tree = status.to_json();
+            if let Some(record) = &call.audit {
+                record.status(&status);
+            }
+            call.answered(|| codec::to_json(&tree));
+            Ok(document(StatusCode::OK, &tree, route.format))
+        }
     }
 }
 
@@ -56,9 +65,21 @@ async fn asked(call: &mut Call) -> Result<DeleteRequest, Status> {
     let options = if body.is_empty() {
         None
     } else {
-        Some(decode_options(&body, encoding?, &DELETE_OPTIONS)?)
+        let options = decode_options(&body, encoding?, &DELETE_OPTIONS)?;
+        note(call, &options);
+        Some(options)
     };
     delete_options(options.as_ref(), &call.query)
+}
+
+/// Has the options written, in the form that upstream writes them in.
+fn note(call: &Call, options: &Value) {
+    if let Some(record) = call.audit.as_ref().filter(|record| record.takes_request()) {
+        let mut options = options.clone();
+        options["kind"] = "DeleteOptions".into();
+        options["apiVersion"] = "meta.k8s.io/__internal".into();
+        record.request(options.to_string().as_bytes());
+    }
 }
 
 fn context(call: &mut Call, asked: &DeleteRequest) -> RequestContext {

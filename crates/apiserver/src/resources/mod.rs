@@ -26,6 +26,7 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     call.labels.served = true;
     if let Some(deprecation) = route.resource.kind().deprecation() {
         call.warnings.add(deprecation);
+        call.labels.deprecated = true;
     }
     let answered = match route.action {
         Action::Get => get::get(call, &route).await,

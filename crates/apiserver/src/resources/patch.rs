@@ -3,6 +3,7 @@
 use http::header::CONTENT_TYPE;
 use meta::Status;
 use registry::PatchBody;
+use serde_json::Value;
 
 use crate::call::{Call, Response};
 use crate::decode::unknown_format;
@@ -14,6 +15,7 @@ use crate::resources::writing;
 pub async fn patch(call: &mut Call, route: &Route) -> Result<Response, Status> {
     let form = form(call, route.is_custom())?;
     let body = writing::body(call).await?;
+    note(call, form, &body);
     let options = patch_options(call, form == PATCH_FORMS[3])?;
     let patch = match form {
         "application/json-patch+json" => PatchBody::Json(body),
@@ -31,6 +33,18 @@ pub async fn patch(call: &mut Call, route: &Route) -> Result<Response, Status> {
         .patch(&context, &route.namespace, &route.name, subresource, patch)
         .await?;
     writing::answer(call, route, &written)
+}
+
+/// Has the patch written as it was sent, an apply's as JSON.
+fn note(call: &Call, form: &str, body: &[u8]) {
+    let Some(record) = call.audit.as_ref().filter(|record| record.takes_request()) else {
+        return;
+    };
+    let tree = (form == PATCH_FORMS[3]).then(|| serde_saphyr::from_slice::<Value>(body).ok());
+    match tree.flatten() {
+        Some(tree) => record.request(tree.to_string().as_bytes()),
+        None => record.request(body),
+    }
 }
 
 /// The form of the patch; 415 for one that does not fit the kind.

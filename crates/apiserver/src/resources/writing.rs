@@ -27,6 +27,7 @@ pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
         field_validation: options.field_validation,
         options: Some(Arc::new(as_asked(call))),
         warnings: call.warnings.clone(),
+        audit: call.trail(),
     }
 }
 

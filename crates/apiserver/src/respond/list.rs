@@ -33,12 +33,20 @@ pub fn answer(call: &Call, route: &Route, page: Page) -> Result<Response, Status
         view,
         pretty,
     } = route.format;
+    let whole_json = || gather(whole(route, page.clone()));
+    if (encoding, view) == (Encoding::Protobuf, View::Whole) {
+        call.answered(whole_json);
+    }
     let pieces = match (encoding, view) {
         (Encoding::Protobuf, View::Whole) => whole_protobuf(route, page)?,
         (_, View::Whole) => whole(route, page),
         (_, View::Metadata(_)) => return Err(no_such_view(route, "PartialObjectMetadata", true)),
         (_, View::MetadataList(version)) => metadata(route, page, version),
         (_, View::Table(version)) => table(call, route, page, version)?,
+    };
+    let pieces = match (encoding, view) {
+        (Encoding::Protobuf, View::Whole) => pieces,
+        _ => noted(call, pieces),
     };
     let body = match (encoding, view) {
         (Encoding::Json, _) if pretty => Body::full(pretty::indent(&gather(pieces))),
@@ -47,6 +55,16 @@ pub fn answer(call: &Call, route: &Route, page: Page) -> Result<Response, Status
         (Encoding::Protobuf, _) => Body::full(codec::to_protobuf(&codec::tree_of(&gather(pieces)))?),
     };
     Ok(send(call, StatusCode::OK, encoding.media_type(), body))
+}
+
+/// The same pieces, written whole where somebody wants to know what was answered.
+fn noted(call: &Call, pieces: Pieces) -> Pieces {
+    if !call.audit.as_ref().is_some_and(|record| record.takes_response()) {
+        return pieces;
+    }
+    let all = Bytes::from(gather(pieces));
+    call.answered(|| all.clone());
+    Pieces::new(Some(all.len() as u64), Box::new(once(all)))
 }
 
 /// The objects themselves. Those of built-in kinds stand in lists without `kind` and `apiVersion`.

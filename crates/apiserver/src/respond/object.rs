@@ -32,6 +32,7 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
     let bytes = match (encoding, view) {
         (Encoding::Protobuf, View::Whole) => {
             let bytes = codec::object_to_protobuf(object)?;
+            call.answered(|| object.json().clone());
             return Ok(send(call, code, encoding.media_type(), Body::Full(bytes)));
         }
         (_, View::Whole) => object.json().clone(),
@@ -55,6 +56,7 @@ pub fn answer(call: &Call, route: &Route, code: StatusCode, object: &Object) -> 
             rows.single(object, true).into()
         }
     };
+    call.answered(|| bytes.clone());
     let bytes = match encoding {
         Encoding::Json if pretty => pretty::indent(&bytes).into(),
         Encoding::Json => bytes,

@@ -6,15 +6,24 @@ use meta::status::Details;
 use meta::{Reason, Status};
 
 use crate::call::{Call, Response};
+use crate::codec;
 use crate::negotiate::{Format, Offer};
 use crate::respond::document::document;
 
 /// A Status in the form the client wants, as far as it can have it; JSON otherwise.
 pub fn status(call: &Call, status: &Status) -> Response {
-    let format = Offer::DOCUMENT.negotiate(call.accept()).unwrap_or_default();
+    let negotiated = Offer::DOCUMENT.negotiate(call.accept());
+    let is_negotiated = negotiated.is_ok();
+    let format = negotiated.unwrap_or_default();
     let pretty = call.wants_pretty(format);
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = document(code, &status.to_json(), Format { pretty, ..format });
+    let tree = status.to_json();
+    // What the client cannot have is no answer that upstream would know of.
+    if let Some(record) = call.audit.as_ref().filter(|_| is_negotiated) {
+        record.status(status);
+        call.answered(|| codec::to_json(&tree));
+    }
+    let mut response = document(code, &tree, Format { pretty, ..format });
     let seconds = status.details.as_ref().map_or(0, |d| d.retry_after_seconds);
     if seconds > 0 {
         response

@@ -18,6 +18,15 @@ pub use wanted::{WantedUser, is_impersonation_header};
 /// For how many impersonators per generation it is remembered how they are allowed to.
 const REMEMBERED: usize = 4_096;
 
+/// Who a user may act as.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// The user to go on with.
+    pub user: User,
+    /// The verb that allowed it, if it is one that does not allow everything.
+    pub constraint: Option<String>,
+}
+
 /// Decides on impersonation.
 pub struct Impersonator {
     authorizer: Arc<dyn Authorizer>,
@@ -35,7 +44,7 @@ impl Impersonator {
     }
 
     /// The user to go on with, if the one who sends `request` may act as the wanted one in it.
-    pub async fn impersonate(&self, wanted: &WantedUser, request: &Attributes<'_>) -> Result<User, Status> {
+    pub async fn impersonate(&self, wanted: &WantedUser, request: &Attributes<'_>) -> Result<Acting, Status> {
         let key = digest([request.user.name.as_bytes()]);
         let first = self.succeeded.get(&key).map(|mode| *mode);
         let others = Mode::ALL.into_iter().filter(|mode| Some(*mode) != first);
@@ -49,7 +58,10 @@ impl Impersonator {
                     if Some(mode) != first {
                         self.succeeded.insert(key, mode);
                     }
-                    return Ok(mode.user(wanted));
+                    return Ok(Acting {
+                        user: mode.user(wanted),
+                        constraint: mode.constraint().map(|_| mode.verb()),
+                    });
                 }
                 Err(status) => refusal = refusal.or(Some(status)),
             }
@@ -67,6 +79,9 @@ impl Impersonator {
             .await?;
         }
         let verb = mode.verb();
+        if let Some((target, why)) = mode.unfit(wanted) {
+            return Err(Attributes::resource(request.user, &verb, target).forbidden(&why));
+        }
         for target in mode.targets(wanted) {
             self.ask(&Attributes::resource(request.user, &verb, target))
                 .await?;
@@ -156,7 +171,7 @@ mod tests {
         Impersonator::new(Arc::new(Listed(rights.to_vec())))
             .impersonate(&wanted(headers), &Attributes::resource(&user, "list", pods))
             .await
-            .map(|user| (user.name, user.groups))
+            .map(|acting| (acting.user.name, acting.user.groups))
             .map_err(|status| status.message)
     }
 
@@ -235,6 +250,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn narrow_ways_lead_to_no_masters_and_no_odd_facts() {
+        let all = [
+            "impersonate-on:user-info:list /pods:",
+            "impersonate:user-info authentication.k8s.io/users:bob",
+        ];
+        for (name, value, why) in [
+            (
+                "impersonate-group",
+                "system:masters",
+                "impersonating the system:masters group is not allowed",
+            ),
+            (
+                "impersonate-extra-a",
+                "b",
+                "extra.key: Invalid value: \"a\": must be a domain-prefixed path",
+            ),
+        ] {
+            let refusal = act(&all, &[("impersonate-user", "bob"), (name, value)]).await;
+            let text = refusal.expect_err("refused");
+            assert!(text.contains(why), "{text}");
+        }
+    }
+
+    #[tokio::test]
     async fn who_succeeded_by_the_old_verb_is_refused_by_it() {
         let user = User::new("requester", &[]);
         let impersonator = Impersonator::new(Arc::new(Listed(vec!["impersonate /users:bob"])));
@@ -250,6 +289,9 @@ mod tests {
         assert!(first.contains("impersonate-on:user-info:get"), "{first}");
         assert!(act_as("bob").await.is_ok());
         let then = r#"users "eve" is forbidden: User "requester" cannot impersonate resource "users" in API group "" at the cluster scope"#;
-        assert_eq!(act_as("eve").await.map(|user| user.name), Err(then.to_owned()));
+        assert_eq!(
+            act_as("eve").await.map(|acting| acting.user.name),
+            Err(then.to_owned())
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! The ways in which impersonation can be allowed, the narrowest first.
 
 use meta::User;
-use meta::identity::{GROUP_NODES, GROUP_SERVICE_ACCOUNTS};
+use meta::field::{FieldError, Path};
+use meta::identity::{GROUP_MASTERS, GROUP_NODES, GROUP_SERVICE_ACCOUNTS};
+use meta::name::domain_prefixed_path;
 
 use super::complete;
 use super::wanted::WantedUser;
@@ -82,6 +84,34 @@ impl Mode {
         }
     }
 
+    /// What of the wanted user the narrow ways let nobody be, and why.
+    pub fn unfit(self, wanted: &WantedUser) -> Option<(ResourceTarget<'_>, String)> {
+        self.constraint()?;
+        let part = |resource, name| ResourceTarget {
+            group: AUTHENTICATION,
+            version: "v1",
+            resource,
+            name,
+            ..ResourceTarget::default()
+        };
+        let group = wanted.groups.iter().find_map(|group| {
+            let what = match group.as_str() {
+                "" => "empty string",
+                GROUP_MASTERS => GROUP_MASTERS,
+                _ => return None,
+            };
+            let why = format!("impersonating the {what} group is not allowed");
+            Some((part("groups", group.as_str()), why))
+        });
+        let extra = || {
+            wanted
+                .extra
+                .iter()
+                .find_map(|(key, values)| unfit_extra(key, values))
+        };
+        group.or_else(|| extra().map(|why| (part("userextras", ""), why)))
+    }
+
     /// The user to go on with.
     pub fn user(self, wanted: &WantedUser) -> User {
         let mut user = User {
@@ -101,6 +131,21 @@ impl Mode {
         }
         complete(user)
     }
+}
+
+/// Why a fact about a user is none that the narrow ways let anybody have.
+fn unfit_extra(key: &str, values: &[String]) -> Option<String> {
+    if key.is_empty() {
+        return Some("impersonating the empty string key in extra is not allowed".to_owned());
+    }
+    if let Some(problem) = domain_prefixed_path(key).first() {
+        let problem = FieldError::invalid(&Path::new("extra.key"), key, problem);
+        return Some(format!(
+            "impersonating an invalid key in extra is not allowed: {problem}"
+        ));
+    }
+    let is_empty = values.iter().any(String::is_empty);
+    is_empty.then(|| "impersonating the empty string value in extra is not allowed".to_owned())
 }
 
 /// Each part of the wanted user is a resource of its own. `group` is that of users, groups and service accounts.

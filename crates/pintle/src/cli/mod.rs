@@ -223,8 +223,8 @@ mod tests {
         for (argument, message) in [
             ("--kube-apiserver-arg=nonsense=1", "unknown flag: --nonsense"),
             (
-                "--kube-apiserver-arg=audit-policy-file=x",
-                "--audit-policy-file of kube-apiserver is not served by pintle yet",
+                "--kube-apiserver-arg=tracing-config-file=x",
+                "--tracing-config-file of kube-apiserver is not served by pintle yet",
             ),
             (
                 "--kubelet-arg=max-pods=x",

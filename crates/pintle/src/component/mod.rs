@@ -53,6 +53,7 @@ impl Run {
                     ..options
                 };
                 let (options, warnings) = settings(&apiserver::TREATMENTS, given, alone)?;
+                flags::audit::check(&options.api).map_err(FlagError::Together)?;
                 Ok((Self::ApiServer(Box::new(options)), warnings))
             }
             Component::ControllerManager => {

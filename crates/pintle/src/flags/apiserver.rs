@@ -1,6 +1,7 @@
 //! The flags of kube-apiserver.
 
 use super::Kind::Text;
+use super::audit::AUDIT;
 use super::common::{OF_GO, path, set};
 use super::{Component, Flag, Served, Treatments, Value, flag};
 use crate::server::{ServerOptions, endpoint};
@@ -19,6 +20,7 @@ pub static TREATMENTS: Treatments<ServerOptions> = Treatments {
         AUTHENTICATION,
         AUTHORIZATION,
         ADMISSION,
+        AUDIT,
         LIMITS,
     ],
     meaningless: &[

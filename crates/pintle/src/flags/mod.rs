@@ -5,6 +5,7 @@
 //! file for each component.
 
 pub mod apiserver;
+pub mod audit;
 mod common;
 pub mod controller_manager;
 pub mod election;

@@ -136,6 +136,7 @@ fn store_probe(address: SocketAddr) -> Value {
 /// Files that options name outside the data directory: they lie at the same place in the containers.
 fn files(options: &ServerOptions) -> Vec<PathBuf> {
     let mut files = options.api.files.paths();
+    files.extend(&options.api.audit.webhook.config);
     files.extend(options.datastore.files());
     files.extend(options.backup.files());
     files.extend(options.controllers.root_authority.iter());

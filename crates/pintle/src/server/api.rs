@@ -5,6 +5,7 @@ use std::sync::Arc;
 use admission::default_plugins;
 use admission::outward::ClientProof;
 use apiserver::{Aggregation, ApiServer, ApiService, Connectors, Extension, Hook};
+use audit::Auditor;
 use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
 use auth::bearer::BearerAuthenticator;
@@ -50,6 +51,8 @@ use crate::settings::AuthorizationMode;
 /// The API, complete.
 pub(super) struct Assembled {
     pub(super) api: ApiService,
+    /// Who writes what requests do.
+    pub(super) auditor: Option<Arc<Auditor>>,
     /// Done when the objects of every cluster are there.
     started: Hook,
 }
@@ -151,10 +154,13 @@ pub(super) async fn assemble(
     server.flow_control.read_only = options.api.max_requests_inflight;
     server.flow_control.mutating = options.api.max_mutating_requests_inflight;
     server.request_timeout = options.api.request_timeout;
+    let auditor = Auditor::start(&options.api.audit)?;
+    server.auditor = auditor.clone();
     server.server_address = options.listen_address().to_string();
     server.shutdown = shutdown;
     Ok(Assembled {
         api: server.into_service(),
+        auditor,
         started,
     })
 }

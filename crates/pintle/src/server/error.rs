@@ -142,6 +142,9 @@ pub enum StartError {
     /// A plugin that upstream has and pintle does not.
     #[error("the admission plugin {0} is not served by pintle yet")]
     Plugin(String),
+    /// What requests do cannot be written.
+    #[error(transparent)]
+    Audit(#[from] audit::StartError),
     /// Containers need a node.
     #[error("--self-hosted runs the control plane in containers of this node; leave --disable-agent out")]
     NoNode,

@@ -166,6 +166,9 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .await
         .map_err(|_| StartError::Panicked)?
         .map_err(|source| StartError::Serve { source })?;
+    if let Some(auditor) = &service.auditor {
+        auditor.shut_down().await;
+    }
     etcd_face.end().await;
     datastore.close();
     failure.check().map_err(Into::into)

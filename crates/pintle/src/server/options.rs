@@ -203,6 +203,7 @@ impl ServerOptions {
     pub fn apply_upstream_arguments(&mut self) -> Result<Vec<String>, FlagError> {
         let given = self.upstream.clone();
         let mut warnings = pass(&flags::apiserver::TREATMENTS, given.kube_apiserver_arg, self)?;
+        flags::audit::check(&self.api).map_err(FlagError::Together)?;
         warnings.extend(pass(
             &flags::controller_manager::TREATMENTS,
             given.kube_controller_manager_arg,

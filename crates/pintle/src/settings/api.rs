@@ -37,6 +37,8 @@ pub struct ApiSettings {
     pub kubelet_address_types: Vec<String>,
     /// Where the issuer of service account tokens says that its keys are; none for this server.
     pub service_account_keys_url: Option<String>,
+    /// What is written of requests.
+    pub audit: audit::Options,
     /// Keys and certificates that are not those of the data directory.
     pub files: ApiFiles,
     /// As upstream counts: 4 says more, 6 everything.
@@ -70,6 +72,8 @@ pub struct ApiFiles {
     pub token_keys: Vec<PathBuf>,
     /// Tokens of users, in CSV.
     pub static_tokens: Option<PathBuf>,
+    /// What is written of requests.
+    pub audit_policy: Option<PathBuf>,
 }
 
 impl ApiFiles {
@@ -87,6 +91,7 @@ impl ApiFiles {
             &self.front_proxy_client_key,
             &self.token_signing_key,
             &self.static_tokens,
+            &self.audit_policy,
         ];
         single.into_iter().flatten().chain(&self.token_keys).collect()
     }
@@ -109,6 +114,7 @@ impl Default for ApiSettings {
             front_proxy_headers: HeaderNames::default(),
             kubelet_address_types: Vec::new(),
             service_account_keys_url: None,
+            audit: audit::Options::default(),
             files: ApiFiles::default(),
             verbosity: 0,
         }

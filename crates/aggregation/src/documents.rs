@@ -70,6 +70,23 @@ impl Held {
         }
     }
 
+    /// Whether the server's resources are told of.
+    pub(crate) fn is_current(&self) -> bool {
+        self.documents.discovery["freshness"] == "Current"
+    }
+
+    /// The same with the resources that the server has now; none if it does not answer.
+    pub(crate) async fn discover(&self, service: &ApiService, backend: &dyn Backend) -> Option<Self> {
+        let documents = Documents {
+            discovery: discovery(service, backend).await?,
+            openapi_v3: self.documents.openapi_v3.clone(),
+            openapi_v2: self.documents.openapi_v2.clone(),
+        };
+        Some(Self {
+            documents: Arc::new(documents),
+        })
+    }
+
     /// The server is not there: what it said of OpenAPI is still told, its resources are not.
     pub(crate) fn stale(&self, service: &ApiService) -> Self {
         let before = &self.documents;

@@ -17,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::ServiceBackend;
 use crate::documents::Held;
 use crate::service::ApiService;
-use crate::visit::{API_SERVICES, Found, SERVICE_NAME, SERVICES, SLICES, Visit};
+use crate::visit::{API_SERVICES, Again, Found, SERVICE_NAME, SERVICES, SLICES, Visit};
 
 /// A server that is well is looked at again after this time.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// One that does not answer is looked at sooner, at first after this time, each time after twice as long.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(250);
+/// When a status changes, whoever changed it.
+const LOOK_AT_ODDS_AFTER: Duration = Duration::from_secs(2);
 /// After the store failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -230,9 +232,9 @@ impl Follower {
             let is_other_way = known.service.is_available != service.is_available;
             known.service = service;
             if is_same {
-                // Somebody else may have said so.
+                // Somebody else may have said so; another server that sees it otherwise must not be answered at once for ever.
                 if is_other_way && (known.service.other.is_some() || !known.service.is_available) {
-                    known.hurry(now);
+                    known.look_before(now + LOOK_AT_ODDS_AFTER);
                 }
                 return;
             }
@@ -304,6 +306,13 @@ impl Known {
         }
     }
 
+    /// It is to be looked at by then.
+    fn look_before(&mut self, then: Instant) {
+        if !self.is_visited {
+            self.due = Some(self.due.map_or(then, |due| due.min(then)));
+        }
+    }
+
     /// Takes in what was found, unless it is about another server. Says whether there is news for clients.
     fn take(&mut self, found: Found) -> bool {
         self.is_visited = false;
@@ -319,7 +328,11 @@ impl Known {
             self.held = found.held;
         }
         self.fetched = found.fetched;
-        self.failures = if found.failed { self.failures + 1 } else { 0 };
+        match found.again {
+            Again::AtOnce => self.due = Some(now),
+            Again::Soon => self.failures += 1,
+            Again::Later => self.failures = 0,
+        }
         if self.due.is_none() && self.service.other.is_some() {
             self.due = Some(now + pause(self.failures));
         }

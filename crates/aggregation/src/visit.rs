@@ -44,8 +44,19 @@ pub(crate) struct Found {
     pub(crate) other: Option<Other>,
     pub(crate) held: Held,
     pub(crate) fetched: Option<Instant>,
-    /// Whether to look again soon.
-    pub(crate) failed: bool,
+    /// When to look again.
+    pub(crate) again: Again,
+}
+
+/// When a server is to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// What was found is to be known to clients before more is done.
+    AtOnce,
+    /// Something failed.
+    Soon,
+    /// All is well, or waits for something to happen.
+    Later,
 }
 
 impl Visit {
@@ -55,19 +66,40 @@ impl Visit {
             Some(other) => self.verdict(other).await,
         };
         let is_there = verdict.as_ref().is_some_and(|verdict| verdict.status == "True");
+        if is_there && let Some(held) = self.discovered().await {
+            return self.found(held, None, Again::AtOnce);
+        }
         let is_written = match &verdict {
             Some(verdict) => self.write(verdict).await,
             None => true,
         };
-        let is_unanswered = verdict.is_none_or(|verdict| verdict.reason == "FailedDiscoveryCheck");
+        let is_unanswered = verdict.is_some_and(|verdict| verdict.reason == "FailedDiscoveryCheck");
         let (held, fetched) = self.documents(is_there).await;
-        let lacks_documents = is_there && fetched.is_none();
+        let lacks_documents = is_there && self.backend.is_some() && fetched.is_none();
+        let again = match !is_written || is_unanswered || lacks_documents {
+            true => Again::Soon,
+            false => Again::Later,
+        };
+        self.found(held, fetched, again)
+    }
+
+    fn found(self, held: Held, fetched: Option<Instant>, again: Again) -> Found {
         Found {
-            failed: !is_written || is_unanswered || lacks_documents,
             name: self.service.name,
             other: self.service.other,
             held,
             fetched,
+            again,
+        }
+    }
+
+    /// Clients that are told that a server is there look at once what it has: that is to be known before.
+    async fn discovered(&self) -> Option<Held> {
+        match &self.backend {
+            Some(Ok(backend)) if !self.held.is_current() => {
+                self.held.discover(&self.service, &**backend).await
+            }
+            Some(_) | None => None,
         }
     }
 

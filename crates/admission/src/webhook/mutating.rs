@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth::Authorizer;
 use meta::{Status, quote};
+use patch::managed::restore_owners;
 use patch::{Patch, PatchType};
 use registry::AdmissionRequest;
 use serde_json::Value;
@@ -17,6 +18,10 @@ use crate::cluster::Cluster;
 use crate::hooks::{Matched, Memo, is_exempt};
 use crate::plugin::Plugin;
 use crate::rounds::Rounds;
+
+/// What upstream says of a webhook that leaves `managedFields` behind which make no sense.
+const BROKEN_OWNERS: &str = ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \
+                             mutating admission controller; please fix your requests";
 
 const NAME: &str = "MutatingAdmissionWebhook";
 
@@ -52,11 +57,17 @@ impl MutatingWebhooks {
             .patched(webhook, request, matched, &patch)
             .map_err(Failure::Refused)?;
         turn.note_patch(webhook, request, &patch);
-        let is_new = changed.is_some();
-        if is_new {
-            request.object = changed;
+        let Some(mut changed) = changed else {
+            return Ok(false);
+        };
+        if let Some(problem) = restore_owners(&mut changed, request.object.as_ref()) {
+            request
+                .context
+                .warnings
+                .add(format!("{BROKEN_OWNERS}: {problem}"));
         }
-        Ok(is_new)
+        request.object = Some(changed);
+        Ok(true)
     }
 
     /// What a patch makes of the object; none if nothing.
@@ -236,6 +247,19 @@ mod tests {
         )]);
         let refused = through(webhooks, map()).await.expect_err("a refusal");
         assert!(refused.starts_with("Internal error occurred: "), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn owners_that_a_webhook_breaks_are_put_back() {
+        let breaker = FakeWebhook::start(|_| {
+            patch(
+                &json!([{"op": "add", "path": "/metadata/managedFields", "value": [{"operation": "Break"}]}]),
+            )
+        });
+        let breaker = breaker.await;
+        let webhooks = json!([webhook("a.b.c", breaker.client_config(), &json!({}))]);
+        let changed = through(webhooks, map()).await.expect("it is admitted");
+        assert!(changed["metadata"].get("managedFields").is_none());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ mod cap;
 mod entry;
 mod face;
 mod list;
+mod sound;
 mod update;
 mod versions;
 
@@ -12,6 +13,7 @@ pub use entry::{Operation, Owner};
 pub use face::show_owners;
 pub(crate) use list::{Owners, take};
 pub use list::{default_manager, restore_times};
+pub use sound::restore_owners;
 pub use update::track_update;
 pub(crate) use update::{forget, paths, strip, take_over};
 pub use versions::Convert;

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use meta::Status;
 use registry::Object;
+use serde_json::Value;
 
 use crate::call::{Call, Response};
 use crate::options::write_options;
@@ -27,5 +28,15 @@ pub async fn act(call: &mut Call, route: &Route) -> Result<Response, Status> {
         .resource
         .act(&context, &route.namespace, &route.name, subresource, tree)
         .await?;
+    note(call, &done);
     object::answer(call, route, StatusCode::CREATED, &Object::unstored(done))
+}
+
+/// What answers with a Status has it written as one.
+fn note(call: &Call, done: &Value) {
+    if let Some(record) = call.audit.as_ref().filter(|_| done["kind"] == "Status")
+        && let Ok(status) = serde_json::from_value::<Status>(done.clone())
+    {
+        record.status(&status);
+    }
 }

@@ -10,8 +10,10 @@ use k8s_openapi::{Metadata, Resource};
 use meta::{Reason, Status};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tower::ServiceExt;
 
+use crate::decode::{self, Unreadable};
 use crate::error::Error;
 use crate::metadata::ObjectMetadata;
 use crate::options::{DeleteOptions, ListOptions, Patch, PatchOptions};
@@ -62,6 +64,22 @@ struct ListMeta {
     continue_token: String,
 }
 
+/// Gives away the objects of a page. Where one of them cannot be read, each is read by itself.
+fn page<K: DeserializeOwned>(
+    json: &[u8],
+    take: impl FnMut(Result<K, Unreadable>),
+) -> serde_json::Result<ListMeta> {
+    if let Ok(page) = serde_json::from_slice::<WireList<K>>(json) {
+        page.items.into_iter().map(Ok).for_each(take);
+        return Ok(page.metadata);
+    }
+    let page: WireList<Box<RawValue>> = serde_json::from_slice(json)?;
+    let read = |item: &Box<RawValue>| decode::object(item.get(), |json| decode::from_slice(json.as_bytes()));
+    let items: Vec<_> = page.items.iter().map(read).collect::<serde_json::Result<_>>()?;
+    items.into_iter().for_each(take);
+    Ok(page.metadata)
+}
+
 /// Objects asked for in one page of a list.
 const PAGE_SIZE: &str = "500";
 
@@ -100,19 +118,30 @@ impl Client {
         content_type: &str,
         body: Option<Bytes>,
     ) -> Result<R, Error> {
+        let bytes = self.ask(&method, path, content_type, body).await?;
+        decode::from_slice(&bytes).map_err(|source| Error::Decode {
+            request: format!("{method} {path}"),
+            source,
+        })
+    }
+
+    /// Sends JSON and gives the answer as it is; a failure status is an error.
+    async fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        content_type: &str,
+        body: Option<Bytes>,
+    ) -> Result<Bytes, Error> {
         let mut request = Request::builder()
-            .method(&method)
+            .method(method)
             .uri(path)
             .header(header::ACCEPT, "application/json");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         let request = request.body(body.map_or_else(transport::empty, transport::full))?;
-        let bytes = success(self.send(request).await?).await?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Decode {
-            request: format!("{method} {path}"),
-            source,
-        })
+        success(self.send(request).await?).await
     }
 
     async fn call_with<B: Serialize + ?Sized, R: DeserializeOwned>(
@@ -135,7 +164,16 @@ impl Client {
     /// Reads all objects that match, page by page.
     pub async fn list<K: Kind>(&self, scope: Scope<'_>, options: &ListOptions) -> Result<List<K>, Error> {
         let mut items = Vec::new();
-        let resource_version = self.list_each(scope, options, |item| items.push(item)).await?;
+        let mut unreadable = None;
+        let take = |item| match item {
+            Ok(item) => items.push(item),
+            Err(item) => unreadable = Some(item),
+        };
+        let resource_version = self.list_each(scope, options, take).await?;
+        if let Some(Unreadable { who, why }) = unreadable {
+            let request = format!("a list, of {} {}", K::KIND, who.name);
+            return Err(Error::Decode { request, source: why });
+        }
         Ok(List {
             items,
             resource_version,
@@ -148,7 +186,7 @@ impl Client {
         &self,
         scope: Scope<'_>,
         options: &ListOptions,
-        take: impl FnMut(K) + Send,
+        take: impl FnMut(Result<K, Unreadable>) + Send,
     ) -> Result<String, Error> {
         let mut take = take;
         let mut continue_token = String::new();
@@ -162,11 +200,14 @@ impl Client {
                     ("continue", &continue_token),
                 ],
             );
-            let page: WireList<K> = self.call(Method::GET, &path, "", None).await?;
-            page.items.into_iter().for_each(&mut take);
-            continue_token = page.metadata.continue_token;
+            let bytes = self.ask(&Method::GET, &path, "", None).await?;
+            let metadata = page(&bytes, &mut take).map_err(|source| Error::Decode {
+                request: format!("GET {path}"),
+                source,
+            })?;
+            continue_token = metadata.continue_token;
             if continue_token.is_empty() {
-                return Ok(page.metadata.resource_version);
+                return Ok(metadata.resource_version);
             }
         }
     }
@@ -179,7 +220,7 @@ impl Client {
         resource_version: &str,
     ) -> Result<WatchStream<K>, Error> {
         self.watch_into::<K, K>(scope, options, resource_version, |json| {
-            serde_json::from_str(json)
+            decode::from_slice(json.as_bytes())
         })
         .await
     }

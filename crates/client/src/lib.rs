@@ -9,6 +9,7 @@
 pub mod api;
 pub mod config;
 pub mod controller;
+mod decode;
 pub mod error;
 pub mod https;
 pub mod informer;
@@ -21,7 +22,7 @@ pub mod queue;
 pub mod recorder;
 pub mod replaceable;
 pub mod servers;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transport;
 pub mod watch;

@@ -123,9 +123,9 @@ impl<K: Kind> Shared<K> {
         change.let_go();
     }
 
-    fn remove(&self, object: &K) {
+    fn remove(&self, namespace: &str, name: &str) {
         let handlers = self.handlers.lock();
-        if let Some(old) = self.store.remove(object.metadata()) {
+        if let Some(old) = self.store.remove(namespace, name) {
             let change = Change {
                 old: Some(old),
                 new: None,

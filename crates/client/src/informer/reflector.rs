@@ -11,6 +11,7 @@ use super::Shared;
 use super::shared_objects::{self, Held};
 use crate::api::{Client, Kind};
 use crate::controller::Chain;
+use crate::decode::{self, Unreadable};
 use crate::error::Error;
 use crate::metadata::ObjectMetadata;
 use crate::options::ListOptions;
@@ -23,6 +24,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// A watch that lasted so long did its work.
 const WORTH_WHILE: Duration = Duration::from_secs(1);
+
+/// An object as it was read.
+type Read<K> = Result<Held<K>, Unreadable>;
 
 pub(super) async fn run<K: Kind>(
     client: Client,
@@ -87,7 +91,9 @@ impl<K: Kind> Reflector<K> {
         self.version = Some(version.clone());
         let mut events = self
             .client
-            .watch_into::<K, Held<K>>(self.scope(), &self.options, &version, Held::decode)
+            .watch_into::<K, Read<K>>(self.scope(), &self.options, &version, |json| {
+                decode::object(json, Held::decode)
+            })
             .await?;
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
@@ -97,7 +103,11 @@ impl<K: Kind> Reflector<K> {
 
     async fn list(&self) -> Result<String, Error> {
         let mut objects: Vec<Arc<K>> = Vec::new();
-        let take = |object| objects.push(shared_objects::share(object));
+        let take = |item| match item {
+            Ok(object) => objects.push(shared_objects::share(object)),
+            // What was known of it, if it was, is nearer to the truth than that it is gone.
+            Err(unreadable) => objects.extend(self.known(&unreadable)),
+        };
         let version = self.client.list_each(self.scope(), &self.options, take).await?;
         self.shared.replace(objects);
         self.shared.synced.send_replace(true);
@@ -105,21 +115,37 @@ impl<K: Kind> Reflector<K> {
     }
 
     /// Takes an event in; gives the version it brings the store to.
-    fn take(&self, event: WatchEvent<Held<K>>) -> String {
+    fn take(&self, event: WatchEvent<Read<K>>) -> String {
         match event {
             WatchEvent::Bookmark(version) => version,
-            WatchEvent::Added(Held(object)) | WatchEvent::Modified(Held(object)) => {
+            WatchEvent::Added(Ok(Held(object))) | WatchEvent::Modified(Ok(Held(object))) => {
                 let version = version(&*object);
                 self.shared.apply(object);
                 version
             }
-            WatchEvent::Deleted(Held(object)) => {
+            WatchEvent::Deleted(Ok(Held(object))) => {
                 let version = version(&*object);
-                self.shared.remove(&object);
+                let metadata = object.metadata();
+                self.shared.remove(metadata.namespace(), metadata.name());
                 shared_objects::release(object);
                 version
             }
+            WatchEvent::Added(Err(unreadable)) | WatchEvent::Modified(Err(unreadable)) => {
+                self.known(&unreadable);
+                unreadable.who.resource_version
+            }
+            WatchEvent::Deleted(Err(Unreadable { who, .. })) => {
+                self.shared.remove(&who.namespace, &who.name);
+                who.resource_version
+            }
         }
+    }
+
+    /// Says that an object cannot be read; gives what was known of it.
+    fn known(&self, Unreadable { who, why }: &Unreadable) -> Option<Arc<K>> {
+        let (kind, namespace, name) = (K::KIND, &who.namespace, &who.name);
+        tracing::warn!(kind, namespace, name, error = %why, "an object cannot be read and is left as it was known");
+        self.shared.store.get(namespace, name)
     }
 }
 
@@ -132,4 +158,70 @@ fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
     let random = std::hash::RandomState::new().build_hasher().finish();
     wait + wait.mul_f64((random % 1024) as f64 / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Service;
+    use serde_json::{Value, json};
+    use tokio_util::sync::CancellationToken;
+
+    use crate::Informer;
+    use crate::options::ListOptions;
+    use crate::testing::FakeApi;
+
+    fn service(name: &str, spec: Value) -> Value {
+        json!({
+            "kind": "Service", "apiVersion": "v1", "metadata": { "namespace": "a", "name": name }, "spec": spec,
+        })
+    }
+
+    /// Each Service and its address.
+    async fn until(informer: &Informer<Service>, expected: &[(&str, &str)]) {
+        let known = || -> Vec<(String, String)> {
+            let known = informer.store().in_namespace("a");
+            let one = |service: &Service| {
+                let address = service.spec.as_ref()?.cluster_ip.clone()?;
+                Some((service.metadata.name.clone()?, address))
+            };
+            known.iter().filter_map(|service| one(service)).collect()
+        };
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, address)| ((*name).to_owned(), (*address).to_owned()))
+            .collect();
+        let (changed, mut changes) = tokio::sync::watch::channel(());
+        informer.on_change(move |_| {
+            changed.send_replace(());
+        });
+        let met = async {
+            while known() != expected {
+                changes.changed().await.unwrap();
+            }
+        };
+        let met = tokio::time::timeout(std::time::Duration::from_secs(30), met).await;
+        assert!(met.is_ok(), "{:?} is not {expected:?}", known());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_keeps_nothing_else_from_being_known() {
+        let api = FakeApi::new();
+        let (good, bad) = (
+            |ip: &str| json!({ "clusterIP": ip }),
+            || json!({ "clusterIP": 5 }),
+        );
+        api.set("services", service("first", good("10.0.0.1")));
+        api.set("services", service("listed", bad()));
+        let shutdown = CancellationToken::new();
+        let _end = shutdown.clone().drop_guard();
+        let informer = Informer::<Service>::start(api.client(), "", ListOptions::default(), shutdown);
+        until(&informer, &[("first", "10.0.0.1")]).await;
+        api.set("services", service("first", bad()));
+        api.set("services", service("watched", bad()));
+        api.set("services", service("second", good("10.0.0.2")));
+        until(&informer, &[("first", "10.0.0.1"), ("second", "10.0.0.2")]).await;
+        api.set("services", service("listed", good("10.0.0.3")));
+        assert!(api.remove("services", "a", "first"));
+        until(&informer, &[("listed", "10.0.0.3"), ("second", "10.0.0.2")]).await;
+    }
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::peek;
 use crate::api::Kind;
+use crate::decode;
 use crate::metadata::ObjectMetadata;
 
 /// The type an object was decoded into, and its UID as a number.
@@ -55,7 +56,7 @@ impl<K: Kind> Held<K> {
         {
             return Ok(Self(same));
         }
-        serde_json::from_str(json).map(|object| Self(share(object)))
+        decode::from_slice(json.as_bytes()).map(|object| Self(share(object)))
     }
 }
 

@@ -108,8 +108,7 @@ impl<K: Kind> Store<K> {
         names.replace(Named(object)).map(|Named(old)| old)
     }
 
-    pub(super) fn remove(&self, metadata: &impl ObjectMetadata) -> Option<Arc<K>> {
-        let (namespace, name) = key(metadata);
+    pub(super) fn remove(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let mut namespaces = self.namespaces.write();
         let names = namespaces.get_mut(namespace)?;
         let old = names.take(name).map(|Named(old)| old);

@@ -22,6 +22,10 @@ const NODES: &str = "system:nodes";
 const NODE_PREFIX: &str = "system:node:";
 /// Shorter lives are no use: they are over before they are renewed.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(10);
+/// By so much a certificate begins earlier than it was signed, as upstream's signers have it.
+const BACKDATED: SignedDuration = SignedDuration::from_mins(5);
+/// From here on a life is counted from its earlier beginning.
+const LONG: SignedDuration = SignedDuration::from_hours(8);
 
 /// The request in its own form, proved to be by who holds the key.
 pub(super) fn parse(csr: &CertificateSigningRequest) -> Result<SigningRequest, PkiError> {
@@ -87,13 +91,20 @@ fn issue(
     let lifetime = asked.unwrap_or(LEAF_LIFETIME).clamp(SHORTEST, LEAF_LIFETIME);
     let profile = request.profile(usages);
     let certificate = authority
-        .sign(
-            &request.public_key_der,
-            &profile,
-            Validity::starting(now, lifetime),
-        )
+        .sign(&request.public_key_der, &profile, validity(now, lifetime))
         .map_err(|error| error.to_string())?;
     Ok(certificate.to_pem())
+}
+
+/// From when until when a certificate holds that is signed now.
+fn validity(now: Timestamp, lifetime: SignedDuration) -> Validity {
+    let validity = Validity::starting(now, lifetime);
+    let earlier = |moment: Timestamp| moment.checked_sub(BACKDATED).unwrap_or(Timestamp::MIN);
+    let end = validity.not_after;
+    Validity {
+        not_before: earlier(Timestamp::from_second(now.as_second()).unwrap_or(now)),
+        not_after: if lifetime < LONG { end } else { earlier(end) },
+    }
 }
 
 fn usages(csr: &CertificateSigningRequest) -> Result<Vec<Usage>, String> {
@@ -259,13 +270,26 @@ pub(super) mod tests {
     #[test]
     fn a_life_is_as_long_as_asked_within_limits() {
         let none = AlternativeNames::default();
-        for (asked, days) in [(None, 365), (Some(86_400), 1), (Some(i32::MAX), 365)] {
+        for (asked, seconds) in [
+            (None, 365 * 86_400),
+            (Some(86_400), 86_400),
+            (Some(3600), 3600 + 300),
+            (Some(i32::MAX), 365 * 86_400),
+        ] {
             let mut csr = csr(CLIENT, "jane", &[], &none, &["client auth"]);
             csr.spec.expiration_seconds = asked;
             let csr = conditions::with(&csr, APPROVED, "r", "m", now());
             let certificate = outcome(&csr).expect("done").expect("signed");
-            let life = certificate.validity.not_after.duration_since(now());
-            assert_eq!(life, SignedDuration::from_hours(24 * days), "{asked:?}");
+            let Validity {
+                not_before,
+                not_after,
+            } = certificate.validity;
+            assert_eq!(now().duration_since(not_before), BACKDATED, "{asked:?}");
+            assert_eq!(
+                not_after.duration_since(not_before),
+                SignedDuration::from_secs(seconds),
+                "{asked:?}"
+            );
         }
     }
 

@@ -304,10 +304,10 @@ impl ContainerRuntime for CriClient {
         Ok(answer.url)
     }
 
-    async fn port_forward(&self, sandbox_id: &str) -> Result<String> {
+    async fn port_forward(&self, sandbox_id: &str, ports: &[u16]) -> Result<String> {
         let request = PortForwardRequest {
             pod_sandbox_id: sandbox_id.to_owned(),
-            port: Vec::new(),
+            port: ports.iter().copied().map(i32::from).collect(),
         };
         let answer: StreamingUrl = self
             .runtime("/runtime.v1.RuntimeService/PortForward", request)

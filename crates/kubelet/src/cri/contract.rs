@@ -293,7 +293,7 @@ impl Subject<'_> {
                 .unwrap()
                 .starts_with("http://127.0.0.1:")
         );
-        let url = self.runtime.port_forward(&sandbox).await.unwrap();
+        let url = self.runtime.port_forward(&sandbox, &[]).await.unwrap();
         assert!(url.starts_with("http://127.0.0.1:"));
         self.runtime.remove_sandbox(&sandbox).await.unwrap();
     }

@@ -487,7 +487,7 @@ impl ContainerRuntime for FakeRuntime {
         Ok("http://127.0.0.1:0/attach/token".to_owned())
     }
 
-    async fn port_forward(&self, sandbox_id: &str) -> Result<String> {
+    async fn port_forward(&self, sandbox_id: &str, _: &[u16]) -> Result<String> {
         self.state.lock().sandbox(sandbox_id)?;
         Ok("http://127.0.0.1:0/portforward/token".to_owned())
     }

@@ -86,8 +86,9 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     async fn exec(&self, request: ExecRequest) -> Result<String>;
     /// Prepares streams to the main process; the answer is the URL to connect to.
     async fn attach(&self, request: AttachRequest) -> Result<String>;
-    /// Prepares streams to ports inside a sandbox; the answer is the URL to connect to.
-    async fn port_forward(&self, sandbox_id: &str) -> Result<String>;
+    /// Prepares streams to ports inside a sandbox; the answer is the URL to connect to. Ports are named where a client cannot
+    /// name them by stream.
+    async fn port_forward(&self, sandbox_id: &str, ports: &[u16]) -> Result<String>;
 
     /// Use of every container.
     async fn container_stats(&self) -> Result<Vec<ContainerStats>>;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::AuthenticationError;
+use http::{Method, Request};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -23,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::handle::Handler;
+use super::reply;
 use super::settings::Settings;
 use super::view::NodeView;
 
@@ -154,9 +157,17 @@ async fn serve(
         .peer_certificates()
         .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
         .unwrap_or_default();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (handler, certificates) = (Arc::clone(&handler), Arc::clone(&certificates));
-        async move { Ok::<_, Infallible>(handler.answer(request, &certificates).await) }
+        async move {
+            let is_head = request.method() == Method::HEAD;
+            let reply = handler.answer(request, &certificates).await;
+            Ok::<_, Infallible>(if is_head {
+                reply::without_body(reply)
+            } else {
+                reply
+            })
+        }
     });
     let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), service));
     tokio::select! {

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use futures::stream;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -28,6 +28,16 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
 /// A body without content.
 pub fn empty() -> Body {
     full(Bytes::new())
+}
+
+/// The answer to HEAD, which over HTTP/2 nobody else takes the body from.
+pub fn without_body(mut reply: Reply) -> Reply {
+    let body = std::mem::replace(reply.body_mut(), empty());
+    if let Some(length) = http_body::Body::size_hint(&body).exact() {
+        let headers = reply.headers_mut();
+        headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    reply
 }
 
 /// A text for people.
@@ -75,4 +85,16 @@ fn reply(code: StatusCode, content_type: HeaderValue, body: Body) -> Reply {
     *reply.status_mut() = code;
     reply.headers_mut().insert(CONTENT_TYPE, content_type);
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_body_only_the_length_is_told() {
+        let reply = without_body(text(StatusCode::UNAUTHORIZED, "Unauthorized"));
+        assert_eq!(reply.headers()[CONTENT_LENGTH], "12");
+        assert_eq!(http_body::Body::size_hint(reply.body()).exact(), Some(0));
+    }
 }

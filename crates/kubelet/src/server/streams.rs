@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
+use meta::quote;
 use streaming::remote_command::{SPDY_PROTOCOLS, Wanted};
 use streaming::translate::translate;
 use streaming::tunnel::{PORT_FORWARD, PORT_FORWARD_TUNNEL, tunnel};
@@ -43,8 +44,19 @@ pub async fn stream(
     stop: CancellationToken,
 ) -> Reply {
     let query = Query::parse(request.uri().query());
+    // Over SPDY, and over a tunnel for it, each stream says which port it is for.
+    let mut ports = Vec::new();
     let wanted = match kind {
-        StreamKind::PortForward => Wanted::default(),
+        StreamKind::PortForward => {
+            let offered = offered_protocols(request.headers());
+            if is_websocket(request.headers()) && !offered.contains(&PORT_FORWARD_TUNNEL) {
+                match ports_of(&query) {
+                    Ok(named) => ports = named,
+                    Err(problem) => return text(StatusCode::BAD_REQUEST, problem),
+                }
+            }
+            Wanted::default()
+        }
         StreamKind::Exec | StreamKind::Attach => match wanted(&query) {
             Some(wanted) => wanted,
             None => {
@@ -56,7 +68,7 @@ pub async fn stream(
     let Some(pod) = pod_of(view, target) else {
         return text(StatusCode::NOT_FOUND, "pod does not exist");
     };
-    let address = match prepare(view, kind, &pod, target, wanted, &query).await {
+    let address = match prepare(view, kind, &pod, target, wanted, &query, &ports).await {
         Ok(address) => address,
         Err(refusal) => return refusal,
     };
@@ -80,6 +92,37 @@ fn wanted(query: &Query) -> Option<Wanted> {
     (wanted.stdin || wanted.stdout || wanted.stderr).then_some(wanted)
 }
 
+/// The ports that a request names, in upstream's words what is wrong with them.
+fn ports_of(query: &Query) -> Result<Vec<u16>, String> {
+    let mut ports = Vec::new();
+    for named in query.all("port") {
+        if named.is_empty() {
+            return Err("query parameter \"port\" cannot be empty".to_owned());
+        }
+        for one in named.split(',') {
+            let port = port(one).map_err(|problem| {
+                let (named, one) = (quote(named), quote(one));
+                format!("unable to parse {named} as a port: strconv.ParseUint: parsing {one}: {problem}")
+            })?;
+            if port == 0 {
+                return Err(format!("port {} must be > 0", quote(named)));
+            }
+            ports.push(port);
+        }
+    }
+    if ports.is_empty() {
+        return Err("query parameter \"port\" is required".to_owned());
+    }
+    Ok(ports)
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("invalid syntax");
+    }
+    text.parse().map_err(|_| "value out of range")
+}
+
 /// Lets the runtime prepare the stream.
 async fn prepare(
     view: &dyn NodeView,
@@ -88,12 +131,13 @@ async fn prepare(
     target: &Target,
     wanted: Wanted,
     query: &Query,
+    ports: &[u16],
 ) -> Result<StreamAddress, Reply> {
     let runtime = view.runtime();
     let url = if kind == StreamKind::PortForward {
         let sandbox = running_sandbox(view, pod).await.map_err(|e| failed(&e))?;
         let missing = || internal(format!("pod not found (\"{}_{}\")", target.pod, target.namespace));
-        runtime.port_forward(&sandbox.ok_or_else(missing)?).await
+        runtime.port_forward(&sandbox.ok_or_else(missing)?, ports).await
     } else {
         let container = running_container(view, pod, &target.container)
             .await
@@ -212,5 +256,28 @@ mod tests {
         assert_eq!(of("input=1&output=1&error=1&tty=1"), Some(terminal));
         assert_eq!(of("input=true"), None);
         assert_eq!(of("tty=1&error=1"), None);
+    }
+
+    fn check_ports(query: &str, expected: Result<&[u16], &str>) {
+        let found = ports_of(&Query::parse(Some(query)));
+        assert_eq!(
+            found,
+            expected.map(<[u16]>::to_vec).map_err(str::to_owned),
+            "{query}"
+        );
+    }
+
+    #[test]
+    fn ports_are_named_in_the_query() {
+        check_ports("port=80", Ok(&[80]));
+        check_ports("port=80,81&port=82", Ok(&[80, 81, 82]));
+        check_ports("", Err("query parameter \"port\" is required"));
+        check_ports("port=", Err("query parameter \"port\" cannot be empty"));
+        check_ports("port=0", Err("port \"0\" must be > 0"));
+        let wrong = "unable to parse \"80,x\" as a port: strconv.ParseUint: parsing \"x\": invalid syntax";
+        check_ports("port=80,x", Err(wrong));
+        let wrong =
+            "unable to parse \"65536\" as a port: strconv.ParseUint: parsing \"65536\": value out of range";
+        check_ports("port=65536", Err(wrong));
     }
 }

@@ -77,7 +77,8 @@ impl Controller {
         self.quotas.on_change(move |change| {
             let Some(quota) = &change.new else { return };
             // Admission counts in the status what it lets in, before that has come here: to count then would forget it.
-            if change.old.as_ref().is_none_or(|old| old.spec != quota.spec) {
+            let is_new = change.old.as_ref().is_none_or(|old| old.spec != quota.spec);
+            if is_new || plan::has_other_limits(quota) {
                 to.add(Key::of(&quota.metadata));
             }
         });

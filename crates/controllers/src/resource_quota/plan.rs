@@ -19,6 +19,12 @@ fn hard(quota: &ResourceQuota) -> BTreeMap<String, Text> {
     hard.unwrap_or_default()
 }
 
+/// Whether the status tells of other limits than there are. Neither admission nor this controller writes such a one.
+pub(super) fn has_other_limits(quota: &ResourceQuota) -> bool {
+    let told = quota.status.as_ref().and_then(|status| status.hard.as_ref());
+    told.is_some_and(|told| *told != hard(quota))
+}
+
 /// The resources whose objects a quota counts.
 pub(super) fn resources(quota: &ResourceQuota) -> BTreeSet<GroupResource> {
     hard(quota).keys().map(|name| quota::counted(name)).collect()
@@ -179,6 +185,18 @@ mod tests {
         check(pod("a", "Succeeded"), Some(0));
         check(on(running(), "m"), Some(0));
         check(deleting(running()), Some(1));
+    }
+
+    #[test]
+    fn limits_that_others_put_into_the_status_are_noticed() {
+        let check = |status: Value, expected: bool| {
+            let quota = quota(json!({ "cpu": "1" }), json!([]), status.clone());
+            assert_eq!(has_other_limits(&quota), expected, "{status}");
+        };
+        check(Value::Null, false);
+        check(json!({ "hard": { "cpu": "1" }, "used": { "cpu": "3" } }), false);
+        check(json!({ "hard": { "cpu": "2" } }), true);
+        check(json!({ "hard": {} }), true);
     }
 
     #[test]

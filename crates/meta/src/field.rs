@@ -201,11 +201,9 @@ impl FieldError {
 
     /// `Too long: may not be more than N bytes`.
     pub fn too_long(path: &Path, max_bytes: usize) -> Self {
-        Self::without_value(
-            FieldErrorKind::TooLong,
-            path,
-            &format!("may not be more than {max_bytes} bytes"),
-        )
+        let unit = if max_bytes == 1 { "byte" } else { "bytes" };
+        let detail = format!("may not be more than {max_bytes} {unit}");
+        Self::without_value(FieldErrorKind::TooLong, path, &detail)
     }
 
     /// `Too many: ACTUAL: must have at most MAX items`.
@@ -264,6 +262,15 @@ mod tests {
         check(
             &FieldError::duplicate(&Path::new("a").key("b"), "c"),
             r#"a[b]: Duplicate value: "c""#,
+        );
+        let name = Path::new("a");
+        check(
+            &FieldError::too_long(&name, 1),
+            "a: Too long: may not be more than 1 byte",
+        );
+        check(
+            &FieldError::too_long(&name, 2),
+            "a: Too long: may not be more than 2 bytes",
         );
     }
 }

@@ -112,9 +112,17 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
             (connected.map_err(|e| e.to_service())?, path_and_query)
         }
     };
+    let socket = match route.subresource_name() {
+        "log" => log::Socket::asked(call)?,
+        _ => None,
+    };
     let response = exchange::exchange(call, connection, &path_and_query, proxied, counted).await?;
     if route.subresource_name() == "log" {
-        log::checked(response, route).await
+        let response = log::checked(response, route).await?;
+        match socket {
+            Some(socket) => socket.answer(response),
+            None => Ok(response),
+        }
     } else {
         Ok(response)
     }

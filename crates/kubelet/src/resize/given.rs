@@ -30,15 +30,15 @@ impl Given {
         }
     }
 
-    /// What containers had as an earlier kubelet told it, by id.
-    pub fn told(status: &PodStatus) -> Vec<(String, Self)> {
+    /// What containers had as an earlier kubelet told it, by id. Of the pod itself that is not told: it is what it is granted.
+    pub fn told(pod: &PodToRun, status: &PodStatus) -> Vec<(String, Self)> {
         let lists = [&status.init_container_statuses, &status.container_statuses];
         let statuses = lists.into_iter().flatten().flatten();
         let given = statuses.filter_map(|told| {
             let (_, id) = told.container_id.as_deref()?.split_once("://")?;
             let given = Self {
                 own: told.resources.clone()?,
-                of_pod: status.resources.clone(),
+                of_pod: pod.spec().resources.clone(),
             };
             Some((id.to_owned(), given))
         });

@@ -340,7 +340,11 @@ fn is_over(pod: &Pod) -> bool {
 impl Manager {
     fn set_known(&self, handle: &Handle, object: Arc<Pod>) {
         let before = handle.pod();
-        let has = Grant::asked(before.object());
+        // Of a leftover nothing was known until now.
+        let has = match before.object().spec {
+            Some(_) => Grant::asked(before.object()),
+            None => Grant::remembered(&object),
+        };
         let (pod, deferred) = self.granted(&has, object);
         let is_resized = Grant::asked(pod.object()) != has;
         handle.wish.send_modify(|wish| {

@@ -55,7 +55,8 @@ impl Task {
 
     /// The pod may be granted other amounts than before.
     pub fn take_grant(&mut self, before: &PodToRun) {
-        if Grant::asked(before.object()) == Grant::asked(self.pod.object()) {
+        let was_known = before.object().spec.is_some();
+        if !was_known || Grant::asked(before.object()) == Grant::asked(self.pod.object()) {
             return;
         }
         let generation = self.pod.object().metadata.generation;

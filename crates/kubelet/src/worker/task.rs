@@ -83,7 +83,7 @@ impl Task {
         Self {
             memory: Memory {
                 restart_floor: adopt::restart_floor(&status),
-                given: Given::told(&status).into_iter().collect(),
+                given: Given::told(&pod, &status).into_iter().collect(),
                 resizing: Resizing {
                     deferred: wish.deferred.as_ref().map(|deferred| deferred.why.clone()),
                     ..Resizing::default()

@@ -74,8 +74,9 @@ fn page<K: DeserializeOwned>(
         return Ok(page.metadata);
     }
     let page: WireList<Box<RawValue>> = serde_json::from_slice(json)?;
-    let read = |item: &Box<RawValue>| decode::object(item.get(), |json| decode::from_slice(json.as_bytes()));
-    let items: Vec<_> = page.items.iter().map(read).collect::<serde_json::Result<_>>()?;
+    let read = |item: &RawValue| decode::object(item.get(), |json| decode::from_slice(json.as_bytes()));
+    let items = page.items.iter().map(|item| read(item));
+    let items: Vec<_> = items.collect::<serde_json::Result<_>>()?;
     items.into_iter().for_each(take);
     Ok(page.metadata)
 }

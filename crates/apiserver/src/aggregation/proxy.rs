@@ -88,7 +88,7 @@ impl Handing<'_> {
         };
         let user = call.user.clone();
         set_user(&mut call.head.headers, &user);
-        let counted = Lasting::of(&self.metrics, call);
+        let counted = Lasting::of(self.metrics, call);
         let target = path_and_query(call);
         match exchange(call, connection, &target, true, counted).await {
             Ok(response) if response.status().is_success() || response.status().is_redirection() => {

@@ -210,7 +210,10 @@ async fn a_state_that_the_store_has_forgotten_is_not_listed_from_memory() {
         (names(&second), second.remaining),
         (vec![String::from("ns/b")], Some(2))
     );
-    assert_eq!(second.revision.get(), newest.get());
+    assert_eq!(
+        second.revision.map(meta::ResourceVersion::get),
+        Some(newest.get())
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,7 +123,6 @@ mod tests {
                 assert_eq!(client.next().await.unwrap().unwrap(), expected);
             }
             assert!(client.next().await.unwrap().unwrap().is_close());
-            client.close(None).await.unwrap();
             drop(client);
             sending.await.unwrap();
         }

@@ -1,5 +1,5 @@
 //! What is where: nodes and the pods on them, kept current by the informers, and pods that were placed a moment ago and
-//! whose binding the informer has not shown yet.
+//! whose binding the informer has not shown yet. Also what was promised: places that pods wait for while others leave them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(crate) struct Cache {
     nodes: Nodes,
     /// Where each known pod is, by UID; a pod whose node is not known yet waits here.
     placed: HashMap<String, Placed>,
+    /// The nodes that pods were promised, by UID.
+    promised: HashMap<String, (String, Arc<PodInfo>)>,
 }
 
 struct Placed {
@@ -29,6 +31,33 @@ impl Cache {
     /// The nodes as they are now.
     pub(crate) fn snapshot(&self) -> Nodes {
         self.nodes.clone()
+    }
+
+    /// The nodes as they will be when pods no less important than this one are where they were promised to be. None if there are
+    /// no such pods.
+    pub(crate) fn snapshot_with_promised(&self, pod: &PodInfo) -> Option<Nodes> {
+        let mut before_it = self
+            .promised
+            .values()
+            .filter(|(_, other)| other.priority() >= pod.priority() && other.uid() != pod.uid())
+            .peekable();
+        before_it.peek()?;
+        let mut nodes = self.snapshot();
+        for (node, other) in before_it {
+            nodes.add_pod(node, other.clone());
+        }
+        Some(nodes)
+    }
+
+    /// A pod is to have a node as soon as there is room.
+    pub(crate) fn promise(&mut self, pod: Arc<PodInfo>, node: &str) {
+        let uid = pod.uid().to_owned();
+        self.promised.insert(uid, (node.to_owned(), pod));
+    }
+
+    /// Takes a promise back; says whether there was one.
+    pub(crate) fn release(&mut self, uid: &str) -> bool {
+        self.promised.remove(uid).is_some()
     }
 
     pub(crate) fn put_node(&mut self, node: Arc<Node>) {
@@ -70,6 +99,7 @@ impl Cache {
     }
 
     fn place(&mut self, pod: Arc<PodInfo>, node: String, assumed: bool) {
+        self.release(pod.uid());
         self.nodes.add_pod(&node, pod.clone());
         self.placed
             .insert(pod.uid().to_owned(), Placed { node, pod, assumed });
@@ -100,7 +130,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::testing::{node, on_node, pod};
+    use crate::plugins::testing::{info, node, on_node, pod, prioritised};
 
     #[test]
     fn pods_that_come_before_their_node_are_counted_when_it_comes() {
@@ -108,6 +138,26 @@ mod tests {
         cache.put_pod(on_node(pod("a", "500m"), "n"));
         cache.put_node(node("n", "1"));
         assert_eq!(cache.snapshot().get("n").unwrap().requested.milli_cpu, 500);
+    }
+
+    #[test]
+    fn promised_places_are_taken_for_those_that_are_less_important() {
+        let mut cache = Cache::default();
+        cache.put_node(node("n", "1"));
+        let promised = Arc::new(info(prioritised(pod("promised", "500m"), 5)));
+        cache.promise(promised.clone(), "n");
+        let used = |cache: &Cache, other: &PodInfo| {
+            let nodes = cache.snapshot_with_promised(other);
+            nodes.map(|nodes| nodes.get("n").unwrap().requested.milli_cpu)
+        };
+        for (priority, expected) in [(4, Some(500)), (5, Some(500)), (6, None)] {
+            let other = info(prioritised(pod("other", "1"), priority));
+            assert_eq!(used(&cache, &other), expected, "priority {priority}");
+        }
+        assert_eq!(used(&cache, &promised), None, "not for itself");
+        assert_eq!(cache.snapshot().get("n").unwrap().requested.milli_cpu, 0);
+        cache.assume(promised, "n");
+        assert!(!cache.release("promised"), "kept");
     }
 
     #[test]

@@ -37,9 +37,15 @@ impl Placer {
         }
     }
 
-    /// The best node for the pod.
-    pub(crate) fn place(&self, pod: &PodInfo, nodes: &Nodes) -> Result<String, Diagnosis> {
+    /// The best node for the pod. It has to fit also beside those that were promised a place: `promised` is the nodes with them.
+    pub(crate) fn place(
+        &self,
+        pod: &PodInfo,
+        nodes: &Nodes,
+        promised: Option<&Nodes>,
+    ) -> Result<String, Diagnosis> {
         let cycle = Cycle { pod, nodes };
+        let beside = promised.map(|nodes| (nodes, self.prepare(Cycle { pod, nodes })));
         let mut diagnosis = Diagnosis {
             nodes: nodes.len(),
             ..Diagnosis::default()
@@ -47,7 +53,13 @@ impl Placer {
         let prepared = self.prepare(cycle);
         let mut fitting: Vec<&NodeInfo> = Vec::new();
         for node in nodes.iter() {
-            match check(&prepared, node) {
+            let fits = check(&prepared, node).and_then(|()| match &beside {
+                Some((nodes, prepared)) => nodes
+                    .get(node.name())
+                    .map_or(Ok(()), |node| check(prepared, node)),
+                None => Ok(()),
+            });
+            match fits {
                 Ok(()) => fitting.push(node),
                 Err((plugin, rejection)) => diagnosis.reject(node.name(), plugin, rejection),
             }
@@ -105,7 +117,7 @@ mod tests {
         let mut cluster = Cluster::default();
         cluster.node("a", &[]).node("b", &[]);
         cluster.place(pod("x", "500m"), "a");
-        let placed = Placer::default().place(&info(pod("new", "100m")), &cluster.nodes);
+        let placed = Placer::default().place(&info(pod("new", "100m")), &cluster.nodes, None);
         assert_eq!(placed.ok().as_deref(), Some("b"));
     }
 
@@ -114,8 +126,28 @@ mod tests {
         let mut cluster = Cluster::default();
         cluster.node("a", &[]).node("b", &[]);
         let placer = Placer::default();
-        let place = || placer.place(&info(pod("new", "100m")), &cluster.nodes).ok();
+        let place = || placer.place(&info(pod("new", "100m")), &cluster.nodes, None).ok();
         assert_ne!(place(), place());
+    }
+
+    #[test]
+    fn what_was_promised_is_left_alone() {
+        let mut cluster = Cluster::default();
+        cluster.node("a", &[]).node("b", &[]);
+        cluster.place(pod("x", "500m"), "b");
+        let mut promised = cluster.nodes.clone();
+        promised.add_pod("a", Arc::new(info(pod("awaited", "900m"))));
+        let place = |cpu: &str| {
+            let pod = info(pod("new", cpu));
+            Placer::default().place(&pod, &cluster.nodes, Some(&promised))
+        };
+        assert_eq!(place("200m").ok().as_deref(), Some("b"));
+        let diagnosis = place("600m").unwrap_err();
+        assert!(
+            diagnosis
+                .message()
+                .starts_with("0/2 nodes are available: 2 Insufficient cpu.")
+        );
     }
 
     #[test]
@@ -123,7 +155,7 @@ mod tests {
         let mut cluster = Cluster::default();
         cluster.node("a", &[]).node("b", &[]);
         let diagnosis = Placer::default()
-            .place(&info(pod("new", "2")), &cluster.nodes)
+            .place(&info(pod("new", "2")), &cluster.nodes, None)
             .unwrap_err();
         assert!(
             diagnosis

@@ -86,13 +86,17 @@ impl PodInfo {
 
     /// The node it was promised while lower ones make room.
     pub(crate) fn nominated_node(&self) -> Option<&str> {
-        self.pod
-            .status
-            .as_ref()?
-            .nominated_node_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
+        nominated_node(&self.pod)
     }
+}
+
+/// The node a pod was promised.
+pub(crate) fn nominated_node(pod: &Pod) -> Option<&str> {
+    pod.status
+        .as_ref()?
+        .nominated_node_name
+        .as_deref()
+        .filter(|name| !name.is_empty())
 }
 
 /// The node a pod is on.

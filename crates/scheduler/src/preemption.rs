@@ -65,7 +65,7 @@ pub(crate) fn plan(
 }
 
 /// Whether pods that the pod displaced earlier are still on their way out.
-fn makes_room_already(pod: &PodInfo, nodes: &Nodes, diagnosis: &Diagnosis) -> bool {
+pub(crate) fn makes_room_already(pod: &PodInfo, nodes: &Nodes, diagnosis: &Diagnosis) -> bool {
     let Some(name) = pod.nominated_node() else {
         return false;
     };
@@ -200,7 +200,7 @@ mod tests {
     fn check(cluster: &Cluster, pod: client::lean::Pod) -> Result<(String, Vec<String>), String> {
         let placer = Placer::default();
         let pod = info(pod);
-        let diagnosis = placer.place(&pod, &cluster.nodes).unwrap_err();
+        let diagnosis = placer.place(&pod, &cluster.nodes, None).unwrap_err();
         let preemption = plan(&placer, &pod, &cluster.nodes, &diagnosis, &[])?;
         Ok((
             preemption.node,

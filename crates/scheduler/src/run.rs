@@ -21,8 +21,8 @@ use crate::diagnosis::Diagnosis;
 use crate::framework::{ClusterChange, Filter};
 use crate::nodes::Nodes;
 use crate::plugins;
-use crate::pod::{PodInfo, is_finished, node_name};
-use crate::preemption::{self, Preemption};
+use crate::pod::{PodInfo, is_finished, node_name, nominated_node};
+use crate::preemption;
 use crate::queue::Queue;
 use crate::volumes::{Step, VolumeBinder, VolumeNeeds};
 
@@ -170,17 +170,33 @@ impl Scheduler {
                         self.wake(&mut state, ClusterChange::PodPlaced);
                     }
                 } else if self.is_mine(pod) {
+                    self.promised(&mut state, pod, change.old.as_deref());
                     state.queue.put(pod.clone(), Instant::now());
                     self.changed.notify_one();
                 }
             }
             _ => {
                 state.queue.remove(&uid);
+                if state.cache.release(&uid) {
+                    self.wake(&mut state, ClusterChange::PodGone);
+                }
                 if state.cache.is_placed(&uid) {
                     state.cache.remove_pod(&uid);
                     self.wake(&mut state, ClusterChange::PodGone);
                 }
             }
+        }
+    }
+
+    /// Keeps what the pod's status promises. What is promised here, and not seen from the API yet, stays.
+    fn promised(&self, state: &mut State, pod: &Arc<Pod>, old: Option<&Pod>) {
+        match (nominated_node(pod), old.and_then(nominated_node)) {
+            (Some(node), _) => state.cache.promise(Arc::new(PodInfo::new(pod.clone())), node),
+            (None, Some(_)) => {
+                state.cache.release(pod.metadata.uid.as_deref().unwrap_or(""));
+                self.wake(state, ClusterChange::PodGone);
+            }
+            (None, None) => {}
         }
     }
 
@@ -219,8 +235,11 @@ impl Scheduler {
     }
 
     fn schedule(self: &Arc<Self>, placer: &Placer, pod: Arc<PodInfo>) {
-        let nodes = self.state.lock().cache.snapshot();
-        match placer.place(&pod, &nodes) {
+        let (nodes, promised) = {
+            let state = self.state.lock();
+            (state.cache.snapshot(), state.cache.snapshot_with_promised(&pod))
+        };
+        match placer.place(&pod, &nodes, promised.as_ref()) {
             Ok(node) => {
                 let steps = self.choose_volumes(&pod, &node, &nodes);
                 self.volumes.reserve(&steps);
@@ -228,26 +247,49 @@ impl Scheduler {
                 let scheduler = self.clone();
                 tokio::spawn(async move { scheduler.bind(pod, node, steps).await });
             }
-            Err(mut diagnosis) => {
-                let budgets = self.budgets.store().list();
-                let room = preemption::plan(placer, &pod, &nodes, &diagnosis, &budgets);
-                let preemption = match room {
-                    Ok(preemption) => Some(preemption),
-                    Err(message) => {
-                        diagnosis.preemption_failure = Some(message);
-                        None
-                    }
-                };
-                let plugins = diagnosis.plugins.clone();
-                let helps = |plugin: &str, change| self.helps(plugin, change);
-                self.state
-                    .lock()
-                    .queue
-                    .set_aside(pod.uid(), plugins, helps, Instant::now());
-                let scheduler = self.clone();
-                tokio::spawn(async move { scheduler.report(&pod, &diagnosis, preemption).await });
-            }
+            // Those that were promised a place are no less important: none of them goes for this one.
+            Err(diagnosis) => self.make_room(placer, pod, &promised.unwrap_or(nodes), diagnosis),
         }
+    }
+
+    /// Decides who goes for a pod that fits nowhere, if anyone, and sets it aside meanwhile.
+    fn make_room(
+        self: &Arc<Self>,
+        placer: &Placer,
+        pod: Arc<PodInfo>,
+        nodes: &Nodes,
+        mut diagnosis: Diagnosis,
+    ) {
+        let is_underway = preemption::makes_room_already(&pod, nodes, &diagnosis);
+        let budgets = self.budgets.store().list();
+        let preemption = preemption::plan(placer, &pod, nodes, &diagnosis, &budgets)
+            .map_err(|message| diagnosis.preemption_failure = Some(message))
+            .ok();
+        let helps = |plugin: &str, change| self.helps(plugin, change);
+        let mut state = self.state.lock();
+        state
+            .queue
+            .set_aside(pod.uid(), diagnosis.plugins.clone(), helps, Instant::now());
+        match &preemption {
+            Some(preemption) => state.cache.promise(pod.clone(), &preemption.node),
+            // It does not fit where it was promised to: others may.
+            None if !is_underway && state.cache.release(pod.uid()) => {
+                self.wake(&mut state, ClusterChange::PodGone);
+            }
+            None => {}
+        }
+        drop(state);
+        let promise = match &preemption {
+            Some(preemption) => Some(json!(preemption.node)),
+            None => (!is_underway && pod.nominated_node().is_some()).then_some(json!(null)),
+        };
+        let scheduler = self.clone();
+        tokio::spawn(async move {
+            scheduler.report(&pod, &diagnosis, promise).await;
+            for victim in preemption.iter().flat_map(|preemption| &preemption.victims) {
+                scheduler.evict(victim, &pod).await;
+            }
+        });
     }
 
     /// The volumes that a pod gets with its node.
@@ -309,14 +351,14 @@ impl Scheduler {
         self.changed.notify_one();
     }
 
-    /// Says on the pod why it waits, and makes room if that was decided.
-    async fn report(&self, pod: &PodInfo, diagnosis: &Diagnosis, preemption: Option<Preemption>) {
+    /// Says on the pod why it waits, and which node it is promised, if that has changed; null if none any more.
+    async fn report(&self, pod: &PodInfo, diagnosis: &Diagnosis, promise: Option<serde_json::Value>) {
         let message = diagnosis.message();
         self.recorder
             .record(&*pod.pod, EventType::Warning, "FailedScheduling", message.clone());
         let mut status = json!({ "conditions": [unschedulable(&message, &pod.pod)] });
-        if let Some(preemption) = &preemption {
-            status["nominatedNodeName"] = preemption.node.clone().into();
+        if let Some(node) = promise {
+            status["nominatedNodeName"] = node;
         }
         let patch = json!({ "metadata": { "uid": pod.uid() }, "status": status });
         let options = client::PatchOptions {
@@ -330,9 +372,6 @@ impl Scheduler {
             .await;
         if let Err(error) = patched {
             tracing::debug!(pod = pod.name(), error = %Chain(&error), "condition not written");
-        }
-        for victim in preemption.iter().flat_map(|preemption| &preemption.victims) {
-            self.evict(victim, pod).await;
         }
     }
 

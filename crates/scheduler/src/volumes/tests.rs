@@ -84,7 +84,7 @@ fn place(source: Source, claims: &[&str]) -> String {
     let mut cluster = Cluster::default();
     cluster.node("a", &[("zone", "a")]).node("b", &[("zone", "b")]);
     let placer = Placer::new(Arc::new(source));
-    match placer.place(&claiming(claims), &cluster.nodes) {
+    match placer.place(&claiming(claims), &cluster.nodes, None) {
         Ok(node) => node,
         Err(diagnosis) => diagnosis.message(),
     }

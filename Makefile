@@ -9,10 +9,15 @@ FUZZ_SECONDS ?= 60
 # Images of tests are made of busybox; the kubelet alone is tried with the usual network plugins.
 TEST_PACKAGES := busybox-static e2fsprogs containernetworking-plugins iptables python3 python3-pip etcd-server etcd-client
 
+# Where conformance tests lie, and which of them are run: a cluster for each.
+CONFORMANCE := .tools/conformance
+FOCUS ?= '\[sig-(api-machinery|auth|cli|instrumentation|architecture)\].*\[Conformance\]' \
+	'\[sig-(apps|scheduling)\].*\[Conformance\]' '\[sig-network\].*\[Conformance\]' '\[sig-(node|storage)\].*\[Conformance\]'
+
 # The tests that start the binary itself. They are built as all others are, so that nothing is built twice.
 E2E := $(addprefix --test ,clients control_plane machine masters node)
 
-.PHONY: run test check fmt lint unit e2e crash-test fuzz bench bench-store apidiff build setup setup-tests
+.PHONY: run test check fmt lint unit e2e crash-test fuzz bench bench-store apidiff conformance build setup setup-tests
 
 ## make run: install what is missing, build, start a one-node cluster
 run: setup build
@@ -64,6 +69,12 @@ bench-store: build setup-tests
 ## recorded exchanges of a real kube-apiserver, from the folder that APIDIFF names, against pintle
 apidiff: build setup-tests
 	scripts/apidiff "$(APIDIFF)" $(RELEASE) $(ARGS)
+
+## upstream's conformance tests, built from its Go modules (Go and a module proxy are needed), some hours: docs/conformance.md
+conformance: build setup-tests
+	scripts/conformance/build $(CONFORMANCE)
+	scripts/conformance/images.py $(CONFORMANCE)
+	scripts/conformance/run $(CONFORMANCE) $(RELEASE) $(FOCUS)
 
 setup:
 	scripts/install-packages

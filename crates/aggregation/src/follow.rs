@@ -224,36 +224,30 @@ impl Follower {
 
     /// Takes in an API service as it is now.
     fn note(&mut self, object: &Object) {
-        let tree = object.tree();
-        let service = ApiService::read(&tree);
+        let service = ApiService::read(&object.tree());
         let now = Instant::now();
-        if let Some(known) = self.known.get_mut(&service.name) {
-            let is_same = known.service.other == service.other;
-            let is_other_way = known.service.is_available != service.is_available;
-            known.service = service;
-            if is_same {
-                // Somebody else may have said so; another server that sees it otherwise must not be answered at once for ever.
-                if is_other_way && (known.service.other.is_some() || !known.service.is_available) {
-                    known.look_before(now + LOOK_AT_ODDS_AFTER);
-                }
-                return;
+        // What this server serves itself needs no looking after once its status says so.
+        let needs_care = service.other.is_some() || !service.is_available;
+        let known = self.known.get_mut(&service.name);
+        let is_visited = known.as_ref().is_some_and(|known| known.is_visited);
+        if let Some(known) = known.filter(|known| known.service.other == service.other) {
+            // Somebody else may have said so; another server that sees it otherwise must not be answered at once for ever.
+            if needs_care && known.service.is_available != service.is_available {
+                known.look_before(now + LOOK_AT_ODDS_AFTER);
             }
+            known.service = service;
+            return;
         }
-        let name = object.name().to_owned();
-        let service = ApiService::read(&tree);
-        let is_told = service.other.is_some() || service.is_available;
         let backend = service.other.as_ref().map(|other| {
             let made = ServiceBackend::new(other, self.parties.client.clone(), &self.parties.cluster);
             made.map(|backend| Arc::new(backend) as Arc<dyn Backend>)
         });
-        let is_visited = self.known.get(&name).is_some_and(|known| known.is_visited);
+        let name = service.name.clone();
         let known = Known {
             backend,
             held: Held::nothing(&service),
             fetched: None,
-            due: (service.other.is_some() || !is_told)
-                .then_some(now)
-                .filter(|_| !is_visited),
+            due: (needs_care && !is_visited).then_some(now),
             is_outdated: is_visited,
             is_visited,
             failures: 0,

@@ -106,10 +106,9 @@ impl Authenticator for FirstAuthenticator {
                 Err(error) => errors.push(error.0),
             }
         }
-        match errors.len() {
-            0 => Ok(None),
-            1 => Err(AuthenticationError(errors.remove(0))),
-            _ => Err(AuthenticationError(format!("[{}]", errors.join(", ")))),
+        match meta::aggregate(errors) {
+            None => Ok(None),
+            Some(errors) => Err(AuthenticationError(errors)),
         }
     }
 }

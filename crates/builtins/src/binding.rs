@@ -68,15 +68,10 @@ fn target(binding: &Value) -> Result<&str, Status> {
     if node.is_empty() {
         errors.push(FieldError::required(&Path::new("target.name"), ""));
     }
-    if errors.is_empty() {
-        return Ok(node);
+    match meta::aggregate(errors) {
+        None => Ok(node),
+        Some(message) => Err(Status::failure(500, Reason::UNKNOWN, message)),
     }
-    let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let message = match all.as_slice() {
-        [only] => only.clone(),
-        several => format!("[{}]", several.join(", ")),
-    };
-    Err(Status::failure(500, Reason::UNKNOWN, message))
 }
 
 /// What a binding makes of a pod.

@@ -82,9 +82,9 @@ fn take(place: &mut String, wanted: &str, taken: &HashSet<&str>, reason: &'stati
 
 fn take_short(place: &mut Vec<String>, wanted: &[String], taken: &HashSet<&str>) -> Option<Conflict> {
     let is_taken = |name: &&String| !place.contains(name) && taken.contains(name.as_str());
-    let conflicts: Vec<String> = wanted.iter().filter(is_taken).map(|name| in_use(name)).collect();
-    if !conflicts.is_empty() {
-        return Some(("ShortNamesConflict", together(&conflicts)));
+    let conflicts = wanted.iter().filter(is_taken).map(|name| in_use(name));
+    if let Some(conflicts) = meta::aggregate(conflicts) {
+        return Some(("ShortNamesConflict", conflicts));
     }
     wanted.clone_into(place);
     None
@@ -92,13 +92,6 @@ fn take_short(place: &mut Vec<String>, wanted: &[String], taken: &HashSet<&str>)
 
 fn in_use(name: &str) -> String {
     format!("{} is already in use", meta::quote(name))
-}
-
-fn together(messages: &[String]) -> String {
-    match messages {
-        [only] => only.clone(),
-        _ => format!("[{}]", messages.join(", ")),
-    }
 }
 
 #[cfg(test)]

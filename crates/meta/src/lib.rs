@@ -4,6 +4,7 @@
 //! Everything here is pure: no clock, no randomness, no input or output.
 
 pub mod age;
+mod aggregate;
 pub mod duration;
 pub mod field;
 pub mod field_selector;
@@ -23,6 +24,7 @@ pub mod time;
 pub mod validation;
 mod version_age;
 
+pub use aggregate::aggregate;
 pub use duration::Duration;
 pub use field::{ErrorList, FieldError, Path};
 pub use field_selector::FieldSelector;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aggregate::aggregate;
 use crate::field::FieldError;
 use crate::group::{GroupResource, GroupVersionKind};
 use crate::quote::quote;
@@ -246,17 +247,7 @@ impl Status {
         } else {
             format!("{}.{}", kind.kind, kind.group)
         };
-        let mut texts: Vec<String> = Vec::new();
-        for text in errors.iter().map(ToString::to_string) {
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
-        }
-        let list = match texts.as_slice() {
-            [] => String::from("<nil>"),
-            [only] => only.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+        let list = aggregate(errors).unwrap_or_else(|| String::from("<nil>"));
         let causes = errors
             .iter()
             .map(|e| Cause {

@@ -41,10 +41,9 @@ impl Conditions {
                 Err(Problem::OutOfBudget(why)) => return Err(why),
             }
         }
-        match problems.as_slice() {
-            [] => Ok(true),
-            [only] => Err(only.clone()),
-            many => Err(format!("[{}]", many.join(", "))),
+        match meta::aggregate(problems) {
+            None => Ok(true),
+            Some(problems) => Err(problems),
         }
     }
 }

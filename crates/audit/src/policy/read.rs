@@ -31,7 +31,7 @@ pub enum PolicyError {
     #[error("unknown group version field {0} in policy")]
     Version(String),
     /// Fields do not say what they may.
-    #[error("{}", aggregate(.0))]
+    #[error("{}", meta::aggregate(.0).unwrap_or_default())]
     Invalid(ErrorList),
     /// It has no rules.
     #[error("loaded illegal policy with 0 rules")]
@@ -277,21 +277,6 @@ fn check_resources(all: &[Resources], at: &Path, errors: &mut ErrorList) {
                 why,
             ));
         }
-    }
-}
-
-/// As upstream writes several errors: each once, in brackets if there are more.
-fn aggregate(errors: &ErrorList) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for error in errors {
-        let text = error.to_string();
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    match &texts[..] {
-        [one] => one.clone(),
-        _ => format!("[{}]", texts.join(", ")),
     }
 }
 

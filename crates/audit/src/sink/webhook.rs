@@ -84,20 +84,21 @@ impl Webhook {
     pub(super) async fn send(&self, events: &[Bytes]) -> Result<(), String> {
         let body = list(events);
         let mut pause = self.first_pause;
-        for attempt in 1.. {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
             let sent = match timeout(ANSWER_WITHIN, self.post(body.clone())).await {
                 Ok(sent) => sent.map_err(|error| error.to_string()),
                 Err(_) => Err("the server does not answer in time".to_owned()),
             };
             match sent {
-                Err(_) if attempt < ATTEMPTS => {
+                Err(_) if attempts < ATTEMPTS => {
                     sleep(spread(pause)).await;
                     pause = pause.mul_f64(LONGER);
                 }
                 sent => return sent,
             }
         }
-        Ok(())
     }
 
     async fn post(&self, body: Bytes) -> Result<(), BoxError> {

@@ -118,13 +118,8 @@ impl Action for ReviewAccess {
         if !decision.reason().is_empty() {
             status.insert(String::from("reason"), decision.reason().into());
         }
-        match question.errors.as_slice() {
-            [] => {}
-            [only] => drop(status.insert(String::from("evaluationError"), only.as_str().into())),
-            several => {
-                let all = format!("[{}]", several.join(", "));
-                status.insert(String::from("evaluationError"), all.into());
-            }
+        if let Some(errors) = meta::aggregate(&question.errors) {
+            status.insert(String::from("evaluationError"), errors.into());
         }
         answer["status"] = status.into();
         Ok(answer)

@@ -243,15 +243,14 @@ fn pressure_condition(
 
 fn ready_condition(readiness: &Readiness) -> Finding {
     let problems = readiness.problems();
-    let (reason, message) = match &problems[..] {
-        [] => ("KubeletReady", "kubelet is posting ready status".to_owned()),
-        [one] => ("KubeletNotReady", one.clone()),
-        // As upstream's library writes several errors at once.
-        many => ("KubeletNotReady", format!("[{}]", many.join(", "))),
+    let holds = problems.is_empty();
+    let (reason, message) = match meta::aggregate(problems) {
+        None => ("KubeletReady", "kubelet is posting ready status".to_owned()),
+        Some(problems) => ("KubeletNotReady", problems),
     };
     Finding {
         kind: "Ready",
-        holds: problems.is_empty(),
+        holds,
         reason,
         message,
     }

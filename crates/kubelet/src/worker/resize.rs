@@ -197,11 +197,9 @@ impl Tools {
             let limit = lowered(container)?;
             too_little(&container.name, limit, usage.get(&container.id).copied())
         });
-        let complaints: Vec<String> = complaints.collect();
-        match complaints.as_slice() {
-            [] => Ok(()),
-            [complaint] => Err(format!("cannot decrease memory limits: {complaint}")),
-            several => Err(format!("cannot decrease memory limits: [{}]", several.join(", "))),
+        match meta::aggregate(complaints) {
+            None => Ok(()),
+            Some(complaints) => Err(format!("cannot decrease memory limits: {complaints}")),
         }
     }
 }

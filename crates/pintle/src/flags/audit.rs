@@ -1,6 +1,7 @@
 //! Flags about auditing.
 
 use std::path::Path;
+use std::time::Duration;
 
 use audit::Policy;
 use audit::options::Handing;
@@ -21,79 +22,73 @@ pub(super) const AUDIT: &[Served<ServerOptions>] = &[
     }),
     ("audit-log-maxsize", |o, v| set(&mut o.api.audit.log.max_size, v)),
     ("audit-log-compress", |o, v| {
-        o.api.audit.log.compress = v.bool();
-        Ok(())
+        flag(&mut o.api.audit.log.compress, v)
     }),
     ("audit-webhook-config-file", |o, v| {
         path(&mut o.api.audit.webhook.config, v)
     }),
     ("audit-webhook-initial-backoff", |o, v| {
-        o.api.audit.webhook.initial_backoff = v.duration();
-        Ok(())
+        time(&mut o.api.audit.webhook.initial_backoff, v)
     }),
-    ("audit-log-mode", |o, v| handing(log(o), "mode", v)),
-    ("audit-log-version", |o, v| handing(log(o), "version", v)),
+    ("audit-log-mode", |o, v| set(&mut log(o).mode, v)),
+    ("audit-log-version", |o, v| set(&mut log(o).version, v)),
     ("audit-log-batch-buffer-size", |o, v| {
-        handing(log(o), "buffer-size", v)
+        set(&mut log(o).buffer_size, v)
     }),
-    ("audit-log-batch-max-size", |o, v| handing(log(o), "max-size", v)),
-    ("audit-log-batch-max-wait", |o, v| handing(log(o), "max-wait", v)),
+    ("audit-log-batch-max-size", |o, v| set(&mut log(o).max_batch, v)),
+    ("audit-log-batch-max-wait", |o, v| time(&mut log(o).max_wait, v)),
     ("audit-log-batch-throttle-enable", |o, v| {
-        handing(log(o), "throttle-enable", v)
+        flag(&mut log(o).throttle, v)
     }),
     ("audit-log-batch-throttle-qps", |o, v| {
-        handing(log(o), "throttle-qps", v)
+        set(&mut log(o).throttle_rate, v)
     }),
     ("audit-log-batch-throttle-burst", |o, v| {
-        handing(log(o), "throttle-burst", v)
+        set(&mut log(o).throttle_burst, v)
     }),
-    ("audit-log-truncate-enabled", |o, v| {
-        handing(log(o), "truncate", v)
-    }),
+    ("audit-log-truncate-enabled", |o, v| flag(&mut log(o).truncate, v)),
     ("audit-log-truncate-max-event-size", |o, v| {
-        handing(log(o), "max-event-size", v)
+        set(&mut log(o).max_event_bytes, v)
     }),
     ("audit-log-truncate-max-batch-size", |o, v| {
-        handing(log(o), "max-batch-size", v)
+        set(&mut log(o).max_batch_bytes, v)
     }),
-    ("audit-webhook-mode", |o, v| handing(webhook(o), "mode", v)),
-    ("audit-webhook-version", |o, v| handing(webhook(o), "version", v)),
+    ("audit-webhook-mode", |o, v| set(&mut webhook(o).mode, v)),
+    ("audit-webhook-version", |o, v| set(&mut webhook(o).version, v)),
     ("audit-webhook-batch-buffer-size", |o, v| {
-        handing(webhook(o), "buffer-size", v)
+        set(&mut webhook(o).buffer_size, v)
     }),
     ("audit-webhook-batch-max-size", |o, v| {
-        handing(webhook(o), "max-size", v)
+        set(&mut webhook(o).max_batch, v)
     }),
     ("audit-webhook-batch-max-wait", |o, v| {
-        handing(webhook(o), "max-wait", v)
+        time(&mut webhook(o).max_wait, v)
     }),
     ("audit-webhook-batch-throttle-enable", |o, v| {
-        handing(webhook(o), "throttle-enable", v)
+        flag(&mut webhook(o).throttle, v)
     }),
     ("audit-webhook-batch-throttle-qps", |o, v| {
-        handing(webhook(o), "throttle-qps", v)
+        set(&mut webhook(o).throttle_rate, v)
     }),
     ("audit-webhook-batch-throttle-burst", |o, v| {
-        handing(webhook(o), "throttle-burst", v)
+        set(&mut webhook(o).throttle_burst, v)
     }),
     ("audit-webhook-truncate-enabled", |o, v| {
-        handing(webhook(o), "truncate", v)
+        flag(&mut webhook(o).truncate, v)
     }),
     ("audit-webhook-truncate-max-event-size", |o, v| {
-        handing(webhook(o), "max-event-size", v)
+        set(&mut webhook(o).max_event_bytes, v)
     }),
     ("audit-webhook-truncate-max-batch-size", |o, v| {
-        handing(webhook(o), "max-batch-size", v)
+        set(&mut webhook(o).max_batch_bytes, v)
     }),
 ];
 
 /// What is wrong with the flags together, in upstream's words.
 pub fn check(settings: &ApiSettings) -> Result<(), String> {
-    let problems = settings.audit.problems();
-    match &problems[..] {
-        [] => Ok(()),
-        [one] => Err(one.clone()),
-        _ => Err(format!("[{}]", problems.join(", "))),
+    match meta::aggregate(settings.audit.problems()) {
+        None => Ok(()),
+        Some(problems) => Err(problems),
     }
 }
 
@@ -123,36 +118,18 @@ fn webhook(options: &mut ServerOptions) -> &mut Handing {
     &mut options.api.audit.webhook.handing
 }
 
-/// What log and webhook have in common.
-fn handing(handing: &mut Handing, what: &str, value: &Value<'_>) -> Result<(), String> {
-    match what {
-        "mode" => set(&mut handing.mode, value),
-        "version" => set(&mut handing.version, value),
-        "buffer-size" => set(&mut handing.buffer_size, value),
-        "max-size" => set(&mut handing.max_batch, value),
-        "max-wait" => {
-            handing.max_wait = value.duration();
-            Ok(())
-        }
-        "throttle-enable" => {
-            handing.throttle = value.bool();
-            Ok(())
-        }
-        "throttle-qps" => set(&mut handing.throttle_rate, value),
-        "throttle-burst" => set(&mut handing.throttle_burst, value),
-        "truncate" => {
-            handing.truncate = value.bool();
-            Ok(())
-        }
-        "max-event-size" => set(&mut handing.max_event_bytes, value),
-        _ => set(&mut handing.max_batch_bytes, value),
-    }
+fn flag(place: &mut bool, value: &Value<'_>) -> Result<(), String> {
+    *place = value.bool();
+    Ok(())
+}
+
+fn time(place: &mut Duration, value: &Value<'_>) -> Result<(), String> {
+    *place = value.duration();
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::{Component, FlagError, apiserver, apply, parse};
     use super::*;
 

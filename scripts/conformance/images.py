@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""Archives of images under the names that upstream's conformance tests ask for: images.py FOLDER.
+"""Images under the names that upstream's conformance tests ask for, in a registry's folder: images.py FOLDER.
 
 FOLDER is what `build` has filled. agnhost, sample-apiserver, nonewprivs and pause are upstream's programs; the others are
 stand-ins of Debian's busybox and etcd that do what the tests want of them.
 """
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 
 TESTS = "registry.k8s.io/e2e-test-images/"
 OCI = "application/vnd.oci.image."
@@ -122,8 +126,8 @@ def of_files(files, mode=0o755):
     return layer.done()
 
 
-def image(folder, name, references, layers, **config):
-    """Writes an archive with one image under some names."""
+def image(registry, references, layers, **config):
+    """Puts an image into the registry under some names."""
     config.setdefault("Env", ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
     packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
     described = {
@@ -141,27 +145,67 @@ def image(folder, name, references, layers, **config):
         "config": descriptor("config.v1+json", described),
         "layers": [descriptor("layer.v1.tar+gzip", layer) for layer in packed],
     }).encode()
-    index = json.dumps({
-        "schemaVersion": 2, "mediaType": OCI + "index.v1+json",
-        "manifests": [descriptor("manifest.v1+json", manifest) | {
-            "platform": {"architecture": "amd64", "os": "linux"},
-            "annotations": {
-                "io.containerd.image.name": reference,
-                "org.opencontainers.image.ref.name": reference.rsplit(":", 1)[1],
-            },
-        } for reference in references],
-    }).encode()
-    archive = Layer()
-    archive.file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}', 0o644)
-    archive.file("index.json", index, 0o644)
-    for blob in (described, manifest, *packed):
-        archive.file("blobs/" + digest(blob).replace(":", "/"), blob, 0o644)
-    with open(f"{folder}/images/{name}.tar", "wb") as file:
-        file.write(archive.done())
+    for reference in references:
+        _, name = reference.split("/", 1)
+        name, tag = name.rsplit(":", 1)
+        for blob in (described, *packed):
+            registry.blob(name, blob)
+        registry.manifest(name, tag, manifest)
+
+
+class Registry:
+    """A registry that takes images as long as it is in use."""
+
+    def __init__(self, folder):
+        shutil.rmtree(f"{folder}/registry", ignore_errors=True)
+        self.socket = f"{folder}/registry.sock"
+        self.known = {}
+        self.process = subprocess.Popen(
+            [f"{folder}/bin/docker-registry", "serve", "registry.yml"], cwd=folder,
+            env=os.environ | {"REGISTRY_HTTP_NET": "unix", "REGISTRY_HTTP_ADDR": self.socket})
+
+    def __enter__(self):
+        for _ in range(100):
+            try:
+                self.ask("GET", "/v2/")
+                return self
+            except OSError:
+                time.sleep(0.1)
+        raise SystemExit("the registry does not answer")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def ask(self, method, path, body=b"", kind="application/octet-stream"):
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.socket)
+        connection.request(method, path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        if answer.status >= 400:
+            raise SystemExit(f"{method} {path}: {answer.status} {text.decode()}")
+        return answer.headers.get("Location")
+
+    def blob(self, name, data):
+        """Puts a blob there. One that another repository has is taken from that one."""
+        known = self.known.setdefault(digest(data), name)
+        location = self.ask("POST", f"/v2/{name}/blobs/uploads/?mount={digest(data)}&from={known}")
+        if "/uploads/" in location:
+            self.ask("PUT", f"{location}&digest={digest(data)}", data)
+
+    def manifest(self, name, tag, data):
+        self.ask("PUT", f"/v2/{name}/manifests/{tag}", data, OCI + "manifest.v1+json")
 
 
 def main(folder):
-    os.makedirs(f"{folder}/images", exist_ok=True)
+    with Registry(folder) as registry:
+        fill(registry, folder)
+
+
+def fill(registry, folder):
     program = lambda name: read(f"{folder}/bin/{name}")
     source = lambda name: read(f"{folder}/sources/{name}")
     tools, applets = full(f"{folder}/root"), small(f"{folder}/root")
@@ -173,29 +217,30 @@ def main(folder):
         agnhost.file(name, source(f"agnhost/porter/{name}"), 0o644)
     agnhost = agnhost.done()
 
-    image(folder, "agnhost", [TESTS + "agnhost:2.63.0", TESTS + "agnhost:2.55"], [tools, agnhost],
+    image(registry, [TESTS + "agnhost:2.63.0", TESTS + "agnhost:2.55"], [tools, agnhost],
           Entrypoint=["/agnhost"], Cmd=["pause"])
-    image(folder, "busybox", [TESTS + "busybox:1.37.0-1", TESTS + "busybox:1.36.1-1"], [applets], Cmd=["sh"])
-    image(folder, "glibc-dns-testing", [TESTS + "glibc-dns-testing:2.0.0"], [tools], Cmd=["sh"])
-    image(folder, "nonroot", [TESTS + "nonroot:1.5"], [applets], Cmd=["sh"], User="1234")
-    image(folder, "perl", [TESTS + "perl:5.26"], [applets], Cmd=["sh"])
+    image(registry, [TESTS + "busybox:1.37.0-1", TESTS + "busybox:1.36.1-1"], [applets], Cmd=["sh"])
+    image(registry, [TESTS + "glibc-dns-testing:2.0.0"], [tools], Cmd=["sh"])
+    image(registry, [TESTS + "nonroot:1.5"], [applets], Cmd=["sh"], User="1234")
+    image(registry, [TESTS + "perl:5.26"], [applets], Cmd=["sh"])
     for name in ("kitten", "nautilus"):
         html = f"{folder}/sources/{name}/html"
-        pages = of_files({page: read(f"{html}/{page}") for page in os.listdir(html)}, 0o644)
-        image(folder, name, [f"{TESTS}{name}:1.8"], [tools, agnhost, pages],
+        pages = {page: read(f"{html}/{page}") for page in os.listdir(html)}
+        pages = of_files(pages | {"etc/os-release": b'NAME="Alpine Linux"\n'}, 0o644)
+        image(registry, [f"{TESTS}{name}:1.8"], [tools, agnhost, pages],
               Entrypoint=["/agnhost"], Cmd=["test-webserver"])
     page = of_files({"usr/share/nginx/html/index.html": b"<title>Welcome to nginx!</title>\n"}, 0o644)
-    image(folder, "nginx", [TESTS + "nginx:1.15-4", TESTS + "nginx:1.27-0"], [applets, page],
+    image(registry, [TESTS + "nginx:1.15-4", TESTS + "nginx:1.27-0"], [applets, page],
           Cmd=["httpd", "-f", "-p", "80", "-h", "/usr/share/nginx/html"])
-    image(folder, "pause", ["registry.k8s.io/pause:3.10.2"], [of_files({"pause": program("pause")})],
+    image(registry, ["registry.k8s.io/pause:3.10.2"], [of_files({"pause": program("pause")})],
           Entrypoint=["/pause"])
     gains = of_files({"usr/local/bin/nnp": program("nnp")}, 0o6755)
-    image(folder, "nonewprivs", [TESTS + "nonewprivs:1.4"], [applets, gains], Cmd=["nnp"])
+    image(registry, [TESTS + "nonewprivs:1.4"], [applets, gains], Cmd=["nnp"])
     server = of_files({"sample-apiserver": program("sample-apiserver")})
-    image(folder, "sample-apiserver", [TESTS + "sample-apiserver:1.29.2"], [applets, server],
+    image(registry, [TESTS + "sample-apiserver:1.29.2"], [applets, server],
           Entrypoint=["/sample-apiserver"])
     etcd = of_files({"usr/local/bin/etcd": read("/usr/bin/etcd")})
-    image(folder, "etcd", ["registry.k8s.io/etcd:3.6.8-0"], [tools, etcd])
+    image(registry, ["registry.k8s.io/etcd:3.6.8-0"], [tools, etcd])
 
 
 main(sys.argv[1])

@@ -24,6 +24,36 @@ fn images_are_pulled_from_a_registry() {
 }
 
 #[test]
+fn another_registry_stands_in() {
+    Machine::run(|machine| {
+        let server = ready_server(machine);
+        let kubectl = server.kubectl();
+        let archive = machine.folder().join("mirrored.tar");
+        image::write("localhost/mirrored:1", &archive);
+        let registry = registry::serve(&machine.lan().node("a"), &archive, "team/mirrored", "1");
+        let hosts = server
+            .builder()
+            .data_dir()
+            .join("agent/containerd/certs.d/registry.example");
+        std::fs::create_dir_all(&hosts).expect("a folder");
+        let mirror = format!("[host.\"http://{registry}\"]\n");
+        std::fs::write(hosts.join("hosts.toml"), mirror).expect("a file");
+        let image = "--image=registry.example/team/mirrored:1";
+        // From the next pull on, and for every pull.
+        for pod in ["first", "second"] {
+            kubectl.run(&[
+                "run",
+                pod,
+                &format!("--labels=app={pod}"),
+                image,
+                "--image-pull-policy=Always",
+            ]);
+            wait_pods(&kubectl, &format!("app={pod}"));
+        }
+    });
+}
+
+#[test]
 fn images_are_loaded_into_a_running_node() {
     Machine::run(|machine| {
         let server = ready_server(machine);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::CACHE_CONTROL;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::call::{Call, Response};
 use crate::handler::{Filter, Handler};
@@ -32,6 +32,10 @@ impl Filter for AuditId {
         // Other servers that the request is handed on to go on with it.
         call.head.headers.insert(AUDIT_ID, id.clone());
         let mut response = next.handle(call).await;
+        // From here on the connection is another one's, and so is what is said of it.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response;
+        }
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(NOT_KEPT);
         headers.insert(AUDIT_ID, id);

@@ -136,7 +136,8 @@ impl Filter for FlowControl {
             schemas.classify(&attributes(call, &selection))
         });
         let mut response = self.admit(call, exempt, next).await;
-        if let Some((schema, level)) = uids {
+        let is_taken = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if let (false, Some((schema, level))) = (is_taken, uids) {
             let headers = response.headers_mut();
             headers.insert(FLOW_SCHEMA, schema);
             headers.insert(PRIORITY_LEVEL, level);

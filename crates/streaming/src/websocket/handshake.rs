@@ -48,6 +48,15 @@ pub fn offered_protocols(headers: &HeaderMap) -> Vec<&str> {
         .collect()
 }
 
+/// The names in the first header that offers protocols, empty ones too: how simpler servers read it.
+pub fn offered_names(headers: &HeaderMap) -> Vec<&str> {
+    let offered = headers.get(SEC_WEBSOCKET_PROTOCOL);
+    match offered.and_then(|value| value.to_str().ok()).map(str::trim) {
+        None | Some("") => Vec::new(),
+        Some(names) => names.split(',').map(str::trim).collect(),
+    }
+}
+
 /// The headers of the answer (101 Switching Protocols) that takes a WebSocket, with the chosen protocol; empty for none.
 pub fn accept(request: &HeaderMap, protocol: &str) -> Result<HeaderMap, HandshakeError> {
     let key = request.get(SEC_WEBSOCKET_KEY).ok_or(HandshakeError::NoKey)?;
@@ -122,5 +131,9 @@ mod tests {
             ("sec-websocket-protocol", "c,"),
         ]);
         assert_eq!(offered_protocols(&headers), ["a", "b", "c"]);
+        assert_eq!(offered_names(&headers), ["a", "b"]);
+        let empty = request(&[("sec-websocket-protocol", " a,")]);
+        assert_eq!(offered_names(&empty), ["a", ""]);
+        assert!(offered_names(&request(&[])).is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! `GET` that follows a collection, or one object.
 
+mod socket;
+
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::respond::table::IncludeObject;
 const MIN_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Answers with events.
-pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, Status> {
+pub async fn watch(api: &Api, call: &mut Call, route: &Route) -> Result<Response, Status> {
     let mut options = watch_options(&call.query, default_timeout())?;
     if !route.name.is_empty() {
         // The older way to watch one object.
@@ -45,6 +47,9 @@ pub async fn watch(api: &Api, call: &Call, route: &Route) -> Result<Response, St
             .watch_events(&kind.group, &kind.version, &route.descriptor().plural),
         with_columns: true,
     };
+    if socket::is_asked(call) {
+        return socket::take(api, call, route, watcher, events);
+    }
     let counted = api.metrics.longrunning(call.metric_labels()).enter();
     let body = match route.format.view {
         // An event is no list: upstream's stream ends where the first would be.

@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::call::{Call, Response};
 use crate::connect::Lasting;
 use crate::connect::exchange::exchange;
-use crate::connect::forwarding::{request_headers, strip};
+use crate::connect::forwarding::{To, request_headers, strip};
 use crate::documents::metric_verb;
 use crate::metrics::Metrics;
 use crate::respond::plain_text;
@@ -59,7 +59,7 @@ impl Handing<'_> {
         let Ok(target) = path_and_query(call).parse::<Uri>() else {
             return refused(StatusCode::BAD_REQUEST, "invalid path");
         };
-        let mut headers = request_headers(call, "", false, true);
+        let mut headers = request_headers(call, "", false, To::OtherServer);
         // Said by the connection.
         headers.remove(HOST);
         set_user(&mut headers, &call.user);
@@ -90,7 +90,7 @@ impl Handing<'_> {
         set_user(&mut call.head.headers, &user);
         let counted = Lasting::of(self.metrics, call);
         let target = path_and_query(call);
-        match exchange(call, connection, &target, true, counted).await {
+        match exchange(call, connection, &target, To::OtherServer, counted).await {
             Ok(response) if response.status().is_success() || response.status().is_redirection() => {
                 let code = response.status().as_u16();
                 let why = format!("invalid upgrade response: status code {code}");

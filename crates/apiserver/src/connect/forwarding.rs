@@ -1,16 +1,19 @@
 //! Headers on their way through: those that are about one connection stay behind.
 
 use http::header::{
-    CONNECTION, HOST, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, HOST, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::call::Call;
+use crate::connect::links::Base;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 const ABOUT_ONE_CONNECTION: [HeaderName; 10] = [
@@ -40,8 +43,19 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// What a call goes on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The kubelet of a node, for what is asked of this server.
+    Kubelet,
+    /// A server that the client wants to talk to through this one: it hears the name that the client calls it by.
+    Proxied,
+    /// A server of a part of the API.
+    OtherServer,
+}
+
 /// The headers of a call as they go on to `authority`. An asked-for change of protocol goes on, too.
-pub fn request_headers(call: &Call, authority: &str, upgrade: bool, proxied: bool) -> HeaderMap {
+pub fn request_headers(call: &Call, authority: &str, upgrade: bool, to: To) -> HeaderMap {
     let mut headers = call.head.headers.clone();
     let protocol = headers.get(UPGRADE).cloned();
     strip(&mut headers);
@@ -49,14 +63,32 @@ pub fn request_headers(call: &Call, authority: &str, upgrade: bool, proxied: boo
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, protocol);
     }
-    if proxied {
-        add_forwarded(&mut headers, call);
+    match to {
+        To::Kubelet => {}
+        To::Proxied => {
+            add_client(&mut headers, call);
+            // That is between the client and this server.
+            headers.remove(AUDIT_ID);
+        }
+        To::OtherServer => {
+            add_client(&mut headers, call);
+            add_server(&mut headers, call);
+        }
     }
-    insert(&mut headers, HOST, authority);
+    let asked = Some(asked_host(call)).filter(|asked| to == To::Proxied && !asked.is_empty());
+    let host = asked.unwrap_or(authority).to_owned();
+    insert(&mut headers, HOST, &host);
     headers
 }
 
-fn add_forwarded(headers: &mut HeaderMap, call: &Call) {
+/// The host, and the port if it is given, that the client asked.
+pub fn asked_host(call: &Call) -> &str {
+    let authority = call.head.uri.authority().map(http::uri::Authority::as_str);
+    authority.or_else(|| call.header(HOST)).unwrap_or_default()
+}
+
+/// Who asks, and for what.
+fn add_client(headers: &mut HeaderMap, call: &Call) {
     if let Some(peer) = &call.peer {
         let address = peer.address.ip().to_string();
         let chain = match headers.get(&FORWARDED_FOR).and_then(|v| v.to_str().ok()) {
@@ -65,16 +97,15 @@ fn add_forwarded(headers: &mut HeaderMap, call: &Call) {
         };
         insert(headers, FORWARDED_FOR, &chain);
     }
-    let host = call
-        .head
-        .uri
-        .host()
-        .or_else(|| call.header(HOST))
-        .unwrap_or_default()
-        .to_owned();
+    insert(headers, FORWARDED_URI, call.head.uri.path());
+}
+
+/// Whom it asked.
+fn add_server(headers: &mut HeaderMap, call: &Call) {
+    let host = call.head.uri.host().or_else(|| call.header(HOST));
+    let host = host.unwrap_or_default().to_owned();
     insert(headers, FORWARDED_HOST, &host);
     insert(headers, FORWARDED_PROTO, "https");
-    insert(headers, FORWARDED_URI, call.head.uri.path());
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
@@ -83,24 +114,27 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     }
 }
 
-/// Redirects of a proxied server lead below the proxy's own path, unless they lead elsewhere.
-pub fn rewrite_location(headers: &mut HeaderMap, call: &Call, authority: &str) {
-    let Some(location) = headers.get(LOCATION).and_then(|v| v.to_str().ok()) else {
-        return;
-    };
-    let Ok(uri) = location.parse::<Uri>() else { return };
-    let elsewhere = uri.authority().is_some_and(|a| a.as_str() != authority);
-    if elsewhere || !uri.path().starts_with('/') {
-        return;
+/// What is allowed to pages of others is told by this server, not by one that is proxied.
+const ALLOWED_TO_OTHERS: [HeaderName; 4] = [
+    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+];
+
+/// The headers of a proxied server's answer: its redirects lead below the proxy's own path, unless they lead elsewhere. Tells
+/// whether it is one.
+pub fn rewrite_location(headers: &mut HeaderMap, base: &Base) -> bool {
+    for name in &ALLOWED_TO_OTHERS {
+        headers.remove(name);
     }
-    let path = call.head.uri.path();
-    // The rest is decoded; the base has nothing that would be encoded.
-    let base = match path.find("/proxy/") {
-        Some(at) => &path[..at + "/proxy".len()],
-        None => path.trim_end_matches('/'),
+    let Some(location) = headers.get(LOCATION) else {
+        return false;
     };
-    let query = uri.query().map(|q| format!("?{q}")).unwrap_or_default();
-    insert(headers, LOCATION, &format!("{base}{}{query}", uri.path()));
+    if let Some(link) = location.to_str().ok().and_then(|location| base.link(location)) {
+        insert(headers, LOCATION, &link);
+    }
+    true
 }
 
 #[cfg(test)]
@@ -121,29 +155,47 @@ mod tests {
                 ("x-kept", "2"),
             ],
         );
-        let plain = request_headers(&call, "10.0.0.1:80", false, false);
+        let plain = request_headers(&call, "10.0.0.1:80", false, To::Kubelet);
         let names: Vec<&str> = plain.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-kept", "host"]);
-        let upgraded = request_headers(&call, "10.0.0.1:80", true, false);
+        let upgraded = request_headers(&call, "10.0.0.1:80", true, To::Kubelet);
         assert_eq!(upgraded[UPGRADE], "websocket");
         assert_eq!(upgraded[CONNECTION], "Upgrade");
     }
 
     #[test]
+    fn only_a_proxied_server_hears_what_the_client_calls_it() {
+        let call = call("GET", "/", &[("host", "127.0.0.1:6443")]);
+        for (to, expected) in [
+            (To::Kubelet, "10.0.0.1:80"),
+            (To::Proxied, "127.0.0.1:6443"),
+            (To::OtherServer, "10.0.0.1:80"),
+        ] {
+            assert_eq!(request_headers(&call, "10.0.0.1:80", false, to)[HOST], expected);
+        }
+        let asked = crate::testing::call("GET", "/", &[]);
+        assert_eq!(
+            request_headers(&asked, "10.0.0.1:80", false, To::Proxied)[HOST],
+            "10.0.0.1:80"
+        );
+    }
+
+    #[test]
     fn redirects_stay_below_the_proxy() {
-        let call = call("GET", "/api/v1/namespaces/a/services/s/proxy/login?x=1", &[]);
+        let base = Base::of("/api/v1/namespaces/a/services/s/proxy/login", "", "10.0.0.1:80");
         for (location, expected) in [
             ("/home?y=2", "/api/v1/namespaces/a/services/s/proxy/home?y=2"),
-            (
-                "http://10.0.0.1:80/home",
-                "/api/v1/namespaces/a/services/s/proxy/home",
-            ),
             ("https://example.com/home", "https://example.com/home"),
         ] {
             let mut headers = HeaderMap::new();
             insert(&mut headers, LOCATION, location);
-            rewrite_location(&mut headers, &call, "10.0.0.1:80");
-            assert_eq!(headers[LOCATION], expected);
+            insert(&mut headers, ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+            assert!(rewrite_location(&mut headers, &base));
+            assert_eq!(
+                (headers.len(), &headers[LOCATION]),
+                (1, &HeaderValue::from_static(expected))
+            );
         }
+        assert!(!rewrite_location(&mut HeaderMap::new(), &base));
     }
 }

@@ -3,8 +3,10 @@
 mod connectors;
 pub(crate) mod exchange;
 pub(crate) mod forwarding;
+mod links;
 mod log;
 mod options;
+mod pages;
 mod tunnel;
 mod websocket;
 
@@ -21,6 +23,7 @@ use streaming::upgrade::asks_upgrade;
 use crate::api::Api;
 use crate::body::Body;
 use crate::call::{Call, Response};
+use crate::connect::forwarding::To;
 use crate::metrics::{Entered, Metrics};
 use crate::resources::Route;
 use crate::respond::plain_text;
@@ -116,7 +119,8 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         "log" => log::Socket::asked(call)?,
         _ => None,
     };
-    let response = exchange::exchange(call, connection, &path_and_query, proxied, counted).await?;
+    let to = if proxied { To::Proxied } else { To::Kubelet };
+    let response = exchange::exchange(call, connection, &path_and_query, to, counted).await?;
     if route.subresource_name() == "log" {
         let response = log::checked(response, route).await?;
         match socket {

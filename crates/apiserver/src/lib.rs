@@ -45,7 +45,7 @@ pub use documents::{
     Extension, Health, HealthCheck, Hook, IssuerDocuments, MetricsSource, OpenApiSource, Ping, Probe,
     VersionInfo,
 };
-pub use filters::{FlowControlLimits, FlowSchemas};
+pub use filters::{Classified, Flow, FlowControlLimits, FlowSchemas, TurnedAway};
 pub use metrics::Metrics;
 pub use respond::status as answer_status;
 pub use server::{Limits, ReloadableCertificate, Server, ServerError, tls_config};

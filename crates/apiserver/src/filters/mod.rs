@@ -18,7 +18,7 @@ pub use authentication::Authentication;
 pub use authorization::Authorization;
 pub(crate) use authorization::{Selection, attributes};
 pub use deadline::Deadline;
-pub use flow_control::{FlowControl, FlowControlLimits, FlowSchemas};
+pub use flow_control::{Classified, Flow, FlowControl, FlowControlLimits, FlowSchemas, TurnedAway};
 pub use impersonation::Impersonation;
 pub use panic_isolation::PanicIsolation;
 pub use request_info::ReadRequestInfo;

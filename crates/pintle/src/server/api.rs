@@ -35,7 +35,6 @@ use super::datastore::Datastore;
 use super::documents::{self, OpenApi};
 use super::endpoints::Endpoints;
 use super::error::StartError;
-use super::flow_schemas::Flows;
 use super::followers;
 use super::health;
 use super::history::History;
@@ -114,7 +113,9 @@ pub(super) async fn assemble(
     aggregation::follow(&registry, parties, &shutdown)
         .await
         .map_err(bootstrap)?;
-    let flows = Arc::new(FlowIndex::default());
+    let flows = Arc::new(FlowIndex::new(
+        options.api.max_requests_inflight + options.api.max_mutating_requests_inflight,
+    ));
     followers::feed(&registry, flows.clone(), &shutdown)
         .await
         .map_err(bootstrap)?;
@@ -138,9 +139,13 @@ pub(super) async fn assemble(
         None => None,
     };
     server.extensions = extensions;
-    server.metrics_sources = vec![process_metrics::source()];
+    let of_flows = Arc::clone(&flows);
+    server.metrics_sources = vec![
+        process_metrics::source(),
+        Arc::new(move |out| of_flows.write_metrics(out)),
+    ];
     server.health = health::checks(store, &registry, &started, &shutdown);
-    server.flow_schemas = Some(Arc::new(Flows(flows)));
+    server.flow_schemas = Some(flows);
     server.aggregation = aggregation;
     server.connectors = Connectors {
         nodes: Some(Arc::new(Kubelets::new(

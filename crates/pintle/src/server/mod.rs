@@ -13,7 +13,6 @@ mod documents;
 mod endpoints;
 mod error;
 mod etcd_face;
-mod flow_schemas;
 mod followers;
 mod health;
 mod history;

@@ -193,8 +193,17 @@ impl Reader<'_> {
     fn tree(&self) -> Result<(Value, StrictReport), Status> {
         let decoded = self.decode_as(self.wanted.schema);
         match decoded {
-            Ok((tree, report)) if self.is_wanted(&tree) => Ok((tree, report)),
+            Ok((tree, report)) if self.is_wanted(&tree) && !self.may_say_more(&report) => Ok((tree, report)),
             Ok(_) | Err(_) => self.look_closer(),
+        }
+    }
+
+    /// Whether the body may say once more what it is, in names of another case. A report would tell of these.
+    fn may_say_more(&self, report: &StrictReport) -> bool {
+        match (self.encoding, self.wanted.validation) {
+            (Encoding::Json, FieldValidation::Ignore) => names_itself_otherwise(self.body),
+            (Encoding::Json, _) => !report.is_empty() && names_itself_otherwise(self.body),
+            _ => false,
         }
     }
 
@@ -241,18 +250,16 @@ impl Reader<'_> {
     /// The schema of a kind that is not the wanted one. Two groups are served by servers of their own in upstream, which know
     /// of no others but the kinds that any group has.
     fn registered(&self, kind: &GroupVersionKind) -> Option<SchemaRef<'static>> {
-        const OF_ANY_GROUP: [&str; 5] = [
-            "APIGroup",
-            "APIGroupList",
-            "APIResourceList",
-            "APIVersions",
-            "Status",
-        ];
         let wanted = self.wanted.kind;
         let stands_alone = matches!(&*wanted.group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
-        let known = !stands_alone
-            || kind.group == wanted.group
-            || (kind.group.is_empty() && OF_ANY_GROUP.contains(&&*kind.kind));
+        if OF_ANY_GROUP.contains(&&*kind.kind) {
+            return builtin(&GroupVersionKind {
+                kind: kind.kind.clone(),
+                ..GroupVersionKind::new("", "v1", "")
+            });
+        }
+        // What objects are shown as is nothing that can be sent.
+        let known = kind.group != "meta.k8s.io" && (!stands_alone || kind.group == wanted.group);
         if known { builtin(kind) } else { None }
     }
 
@@ -281,9 +288,14 @@ impl Reader<'_> {
             return Ok(());
         }
         let package = go_package(&wanted.group);
+        let version = if OF_ANY_GROUP.contains(&&*kind.kind) {
+            "v1"
+        } else {
+            &*kind.version
+        };
         let error = format!(
-            "converting ({}.{}) to ({package}.{}): unknown conversion",
-            kind.version, kind.kind, wanted.kind
+            "converting ({version}.{}) to ({package}.{}): unknown conversion",
+            kind.kind, wanted.kind
         );
         Err(self.not_handled(kind, &error))
     }
@@ -366,6 +378,27 @@ impl Reader<'_> {
     }
 }
 
+/// Whether `kind` or `apiVersion` is in a text in letters of another case.
+fn names_itself_otherwise(json: &[u8]) -> bool {
+    let quotes = json.iter().enumerate().filter(|(_, byte)| **byte == b'"');
+    let texts = quotes.map(|(at, _)| &json[at + 1..]);
+    texts.into_iter().any(|text| {
+        ["kind\"", "apiVersion\""].iter().any(|name| {
+            let said = text.get(..name.len());
+            said.is_some_and(|said| said.eq_ignore_ascii_case(name.as_bytes()) && said != name.as_bytes())
+        })
+    })
+}
+
+/// Kinds that are the same in any group and version.
+const OF_ANY_GROUP: [&str; 5] = [
+    "APIGroup",
+    "APIGroupList",
+    "APIResourceList",
+    "APIVersions",
+    "Status",
+];
+
 /// Whether `found` is a version that clients may send though it is not served any more: of evictions, which are not stored.
 fn is_former(found: &GroupVersionKind, wanted: &GroupVersionKind) -> bool {
     found.kind == "Eviction"
@@ -418,6 +451,59 @@ mod tests {
             refused.expect_err("another kind").message,
             "Pod in version \"v1\" cannot be handled as a Event: converting (v1.Pod) to (core.Event): unknown conversion"
         );
+    }
+
+    #[test]
+    fn some_kinds_are_the_same_in_any_group() {
+        let wanted_kind = GroupVersionKind::new("apps", "v1", "Deployment");
+        for (version, kind, expected) in [
+            ("v1", "Status", "converting (v1.Status) to (apps.Deployment)"),
+            ("apps/v1", "Status", "converting (v1.Status) to (apps.Deployment)"),
+            (
+                "example.com/v2",
+                "APIGroup",
+                "converting (v1.APIGroup) to (apps.Deployment)",
+            ),
+            (
+                "meta.k8s.io/v1",
+                "Table",
+                "no kind \"Table\" is registered for version \"meta.k8s.io/v1\"",
+            ),
+        ] {
+            let body = format!(r#"{{"apiVersion":"{version}","kind":"{kind}","metadata":{{}}}}"#);
+            let wanted = Wanted {
+                kind: &wanted_kind,
+                schema: builtin(&wanted_kind).expect("a built-in kind"),
+                validation: FieldValidation::Strict,
+            };
+            let refused = decode(&body.into(), Encoding::Json, wanted, &Warnings::default());
+            let message = refused.expect_err("another kind").message;
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_body_may_name_itself_in_other_letters() {
+        let kind = GroupVersionKind::new("", "v1", "ConfigMap");
+        for validation in [
+            FieldValidation::Ignore,
+            FieldValidation::Warn,
+            FieldValidation::Strict,
+        ] {
+            let wanted = Wanted {
+                kind: &kind,
+                schema: builtin(&kind).expect("a built-in kind"),
+                validation,
+            };
+            let body = r#"{"apiVersion":"v1","kind":"ConfigMap","Kind":"Secret"}"#;
+            let refused = decode(&body.into(), Encoding::Json, wanted, &Warnings::default());
+            let message = refused.expect_err("another kind").message;
+            assert!(
+                message.contains("converting (v1.Secret) to (core.ConfigMap)"),
+                "{message}"
+            );
+        }
+        assert!(!names_itself_otherwise(br#"{"apiVersion":"v1","kind":"Pod"}"#));
     }
 
     #[test]

@@ -235,7 +235,13 @@ impl Patch {
     /// The answer if the outcome cannot be decoded: ` "" is invalid: patch: Invalid value: "...": why`.
     pub fn invalid(&self, object: &Value, schema: Option<SchemaRef<'_>>, why: &str) -> Status {
         let shown = match (&self.changes, self.text(object, schema)) {
-            (Changes::Strategic(patch), _) => strategic::printed(&Value::Object(patch.clone())),
+            (Changes::Strategic(patch), _) => {
+                let mut left = patch.clone();
+                if let (Some(object), Some(schema)) = (object.as_object(), schema) {
+                    strategic::leave(object, &mut left, schema);
+                }
+                strategic::printed(&Value::Object(left))
+            }
             (_, Ok(text)) => text,
             (_, Err(error)) => return error.to_status(),
         };
@@ -472,6 +478,11 @@ mod tests {
                 PatchType::Json,
                 r#"[{"op":"add","path":"/data","value":{"b": 3e0, "a": 1}},{"op":"move","from":"/metadata","path":"/x"}]"#,
                 r#"{"apiVersion":"v1","data":{"b":3e0,"a":1},"kind":"ConfigMap","x":{"name":"a","uid":"u"}}"#,
+            ),
+            (
+                PatchType::Json,
+                r#"[{"op":"add","path":"/data","value":{"b":"3","a":"1"}},{"op":"test","path":"/data","value":{"a":"1","b":"3"}},{"op":"move","from":"/data","path":"/x"}]"#,
+                r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","uid":"u"},"x":{"a":"1","b":"3"}}"#,
             ),
             (
                 PatchType::Merge,

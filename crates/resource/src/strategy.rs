@@ -200,6 +200,11 @@ pub trait Strategy: Send + Sync {
         }
     }
 
+    /// Whether a name is made of a prefix for names, which is else taken as it is.
+    fn generates_names(&self) -> bool {
+        true
+    }
+
     /// Whether an object that comes without a name, and without a prefix for one, gets any name.
     fn names_the_nameless(&self) -> bool {
         false

@@ -45,6 +45,13 @@ pub struct Embedded {
     pub of: &'static Type,
 }
 
+impl Type {
+    /// Whether it is a struct that Go has no name for. Go's own decoder reads into such, which minds no case in names.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.name.is_empty() && self.package.go_name.is_empty()
+    }
+}
+
 /// A choice between members (`x-kubernetes-unions`).
 #[derive(Debug)]
 pub struct Union {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use meta::Status;
 use registry::{Object, Page};
+use resource::Kind;
 use serde_json::{Map, Value, json};
 
 use crate::body::{Body, Pieces};
@@ -15,7 +16,7 @@ use crate::clock::now_seconds;
 use crate::codec;
 use crate::negotiate::{Encoding, Format, View, ViewVersion, pretty};
 use crate::protobuf;
-use crate::resources::{Action, Route};
+use crate::resources::Route;
 use crate::respond::metadata::{metadata_of, no_such_view, partial_prefix};
 use crate::respond::send::send;
 use crate::respond::table::{IncludeObject, Rows, Shown};
@@ -115,6 +116,11 @@ fn without_list(mut head: Vec<u8>) -> Pieces {
     Pieces::new(Some(head.len() as u64), Box::new(once(Bytes::from(head))))
 }
 
+/// Whether upstream has no printer for a kind, but the one for anything: names and times.
+fn has_plain_table(kind: &dyn Kind) -> bool {
+    matches!(&*kind.columns(), [_, second] if second.name == "Created At")
+}
+
 /// Rows of a table, made while the list is written.
 fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result<Pieces, Status> {
     let include = IncludeObject::of(call)?;
@@ -127,8 +133,7 @@ fn table(call: &Call, route: &Route, page: Page, version: ViewVersion) -> Result
         now,
     }
     .head(&list_metadata(&page, false), true);
-    let of_a_page = call.query.first("limit").is_some();
-    if page.items.is_empty() && route.action == Action::DeleteCollection && of_a_page {
+    if page.items.is_empty() && has_plain_table(&**resource.kind()) {
         return Ok(without_list(head));
     }
     let rows = page.items.into_iter().enumerate().flat_map(move |(at, object)| {

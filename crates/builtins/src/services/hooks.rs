@@ -123,7 +123,9 @@ impl ServiceAllocation {
         if has_node_ports(spec) {
             ports.take(spec).map_err(|error| error.into_status(&invalid))?;
         }
-        if has_health_check_port(spec) {
+        // A port that was there before stays, whatever is asked for: that it is another one is found later.
+        let had_one = old.is_some_and(|old| has_health_check_port(&old["spec"]));
+        if has_health_check_port(spec) && !had_one {
             ports
                 .take_health_check(spec)
                 .map_err(|error| error.into_status(&invalid))?;

@@ -65,6 +65,10 @@ impl Strategy for APIService {
         false
     }
 
+    fn allows_any_finalizer(&self) -> bool {
+        true
+    }
+
     fn part_has_rows(&self, _subresource: &str) -> bool {
         false
     }

@@ -13,6 +13,11 @@ const CURRENT: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 
+/// Whether an autoscaler of version 1 has metrics besides the use of processors.
+pub fn has_metrics(scaler: &Value) -> bool {
+    annotated(scaler, METRICS).is_some_and(|metrics| !metrics.is_empty())
+}
+
 fn is_cpu(metric: &Value) -> bool {
     metric["type"] == "Resource" && metric["resource"]["name"] == "cpu"
 }

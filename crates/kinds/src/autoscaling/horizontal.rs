@@ -108,8 +108,12 @@ impl Strategy for HorizontalPodAutoscalerV1 {
     }
 
     fn default(&self, object: &mut Value) {
+        let has_metrics = conversion::has_metrics(object);
         if let Some(spec) = object_at(object, &["spec"]) {
             when_missing(spec, "minReplicas", 1);
+            if !has_metrics {
+                when_missing(spec, "targetCPUUtilizationPercentage", 80);
+            }
         }
     }
 
@@ -151,6 +155,27 @@ impl Strategy for HorizontalPodAutoscalerV1 {
 mod tests {
     use crate::testing::defaulted;
     use serde_json::json;
+
+    #[test]
+    fn version_1_has_the_same_default_as_a_field() {
+        const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
+        let kinds = crate::all();
+        let kind = kinds.iter().find(|kind| {
+            let kind = &kind.descriptor().kind;
+            kind.kind == "HorizontalPodAutoscaler" && kind.version == "v1"
+        });
+        let kind = kind.expect("a kind");
+        let resources = r#"[{"type":"Resource","resource":{"name":"memory","targetAverageUtilization":3}}]"#;
+        for (annotations, expected) in [
+            (json!({}), json!(80)),
+            (json!({METRICS: "[]"}), json!(80)),
+            (json!({METRICS: resources}), json!(null)),
+        ] {
+            let mut scaler = json!({"metadata": {"annotations": annotations}, "spec": {}});
+            kind.default(&mut scaler);
+            assert_eq!(scaler["spec"]["targetCPUUtilizationPercentage"], expected);
+        }
+    }
 
     #[test]
     fn autoscalers_have_their_defaults() {

@@ -1,6 +1,6 @@
 //! Nodes.
 
-use meta::ErrorList;
+use meta::{ErrorList, FieldError};
 use resource::{Column, Row, Strategy};
 use serde_json::Value;
 
@@ -304,14 +304,26 @@ fn taints(taints: &Field, spec: &Field) {
 
 fn pod_cidrs(cidrs: &Field) {
     let mut families = [0, 0];
-    for cidr in cidrs.items() {
+    let mut unreadable = None;
+    for (index, cidr) in cidrs.items().enumerate() {
         cidr.cidr();
         match meta::name::parse_cidr(cidr.text()) {
             Some((address, _)) => families[usize::from(address.is_ipv6())] += 1,
-            None => continue,
+            None => unreadable = unreadable.or(Some((index, cidr.text()))),
         }
     }
-    if families.iter().any(|&count| count > 1) {
+    if cidrs.len() < 2 {
+        return;
+    }
+    if let Some((index, text)) = unreadable {
+        cidrs.report().push(FieldError::internal(
+            &cidrs.path(),
+            &format!(
+                "invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[{index}]: <nil> (invalid CIDR address: {text})"
+            ),
+        ));
+    }
+    if families != [1, 1] || cidrs.len() > 2 {
         cidrs.invalid("may specify no more than one CIDR for each IP family");
     }
 }
@@ -419,6 +431,14 @@ mod tests {
             create_errors("", "nodes", with(json!(["10.0.0.0/24", "10.0.1.0/24"]))),
             [
                 r#"spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family"#,
+            ]
+        );
+        let errors = create_errors("", "nodes", with(json!(["10.0.0.0/24", "x"])));
+        assert_eq!(
+            errors[1..],
+            [
+                "spec.podCIDRs: Internal error: invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[1]: <nil> (invalid CIDR address: x)",
+                r#"spec.podCIDRs: Invalid value: ["10.0.0.0/24","x"]: may specify no more than one CIDR for each IP family"#,
             ]
         );
     }

@@ -26,6 +26,10 @@ impl Strategy for IPAddress {
         })
     }
 
+    fn generates_names(&self) -> bool {
+        false
+    }
+
     fn validate_name(&self, name: &str, _prefix: bool) -> Vec<String> {
         meta::name::canonical_ip(name)
     }

@@ -85,7 +85,8 @@ fn changes(range: &Field, old: &Value) {
     let spec = range.child("spec");
     let cidrs = spec.child("cidrs");
     let old = list(old, &["spec", "cidrs"]);
-    if cidrs.len() < old.len() || (old.len() == 2 && cidrs.len() > 2) {
+    let joins_the_other_family = old.len() == 1 && cidrs.len() == 2;
+    if cidrs.len() != old.len() && !joins_the_other_family {
         return cidrs.invalid("field is immutable");
     }
     for (cidr, old) in cidrs.items().zip(old) {

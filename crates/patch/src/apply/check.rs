@@ -117,10 +117,28 @@ fn check_items(path: &str, items: &[Value], schema: SchemaRef<'_>, errors: &mut 
                 shown
             }
             Err(problem) => {
+                // Upstream looks at no item behind one that it cannot name.
                 errors.0.push(format!("{path}: element {i}: {problem}"));
-                continue;
+                return;
             }
         };
         check_value(&format!("{path}{step}"), item, element, errors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_looked_at_behind_an_item_without_keys() {
+        let kind = meta::GroupVersionKind::new("", "v1", "ServiceAccount");
+        let schema = schema::builtin(&kind).expect("a built-in kind");
+        let config = json!({"secrets": [{}, {"kind": 5}, {}], "imagePullSecrets": "x"});
+        let errors = check(&config, schema).expect_err("wrong").to_string();
+        assert_eq!(errors.matches("omits all key fields").count(), 1, "{errors}");
+        assert!(errors.contains(".imagePullSecrets: expected list"), "{errors}");
     }
 }

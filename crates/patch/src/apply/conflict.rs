@@ -27,7 +27,7 @@ impl Conflicts {
             .into_iter()
             .map(|(owner, fields)| Conflict { owner, fields });
         let mut conflicts: Vec<Conflict> = conflicts.collect();
-        conflicts.sort_by_cached_key(|conflict| conflict.owner.to_string());
+        conflicts.sort_by_cached_key(|conflict| conflict.owner.written());
         Self(conflicts)
     }
 
@@ -85,5 +85,40 @@ impl fmt::Display for Conflicts {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::Element;
+    use crate::managed::Operation;
+
+    #[test]
+    fn owners_come_in_the_order_of_what_is_written_of_them() {
+        let mut fields = FieldSet::new();
+        fields.insert_path(&[Element::field("a")]);
+        let owner = |operation, manager: &str, subresource: &str| {
+            let identity = Identity::new(operation, manager, "apps/v1", subresource);
+            (identity, fields.clone())
+        };
+        let conflicts = Conflicts::new(vec![
+            owner(Operation::Update, "b", ""),
+            owner(Operation::Update, "a", ""),
+            owner(Operation::Update, "a", "scale"),
+            owner(Operation::Apply, "a", ""),
+        ]);
+        let owners: Vec<String> = conflicts
+            .0
+            .iter()
+            .map(|conflict| conflict.owner.to_string())
+            .collect();
+        let expected = [
+            r#""a""#,
+            r#""a" with subresource "scale" using apps/v1"#,
+            r#""a" using apps/v1"#,
+            r#""b" using apps/v1"#,
+        ];
+        assert_eq!(owners, expected);
     }
 }

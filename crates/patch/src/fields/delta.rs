@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use schema::SchemaRef;
+use schema::{SchemaRef, Shape};
 use serde_json::{Map, Value};
 
 use super::element::Element;
@@ -80,7 +80,13 @@ fn compare(old: Option<&Value>, new: Option<&Value>, schema: SchemaRef<'_>, sees
         return compare_whole(old, new);
     }
     let (mut changed, mut removed) = match Form::of(schema) {
-        Form::Whole => return compare_whole(old, new),
+        Form::Whole => {
+            let is_same = |(old, new)| sees.written && is_written_alike(old, new, schema);
+            return match old.zip(new).is_some_and(is_same) {
+                true => (Node::default(), Node::default()),
+                false => compare_whole(old, new),
+            };
+        }
         Form::Fields(schema) => compare_fields(object(old), object(new), |name| schema.field(name), sees),
         Form::Map(schema) => compare_fields(object(old), object(new), |_| Some(schema), sees),
         Form::Free(schema) => {
@@ -105,6 +111,34 @@ fn compare_whole(old: Option<&Value>, new: Option<&Value>) -> Difference {
         (_, Some(_)) => (Node::leaf(), Node::default()),
         (Some(_), None) => (Node::default(), Node::leaf()),
         (None, None) => (Node::default(), Node::default()),
+    }
+}
+
+/// Whether two values are the same once they are written.
+fn is_written_alike(a: &Value, b: &Value, schema: SchemaRef<'_>) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let below = |name: &str| match schema.shape() {
+                Shape::Map => schema.element(),
+                _ => schema.field(name),
+            };
+            let missing_is_fine =
+                |name: &str, value: &Value| below(name).is_some_and(|schema| schema.leaves_out(value));
+            a.iter().all(|(name, a)| match (b.get(name), below(name)) {
+                (Some(b), Some(schema)) => is_written_alike(a, b, schema),
+                (Some(b), None) => a == b,
+                (None, _) => missing_is_fine(name, a),
+            }) && b
+                .iter()
+                .all(|(name, b)| a.contains_key(name) || missing_is_fine(name, b))
+        }
+        (Value::Array(a), Value::Array(b)) => match schema.element() {
+            Some(element) if a.len() == b.len() => {
+                a.iter().zip(b).all(|(a, b)| is_written_alike(a, b, element))
+            }
+            _ => a == b,
+        },
+        _ => a == b,
     }
 }
 

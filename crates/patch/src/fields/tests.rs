@@ -305,3 +305,35 @@ proptest! {
         prop_assert_eq!(FieldSet::from_json(&a.clone().into_json()).unwrap(), a);
     }
 }
+
+#[test]
+fn what_is_written_alike_is_the_same() {
+    let kind = meta::GroupVersionKind::new("policy", "v1", "PodDisruptionBudget");
+    let schema = schema::builtin(&kind).unwrap();
+    let with = |selector: serde_json::Value| serde_json::json!({"spec": {"selector": selector}});
+    for (old, new, is_same) in [
+        (
+            serde_json::json!({"matchLabels": {}}),
+            serde_json::json!({"matchLabels": {}, "matchExpressions": []}),
+            true,
+        ),
+        (
+            serde_json::json!({"matchLabels": {"a": "b"}}),
+            serde_json::json!({"matchLabels": {"a": "b"}, "matchExpressions": []}),
+            true,
+        ),
+        (
+            serde_json::json!({"matchLabels": {"a": "b"}}),
+            serde_json::json!({"matchLabels": {"a": "c"}}),
+            false,
+        ),
+        (
+            serde_json::json!({}),
+            serde_json::json!({"matchLabels": {"a": "c"}}),
+            false,
+        ),
+    ] {
+        let delta = Delta::between_written(&with(old), &with(new.clone()), schema);
+        assert_eq!(delta.is_empty(), is_same, "{new}");
+    }
+}

@@ -54,6 +54,24 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// As upstream writes it, which is how it sorts owners.
+    pub fn written(&self) -> String {
+        let mut parts = vec![
+            ("manager", &*self.manager),
+            ("operation", self.operation.as_str()),
+            ("apiVersion", &*self.api_version),
+            ("subresource", &*self.subresource),
+        ];
+        parts.retain(|(_, text)| !text.is_empty());
+        let parts: Vec<String> = parts
+            .into_iter()
+            .map(|(name, text)| format!("{}:{}", Value::from(name), Value::from(text)))
+            .collect();
+        format!("{{{}}}", parts.join(","))
+    }
+}
+
 /// As messages of conflicts have it: `"anna" with subresource "scale" using apps/v1`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use super::is_sibling_directive;
 /// `replace`, `delete` (and, where nothing follows from it, `merge`): what to do with the object or list it stands in.
 pub(super) const PATCH: &str = "$patch";
 /// The fields of an object that stay.
-const RETAIN_KEYS: &str = "$retainKeys";
+pub(super) const RETAIN_KEYS: &str = "$retainKeys";
 /// `$setElementOrder/FIELD`: the order of a list.
 pub(super) const ORDER_PREFIX: &str = "$setElementOrder";
 /// `$deleteFromPrimitiveList/FIELD`: scalars that leave a list.

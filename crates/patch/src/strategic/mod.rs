@@ -3,6 +3,7 @@
 mod directive;
 mod error;
 mod go_text;
+mod left;
 mod list;
 mod order;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 pub use error::StrategicError;
 pub(crate) use go_text::printed;
+pub(crate) use left::leave;
 
 use directive::{DELETE_FROM_PREFIX, ORDER_PREFIX, PATCH};
 use list::{ItemType, ListPatch};
@@ -87,21 +89,29 @@ fn merge_field(
     }
 }
 
-/// Takes scalars away from a list, if both are there. Objects are merged instead, as if the directive were not there.
+/// Takes scalars away from a list, if both are there. What is of one type otherwise is merged, as if the directive were not
+/// there.
 fn delete_from_list(
     original: &mut Map<String, Value>,
     field: &str,
     values: Value,
     schema: SchemaRef<'_>,
 ) -> Result<(), StrategicError> {
-    if let (Some(Value::Array(original)), Value::Array(values)) = (original.get_mut(field), values) {
-        let field = field_of(schema, field)?;
-        match list::same_type(original, &values)? {
-            Some(ItemType::Object) => ListPatch::of_field(field).merge_always(original, values)?,
-            Some(ItemType::Scalar) | None => original.retain(|item| !values.contains(item)),
+    match (original.get_mut(field), values) {
+        (Some(Value::Array(original)), Value::Array(values)) => {
+            let field = field_of(schema, field)?;
+            match list::same_type(original, &values)? {
+                Some(ItemType::Object) => ListPatch::of_field(field).merge_always(original, values)?,
+                Some(ItemType::Scalar) | None => original.retain(|item| !values.contains(item)),
+            }
+            Ok(())
         }
+        (Some(_), Value::Null) => merge_field(original, field.to_owned(), Value::Null, schema),
+        (Some(known), value) if go_text::type_name(known) == go_text::type_name(&value) => {
+            merge_field(original, field.to_owned(), value, schema)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The position below `key`.

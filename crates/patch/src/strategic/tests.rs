@@ -177,6 +177,46 @@ fn scalars_are_merged_as_a_set() {
 }
 
 #[test]
+fn what_is_no_list_is_merged_in_spite_of_a_deletion() {
+    let original = json!({"spec": {"priority": 2, "hostname": "h", "securityContext": {"runAsUser": 1}}});
+    for (patch, field, expected) in [
+        (
+            json!({"$deleteFromPrimitiveList/priority": 1}),
+            "priority",
+            json!(1),
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/priority": "x"}),
+            "priority",
+            json!(2),
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/priority": null}),
+            "priority",
+            Value::Null,
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/priority": [2]}),
+            "priority",
+            json!(2),
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/hostNetwork": true}),
+            "hostNetwork",
+            Value::Null,
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/securityContext": {"runAsGroup": 3}}),
+            "securityContext",
+            json!({"runAsUser": 1, "runAsGroup": 3}),
+        ),
+    ] {
+        let patched = run(original.clone(), json!({"spec": patch})).unwrap();
+        assert_eq!(patched["spec"][field], expected, "{patch}");
+    }
+}
+
+#[test]
 fn objects_have_directives() {
     let original = json!({"metadata": {"labels": {"a": "b"}, "name": "n"}});
     for (patch, expected) in [

@@ -94,6 +94,12 @@ mod tests {
             kind: "Pod".to_owned(),
         };
         assert_eq!(read, Ok(expected));
+        // The case of names does not matter, the last one counts.
+        let folded = type_meta(br#"{"Kind":"Secret","kind":"Pod","APIVERSION":"v1"}"#);
+        assert_eq!(
+            folded.map(|said| (said.api_version, said.kind)),
+            Ok(("v1".to_owned(), "Pod".to_owned()))
+        );
         assert_eq!(type_meta(b"{}"), Ok(TypeMeta::default()));
     }
 

@@ -449,7 +449,15 @@ impl Visitor<'_> for FieldKey {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
-        Ok(match self.of.position(name) {
+        let known = self.of.position(name).or_else(|| match self.of.is_nameless() {
+            true => self
+                .of
+                .fields
+                .iter()
+                .position(|field| field.name.eq_ignore_ascii_case(name)),
+            false => None,
+        });
+        Ok(match known {
             Some(index) => Key::Known(index),
             None if self.keeps_unknown => Key::Unknown(name.to_owned()),
             None => Key::Unknown(String::new()),

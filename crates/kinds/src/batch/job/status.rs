@@ -148,7 +148,7 @@ fn completed_indexes(status: &Field, spec: &Field) {
         ),
         (
             "failedIndexes",
-            "cannot set non-null failedIndexes when backoffLimitPerIndex is not specified",
+            "cannot set non-null failedIndexes when backoffLimitPerIndex is null",
         ),
     ] {
         let place = status.child(field);

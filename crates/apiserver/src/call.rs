@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audit::Record;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request};
 use meta::User;
@@ -44,6 +45,8 @@ pub struct Call {
     pub warnings: Warnings,
     /// What it is counted under. Set by whoever knows the resource.
     pub labels: CallLabels,
+    /// The body as it came, where its text counts. Set by who decodes it.
+    pub sent: Option<Bytes>,
     lap: Lap,
 }
 
@@ -85,6 +88,7 @@ impl Call {
             audit: None,
             warnings: Warnings::default(),
             labels: CallLabels::default(),
+            sent: None,
             lap: Lap {
                 since: received,
                 histogram: None,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use meta::User;
 use parking_lot::Mutex;
 use schema::FieldValidation;
@@ -28,6 +29,8 @@ pub struct RequestContext {
     /// The options as the client gave them (`CreateOptions`, `UpdateOptions`, `DeleteOptions`), for who is asked whether a
     /// write is good. None if the request has none.
     pub options: Option<Arc<Value>>,
+    /// The JSON that was sent, where the object has raw fields, whose text counts.
+    pub sent: Option<Bytes>,
     /// What the client is to be told beside the answer.
     pub warnings: Warnings,
     /// Where notes about the request go.
@@ -45,6 +48,7 @@ impl RequestContext {
             field_manager: String::from("unknown"),
             field_validation: FieldValidation::default(),
             options: None,
+            sent: None,
             warnings: Warnings::default(),
             audit: Audit::default(),
         }

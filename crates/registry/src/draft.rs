@@ -7,6 +7,7 @@ use meta::{GroupVersion, GroupVersionKind, ResourceVersion};
 use resource::Kind;
 use schema::SchemaRef;
 use schema::ordered::{Ordered, in_order};
+use schema::texts::Texts;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -113,6 +114,17 @@ impl Draft {
         let tree = stored.read(&value)?;
         // What lies in the store is there already, so that no one asks for its form.
         Ok(Self::of_kind(kind, &Form::Json, tree))
+    }
+
+    /// The same with texts of raw fields as they were sent. These come behind the metadata, so that no place changes.
+    pub(crate) fn with_texts(self, texts: &Texts, schema: SchemaRef<'static>) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        Self {
+            json: texts.put_into(&self.json, schema).into(),
+            ..self
+        }
     }
 
     pub(crate) fn index(&self) -> &Index {

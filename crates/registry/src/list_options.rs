@@ -116,7 +116,7 @@ pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, Status> {
 }
 
 /// Reads the version of a list, which is refused if it is none.
-fn version_of_list(text: &str) -> Result<Option<u64>, Status> {
+pub(crate) fn version_of_list(text: &str) -> Result<Option<u64>, Status> {
     read_version(text).map_err(|problem| Status::bad_request(format!("invalid resource version: {problem}")))
 }
 

@@ -11,6 +11,7 @@ mod observing;
 mod ownership;
 mod patching;
 mod projected;
+mod raw_fields;
 mod read;
 mod target;
 mod update;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use meta::{GroupResource, GroupVersionResource, Status};
 use resource::{Kind, Subresource};
+use schema::texts::has_raw_fields;
 
 use crate::cache::Cache;
 use crate::converter::Converter;
@@ -49,6 +51,7 @@ pub struct Resource {
     served: Option<Served>,
     /// The kinds that show the same objects, this one included.
     siblings: Vec<Arc<dyn Kind>>,
+    has_raw_fields: bool,
     shared: Arc<Shared>,
 }
 
@@ -66,11 +69,13 @@ impl Resource {
         let prefix = &descriptor.storage_prefix;
         let shows_the_same =
             |other: &&Arc<dyn Kind>| !prefix.is_empty() && other.descriptor().storage_prefix == *prefix;
+        let cache_is_there = cache.is_some();
         Self {
             name: descriptor.resource(),
             group_resource: descriptor.group_resource(),
             served: cache.map(|cache| Served::new(Arc::clone(&kind), cache, place, converter)),
             siblings: kinds.iter().filter(shows_the_same).cloned().collect(),
+            has_raw_fields: cache_is_there && !kind.is_custom() && has_raw_fields(descriptor.schema),
             kind,
             shared,
         }
@@ -79,6 +84,11 @@ impl Resource {
     /// Facts and behaviour.
     pub fn kind(&self) -> &Arc<dyn Kind> {
         &self.kind
+    }
+
+    /// Whether objects have raw fields, whose text counts.
+    pub fn has_raw_fields(&self) -> bool {
+        self.has_raw_fields
     }
 
     /// Group, version and plural name.

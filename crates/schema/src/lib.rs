@@ -17,6 +17,7 @@ pub mod stored;
 pub mod structural;
 pub mod syntax;
 pub mod table;
+pub mod texts;
 pub mod yaml;
 mod zero;
 

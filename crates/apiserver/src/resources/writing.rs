@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::body::{MAX_BODY_BYTES, read_all};
 use crate::call::{Call, Response};
 use crate::decode::{Wanted, decode, decode_custom, encoding_of};
+use crate::negotiate::Encoding;
 use crate::options::WriteOptions;
 use crate::resources::route::Route;
 use crate::respond::object;
@@ -26,6 +27,7 @@ pub fn context(call: &mut Call, options: &WriteOptions) -> RequestContext {
         field_manager: options.field_manager.clone(),
         field_validation: options.field_validation,
         options: Some(Arc::new(as_asked(call))),
+        sent: call.sent.take(),
         warnings: call.warnings.clone(),
         audit: call.trail(),
     }
@@ -72,6 +74,9 @@ pub async fn tree(
         validation: options.field_validation,
     };
     let tree = decode(&body, encoding, wanted, &call.warnings);
+    if encoding == Encoding::Json && route.resource.has_raw_fields() && route.has_own_kind() {
+        call.sent = Some(body.clone());
+    }
     let tree = match route.is_custom() {
         true => tree.map_err(|_| unknown_to_custom(&kind.version, &kind.kind))?,
         false => tree?,

@@ -116,11 +116,30 @@ impl Owners {
 
     /// Reads entries that the server itself has written; their fields only when they are looked at.
     pub fn read_later(entries: Vec<Value>) -> Result<Self, OwnerError> {
+        let twins = Self::twins(&entries);
         entries
             .into_iter()
-            .map(Owner::read_later)
+            .enumerate()
+            .filter(|(at, _)| !twins.contains(at))
+            .map(|(_, entry)| Owner::read_later(entry))
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// Where entries stand that have a later one with the same identity.
+    pub fn twins(entries: &[Value]) -> Vec<usize> {
+        let are_twins = |a: &Value, b: &Value| {
+            let same = |field: &str| a.get(field) == b.get(field);
+            let is_update = a.get("operation").is_none_or(|operation| operation != "Apply");
+            same("manager") && same("operation") && same("subresource") && (!is_update || same("apiVersion"))
+        };
+        (0..entries.len())
+            .filter(|&at| {
+                entries[at + 1..]
+                    .iter()
+                    .any(|later| are_twins(&entries[at], later))
+            })
+            .collect()
     }
 
     /// The owners that an object names; nobody, if that cannot be read.

@@ -10,7 +10,7 @@ mod versions;
 
 pub(crate) use entry::Identity;
 pub use entry::{Operation, Owner};
-pub use face::show_owners;
+pub use face::{return_owners, show_owners};
 pub(crate) use list::{Owners, take};
 pub use list::{default_manager, restore_times};
 pub use sound::restore_owners;

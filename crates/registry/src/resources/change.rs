@@ -190,7 +190,7 @@ impl Resource {
                     return Err(self.uid_conflict(context, target, uid(body), ""));
                 }
                 let mut new = body.clone();
-                self.track(context, "", None, &mut new);
+                self.track(context, target.subresource, None, &mut new);
                 Ok(new)
             }
             Change::Apply { config, force } => {

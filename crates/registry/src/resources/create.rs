@@ -83,15 +83,20 @@ impl Resource {
             return self.insert_nameless(context, served, target, new).await;
         }
         if !name(&new).is_empty() || prefix.is_empty() {
-            return match self.insert(context, served, target, new).await? {
-                Inserted::Done(object) => Ok(object),
-                Inserted::Exists(existing) => Err(self.exists(served, target.name, existing)),
-                Inserted::Overtaken => Err(self.overtaken(&target)),
+            let inserted = match self.insert(context, served, target, new).await {
+                Ok(Inserted::Done(object)) => Ok(object),
+                Ok(Inserted::Exists(existing)) => Err(self.exists(served, target.name, existing)),
+                Ok(Inserted::Overtaken) => Err(self.overtaken(&target)),
+                Err(status) => Err(status),
             };
+            return inserted.map_err(|status| as_of_prefix(status, &prefix));
         }
         let mut attempt = 1;
         loop {
-            let generated = identity::generate_name(&prefix);
+            let generated = match self.kind.generates_names() {
+                true => identity::generate_name(&prefix),
+                false => prefix.clone(),
+            };
             let mut named = new.clone();
             metadata::set(&mut named, "name", generated.as_str().into());
             let target = Target {
@@ -134,7 +139,8 @@ impl Resource {
         target: Target<'_>,
         new: Value,
     ) -> Result<Inserted, Status> {
-        if !self.shared.plugins()?.hooks.contains_key(&self.group_resource) {
+        let has_hooks = self.shared.plugins()?.hooks.contains_key(&self.group_resource);
+        if !has_hooks || !target.subresource.is_empty() {
             return self.insert_once(context, served, target, new).await;
         }
         for _ in 0..MAX_ATTEMPTS {
@@ -162,7 +168,11 @@ impl Resource {
         if let Some(why) = self.kind.refuses_creation() {
             return Err(Status::forbidden(&self.group_resource, target.name, why));
         }
-        let taken = self.begin_create(context, &mut new).await?;
+        // What is created through a part of it gets nothing that others give.
+        let taken = match target.subresource {
+            "" => self.begin_create(context, &mut new).await?,
+            _ => None,
+        };
         checks::create(&*self.kind, &mut new, &context.warnings)?;
         let new = self
             .validate(context, target, Operation::Create, new, None)
@@ -182,7 +192,11 @@ impl Resource {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
-        match self.put(served, served.draft(new).await?, None, taken).await? {
+        let draft = match self.has_raw_fields {
+            true => self.with_sent_texts(context, served.draft(new.clone()).await?, &new),
+            false => served.draft(new).await?,
+        };
+        match self.put(served, draft, None, taken).await? {
             Put::Done(object) => Ok(Inserted::Done(object)),
             Put::Raced(None) => Ok(Inserted::Overtaken),
             Put::Raced(existing) => Ok(Inserted::Exists(existing)),
@@ -275,14 +289,27 @@ impl Resource {
 
 /// 409 when every generated name was taken.
 fn no_unique_name(resource: &GroupResource, name: &str) -> Status {
-    let message = format!(
-        "{resource} {name:?} already exists, the server was not able to generate a unique name for the object"
-    );
-    Status::failure(409, Reason::ALREADY_EXISTS, message).with_details(Details {
+    let details = Details {
         name: name.to_owned(),
         group: resource.group.clone().into_owned(),
         kind: resource.resource.clone().into_owned(),
-        retry_after_seconds: 1,
         ..Details::default()
-    })
+    };
+    let message = format!("{resource} {name:?} already exists");
+    let status = Status::failure(409, Reason::ALREADY_EXISTS, message).with_details(details);
+    as_of_prefix(status, "-")
+}
+
+/// What a client is told of a name that is taken if its object has a prefix for names, whether the name came of it or not.
+fn as_of_prefix(mut status: Status, prefix: &str) -> Status {
+    if prefix.is_empty() || status.reason != Reason::ALREADY_EXISTS {
+        return status;
+    }
+    status
+        .message
+        .push_str(", the server was not able to generate a unique name for the object");
+    if let Some(details) = &mut status.details {
+        details.retry_after_seconds = 1;
+    }
+    status
 }

@@ -161,7 +161,7 @@ impl Resource {
         if context.dry_run {
             return Ok(Put::Done(Arc::new(Object::unstored(marked))));
         }
-        let draft = served.draft(marked).await?;
+        let draft = self.with_texts_of(served.draft(marked).await?, &current.stored);
         if current.stored.says(draft.json()) {
             return Ok(Put::Done(Arc::clone(&current.shown)));
         }

@@ -49,19 +49,6 @@ impl Resource {
         track_update(&write, None, body);
     }
 
-    /// The same for a write through a projection, which upstream notes without a time.
-    pub(super) fn track_projection(
-        &self,
-        context: &RequestContext,
-        subresource: &str,
-        old: &Value,
-        new: &mut Value,
-    ) {
-        self.with_write(context, subresource, "", |write| {
-            track_update(write, Some(old), new)
-        });
-    }
-
     /// What a configuration makes of an object, or of nothing.
     pub(super) fn applied(
         &self,

@@ -3,10 +3,10 @@
 use meta::object::{metadata_str, uid};
 use meta::{GroupResource, Reason, Status};
 use patch::apply::{apply, not_decodable};
-use patch::managed::{Write, show_owners};
-use resource::{Projection, SubresourceKind};
+use patch::managed::{Write, return_owners, show_owners, track_update};
+use resource::SubresourceKind;
 use schema::FieldValidation;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Resource;
 use super::change::Change;
@@ -14,6 +14,8 @@ use super::target::Target;
 use crate::context::RequestContext;
 use crate::metadata;
 
+/// The version of every projection.
+const FACE_VERSION: &str = "autoscaling/v1";
 /// Where a projection shows what it is about.
 const SHOWN: &[&str] = &["spec", "replicas"];
 
@@ -23,8 +25,6 @@ pub(super) struct Projected {
     pub(super) new: Value,
     /// The projection.
     pub(super) face: Value,
-    /// Whether who changes it is yet to be noted as an owner: nobody is of what had no owner, and an apply has noted it.
-    pub(super) is_tracked: bool,
 }
 
 /// Upstream fails where it would note who owned the projection of a custom object before it was first applied.
@@ -47,26 +47,40 @@ impl Resource {
         let Some(SubresourceKind::Projection(projection)) = self.works_as(target)? else {
             return Err(Status::internal("a subresource is no projection"));
         };
+        let place = projection.place_of_replicas();
         let mut seen = projection.read_to_change(old)?;
-        show_owners(old, &projection.place_of_replicas(), &mut seen, SHOWN);
-        let is_owned = meta::object::metadata(&seen).is_some_and(|seen| seen.contains_key("managedFields"));
-        let is_tracked = is_owned && !matches!(change, Change::Apply { .. });
-        let (new, mut face) = match change {
-            Change::Apply { config, force } => {
-                let face = self.applied_face(context, target, &seen, config, *force)?;
-                self.apply_through(context, target, &*projection, old, config, face)?
-            }
-            _ => (old.clone(), self.next_body(context, target, change, &seen)?),
+        show_owners(old, &place, &mut seen, SHOWN);
+        let mut face = match change {
+            Change::Apply { config, force } => self.applied_face(context, target, &seen, config, *force)?,
+            _ => self.changed_face(context, target, change, &seen)?,
         };
+        let mut new = old.clone();
+        let api_version = self.kind.descriptor().kind.api_version();
+        return_owners(&mut new, &place, &face, SHOWN, &api_version);
         metadata::ensure_namespace(&mut face, target.namespace)?;
         metadata::ensure_name(&face, target.name)?;
         self.check_face_uid(target, &face, old)?;
         metadata::remove(&mut face, "managedFields");
-        Ok(Projected {
-            new,
-            face,
-            is_tracked,
-        })
+        Ok(Projected { new, face })
+    }
+
+    /// What any other change makes of the projection. Who changes it owns nothing of what had no owner.
+    fn changed_face(
+        &self,
+        context: &RequestContext,
+        target: &Target<'_>,
+        change: &Change,
+        seen: &Value,
+    ) -> Result<Value, Status> {
+        let mut face = self.next_body(context, target, change, seen)?;
+        let is_owned = meta::object::metadata(seen).is_some_and(|seen| seen.contains_key("managedFields"));
+        if is_owned {
+            let write = self.face_write(context, target)?;
+            track_update(&write, Some(seen), &mut face);
+        } else {
+            metadata::remove(&mut face, "managedFields");
+        }
+        Ok(face)
     }
 
     /// What a configuration makes of the projection itself: that it fits, and who is in its way, is judged there.
@@ -79,9 +93,6 @@ impl Resource {
         force: bool,
     ) -> Result<Value, Status> {
         let kind = self.kind_of(target);
-        let Some(schema) = schema::builtin(kind) else {
-            return Err(Status::internal(format_args!("{} is not known", kind.kind)));
-        };
         if self.kind.is_custom()
             && seen
                 .get("metadata")
@@ -89,50 +100,32 @@ impl Resource {
         {
             return Err(unowned(&kind.api_version(), &kind.kind));
         }
-        let write = Write {
-            manager: &context.field_manager,
-            api_version: &kind.api_version(),
-            subresource: target.subresource,
-            time: &metadata::seconds(context.now),
-            schema,
-            reset_fields: &[],
-            convert: None,
-        };
+        let write = self.face_write(context, target)?;
         let applied = apply(&write, seen, config, force).map_err(|error| error.to_status())?;
-        let decoded = schema::decode_tree(applied, schema, FieldValidation::Ignore);
+        let decoded = schema::decode_tree(applied, write.schema, FieldValidation::Ignore);
         let (face, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
         Ok(face)
     }
 
-    /// The same for the object behind it, where its owners are noted.
-    fn apply_through(
-        &self,
-        context: &RequestContext,
-        target: &Target<'_>,
-        projection: &dyn Projection,
-        old: &Value,
-        config: &Value,
-        face: Value,
-    ) -> Result<(Value, Value), Status> {
-        let replicas = config.get("spec").and_then(|spec| spec.get("replicas"));
-        if replicas.is_none_or(Value::is_null) {
-            return Ok((old.clone(), face));
-        }
-        let kind = &self.kind.descriptor().kind;
-        let mut whole = json!({
-            "apiVersion": kind.api_version(), "kind": kind.kind,
-            "metadata": {"name": target.name, "namespace": target.namespace},
-        });
-        metadata::ensure_namespace(&mut whole, target.namespace)?;
-        // That the number is right is judged when it is written from the projection.
-        let mut place = &mut whole;
-        for name in projection.place_of_replicas() {
-            place = &mut place[name];
-        }
-        *place = replicas.cloned().unwrap_or_default();
-        // Upstream notes no time here.
-        let new = self.applied_at("", context, target, Some(old), &whole, true)?;
-        Ok((new, face))
+    /// A write of the projection itself. Its time is noted nowhere.
+    fn face_write<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        target: &'a Target<'_>,
+    ) -> Result<Write<'a>, Status> {
+        let kind = self.kind_of(target);
+        let Some(schema) = schema::builtin(kind) else {
+            return Err(Status::internal(format_args!("{} is not known", kind.kind)));
+        };
+        Ok(Write {
+            manager: &context.field_manager,
+            api_version: FACE_VERSION,
+            subresource: target.subresource,
+            time: "",
+            schema,
+            reset_fields: &[],
+            convert: None,
+        })
     }
 
     /// 409 for a projection that means another object of the same name.

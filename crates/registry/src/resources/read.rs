@@ -12,7 +12,7 @@ use super::target::path_key;
 use crate::cache::{Snapshot, Start};
 use crate::continue_token::ContinueToken;
 use crate::fault;
-use crate::list_options::{Consistency, ListPlan, WatchStart, parse_version};
+use crate::list_options::{Consistency, ListPlan, WatchStart, parse_version, version_of_list};
 use crate::object::Object;
 use crate::options::{GetOptions, ListOptions, WatchOptions};
 use crate::selection::Selection;
@@ -57,7 +57,7 @@ impl Resource {
         }
         let served = self.served()?;
         let key = path_key(namespace, name)?;
-        match parse_version(&options.resource_version)? {
+        match self.version_to_get(&options.resource_version)? {
             None => self.shared.caches.catch_up().await?,
             Some(revision) => self.reach(revision).await?,
         };
@@ -66,6 +66,14 @@ impl Resource {
         object
             .map(|object| served.show(&object))
             .ok_or_else(|| self.not_found(name))
+    }
+
+    /// The version of a get. Where upstream has no cache it is refused as that of a list is.
+    fn version_to_get(&self, version: &str) -> Result<Option<u64>, Status> {
+        match self.kind.lists_any_version_whole() {
+            true => parse_version(version),
+            false => version_of_list(version),
+        }
     }
 
     /// A subresource that reads: the object itself for a part, the other kind for a projection (`scale`).

@@ -14,6 +14,7 @@ use super::commit::{Put, Removed};
 use super::create::Inserted;
 use super::current::{Current, Known};
 use super::projected::Projected;
+use super::raw_fields::ChangedTexts;
 use super::target::Target;
 use super::{Resource, Written};
 use crate::admission::Operation;
@@ -48,6 +49,13 @@ enum Attempt {
     Done(Written),
     /// Someone else was first, and this is what is there now.
     Raced(Known),
+}
+
+/// An object that was changed and is good, before it is stored.
+struct Changed {
+    new: Value,
+    texts: Option<ChangedTexts>,
+    taken: Option<Box<dyn Pending>>,
 }
 
 impl Resource {
@@ -131,8 +139,13 @@ impl Resource {
             Change::Apply { .. } => true,
             Change::Patch(_) | Change::Unreadable(_) => false,
         };
-        if !may_create || rewrite.works_as.is_some() {
-            self.refuse_part_of_nothing(rewrite)?;
+        // A part creates the object where a PUT of the object does.
+        let works_so = match rewrite.works_as {
+            None => true,
+            Some(SubresourceKind::Part) => self.kind.allows_create_on_update(),
+            Some(_) => false,
+        };
+        if !may_create || !works_so {
             return Err(self.not_found(target.name));
         }
         let new = self.first_state(context, &target, &rewrite.change)?;
@@ -148,18 +161,6 @@ impl Resource {
             }
             Inserted::Overtaken => Err(self.overtaken(&target)),
         }
-    }
-
-    /// What is wrong with a change of a part of an object that is not there, besides that. Only kinds that a PUT creates get
-    /// so far.
-    fn refuse_part_of_nothing(&self, rewrite: &Rewrite<'_>) -> Result<(), Status> {
-        let is_part = matches!(rewrite.works_as, Some(SubresourceKind::Part));
-        if let (Change::Apply { config, force }, true) = (&rewrite.change, is_part)
-            && self.kind.allows_create_on_update()
-        {
-            self.applied(rewrite.context, &rewrite.target, None, config, *force)?;
-        }
-        Ok(())
     }
 
     async fn change(
@@ -184,13 +185,27 @@ impl Resource {
             subresource: target.subresource,
             found,
         };
-        checks::update(&*self.kind, part, &mut new, old, &context.warnings)?;
+        let states = [old, &new];
+        let texts = self.changed_texts(
+            context,
+            target.subresource,
+            &rewrite.change,
+            states,
+            &current.stored,
+        );
+        let disguised = texts.as_ref().and_then(|texts| texts.disguised(old));
+        let seen = disguised.as_ref().unwrap_or(old);
+        checks::update(&*self.kind, part, &mut new, seen, &context.warnings)?;
+        if let Some(texts) = &texts {
+            texts.reveal(&mut new, old);
+        }
         restore_times(&mut new, old);
         let new = self.validate_faces(rewrite, new, old).await?;
         if metadata::may_go(&new, old) && !self.kind.holds_deletion(&new) {
             self.let_go(rewrite, current, new).await
         } else {
-            self.store_change(rewrite, known, current, new, taken).await
+            let draft = Changed { new, texts, taken };
+            self.store_change(rewrite, known, current, draft).await
         }
     }
 
@@ -198,11 +213,7 @@ impl Resource {
     async fn changed(&self, rewrite: &Rewrite<'_>, old: &Value) -> Result<Value, Status> {
         let Rewrite { context, target, .. } = *rewrite;
         if let Some(SubresourceKind::Projection(projection)) = &rewrite.works_as {
-            let Projected {
-                mut new,
-                face,
-                is_tracked,
-            } = self.next_projection(context, &target, &rewrite.change, old)?;
+            let Projected { mut new, face } = self.next_projection(context, &target, &rewrite.change, old)?;
             let old_face = projection.read_to_change(old)?;
             let face = self
                 .mutate(context, target, Operation::Update, face, Some(&old_face))
@@ -216,9 +227,6 @@ impl Resource {
             };
             metadata::set(&mut new, "resourceVersion", version.into());
             projection.write(&mut new, &face)?;
-            if is_tracked {
-                self.track_projection(context, target.subresource, old, &mut new);
-            }
             return Ok(new);
         }
         let new = self.next_state(context, &target, &rewrite.change, old)?;
@@ -360,8 +368,11 @@ impl Resource {
         rewrite: &Rewrite<'_>,
         known: &Known,
         current: &Current,
-        mut new: Value,
-        taken: Option<Box<dyn Pending>>,
+        Changed {
+            mut new,
+            texts,
+            taken,
+        }: Changed,
     ) -> Result<Attempt, Status> {
         let Rewrite {
             context,
@@ -376,6 +387,7 @@ impl Resource {
             Some(draft) => (draft, Some(new)),
             None => (served.draft(new).await?, None),
         };
+        let draft = self.with_changed_texts(draft, texts.as_ref());
         if current.stored.says(draft.json()) {
             return match self.newer(served, &target.key(), known).await? {
                 Some(newer) => Ok(Attempt::Raced(newer)),

@@ -99,6 +99,16 @@ async fn another_name_is_generated_where_one_is_taken() {
     crowded.overtaken.store(1, Ordering::Relaxed);
     let named = cluster.gadgets.create(&cluster.context, "ns", gadget("a")).await;
     refused(named, 409, "gadgets.policy \"a\" already exists");
+    // Also then it is told what a prefix is told.
+    let mut both = gadget("a");
+    both["metadata"]["generateName"] = "g-".into();
+    let named = cluster.gadgets.create(&cluster.context, "ns", both).await;
+    let status = named.expect_err("the name is taken");
+    assert_eq!(
+        status.message,
+        "gadgets.policy \"a\" already exists, the server was not able to generate a unique name for the object"
+    );
+    assert_eq!(status.details.unwrap().retry_after_seconds, 1);
 }
 
 #[tokio::test]

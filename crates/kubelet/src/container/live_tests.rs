@@ -16,7 +16,7 @@ use crate::containerd::Containerd;
 use crate::cri::message::{ContainerState, ContainerStatus, PodSandboxConfig};
 use crate::cri::{ContainerRuntime, CriClient};
 use crate::hooks::{self, HookRequest};
-use crate::images::{ImageFolders, Images};
+use crate::images::{FolderError, ImageFolders, Images};
 use crate::objects::fake::FakeObjects;
 use crate::plan::Verdict;
 use crate::pod::PodToRun;
@@ -104,8 +104,16 @@ impl Machine {
         running
     }
 
+    async fn mount_images(&self, pod: &PodToRun, index: usize) -> Result<(), FolderError> {
+        let member = &pod.members()[index];
+        self.volumes
+            .mount_images(pod, member, &PodSandboxConfig::default(), &|_| {})
+            .await
+    }
+
     async fn start_container(&self, running: &Running, index: usize, volumes: &MountedVolumes) -> String {
         let member = &running.pod.members()[index];
+        self.mount_images(&running.pod, index).await.unwrap();
         let image = self
             .images
             .ensure(&running.pod, member, &running.sandbox, &|_| {})
@@ -464,17 +472,29 @@ fn images_can_be_looked_into() {
         );
         // A second time it is there already.
         machine.volumes.mount(&pod).await.unwrap();
+        machine.mount_images(&pod, 0).await.unwrap();
         // After the pod has gone, the same can be mounted again.
         machine.runtime.remove_sandbox(&running.sandbox_id).await.unwrap();
         machine.volumes.unmount("u5").await.unwrap();
         machine.volumes.mount(&pod).await.unwrap();
+        machine.mount_images(&pod, 0).await.unwrap();
+        // One that is not there is missed by the containers that see it.
         let missing = pod_of(
             "u6",
-            json!({ "containers": [], "volumes": [
-            { "name": "v", "image": { "reference": "localhost/none:1", "pullPolicy": "Never" } }] }),
+            json!({
+                "containers": [
+                    { "name": "c", "volumeMounts": [{ "name": "v", "mountPath": "/v" }] },
+                    { "name": "other" },
+                ],
+                "volumes": [{ "name": "v", "image": { "reference": "localhost/none:1", "pullPolicy": "Never" } }],
+            }),
         );
-        let error = machine.volumes.mount(&missing).await.unwrap_err().to_string();
-        assert!(error.contains("ErrImageNeverPull"), "{error}");
+        machine.volumes.mount(&missing).await.unwrap();
+        let Err(FolderError::Image(error)) = machine.mount_images(&missing, 0).await else {
+            panic!("it is not there");
+        };
+        assert_eq!(error.reason, "ErrImageNeverPull");
+        machine.mount_images(&missing, 1).await.unwrap();
         machine.volumes.unmount("u6").await.unwrap();
         machine.stop(&[&running]).await;
     });

@@ -8,9 +8,20 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::Images;
+use super::{ImageError, Images, Report};
 use crate::cri::message::PodSandboxConfig;
 use crate::pod::PodToRun;
+
+/// Why an image is not there as a folder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FolderError {
+    /// It is not on the node.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// It could not be mounted.
+    #[error("{0}")]
+    Mount(String),
+}
 
 /// Mounts images of a containerd.
 #[derive(Clone)]
@@ -31,23 +42,15 @@ impl ImageFolders {
         pod: &PodToRun,
         image: (&str, Option<&str>),
         folder: &Path,
-    ) -> Result<(), String> {
-        let found = self
-            .images
-            .bring(pod, image, &PodSandboxConfig::default(), &|event| {
-                tracing::debug!(
-                    pod = pod.described(),
-                    event.reason,
-                    event.message,
-                    "image of a volume"
-                );
-            })
-            .await;
-        let found = found.map_err(|error| format!("{}: {error}", error.reason))?;
+        sandbox: &PodSandboxConfig,
+        report: Report<'_>,
+    ) -> Result<(), FolderError> {
+        let found = self.images.bring(pod, image, sandbox, report).await?;
         // What a mount before a restart of the machine has left would be in the way.
         let _ = self.run("unmount", &["--rm"], &[folder.as_os_str()]).await;
         self.run("mount", &[], &[found.id.as_ref(), folder.as_os_str()])
             .await
+            .map_err(FolderError::Mount)
     }
 
     async fn run(&self, verb: &str, flags: &[&str], arguments: &[&std::ffi::OsStr]) -> Result<(), String> {

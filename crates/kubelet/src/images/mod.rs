@@ -16,7 +16,7 @@ use crate::cri::{ContainerRuntime, RuntimeError};
 use crate::objects::Objects;
 use crate::pod::{Member, PodToRun};
 
-pub use folders::ImageFolders;
+pub use folders::{FolderError, ImageFolders};
 
 use credentials::Keyring;
 use name::ImageName;
@@ -50,7 +50,18 @@ pub struct ImageError {
     pub reason: &'static str,
     pub message: String,
     /// What the status says while the next try is waited for, if not the same.
-    pub waiting: Option<(String, String)>,
+    pub waiting: Option<PullWait>,
+}
+
+/// An image that could not be fetched is tried again later. The reason in the status is `ImagePullBackOff`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullWait {
+    pub image: String,
+    pub message: String,
+}
+
+impl PullWait {
+    pub const REASON: &str = "ImagePullBackOff";
 }
 
 impl ImageError {
@@ -64,9 +75,12 @@ impl ImageError {
 
     /// A failed transfer.
     fn pull(image: &str, message: String) -> Self {
-        let waiting = format!("Back-off pulling image {image:?}: ErrImagePull: {message}");
+        let waiting = PullWait {
+            image: image.to_owned(),
+            message: format!("Back-off pulling image {image:?}: ErrImagePull: {message}"),
+        };
         Self {
-            waiting: Some(("ImagePullBackOff".to_owned(), waiting)),
+            waiting: Some(waiting),
             ..Self::new("ErrImagePull", message)
         }
     }

@@ -89,8 +89,12 @@ async fn failures_have_their_reasons() {
     let error = outcome.result.unwrap_err();
     let message = "rpc error: code = NotFound desc = no such image";
     assert_eq!((error.reason, error.message.as_str()), ("ErrImagePull", message));
-    let waiting = format!("Back-off pulling image \"a:1\": ErrImagePull: {message}");
-    assert_eq!(error.waiting, Some(("ImagePullBackOff".to_owned(), waiting)));
+    let waiting = error.waiting.unwrap();
+    assert_eq!(waiting.image, "a:1");
+    assert_eq!(
+        waiting.message,
+        format!("Back-off pulling image \"a:1\": ErrImagePull: {message}")
+    );
     assert_eq!(
         outcome.events[1],
         format!("Failed: Failed to pull image \"a:1\": {message}")

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::action::StopReason;
 use super::backoff::Backoff;
 use super::observed::Instance;
+use crate::images::PullWait;
 use crate::resize::{Given, Resizing};
 
 /// The memory of one pod's worker.
@@ -65,7 +66,7 @@ pub struct StartFailure {
     pub reason: String,
     pub message: String,
     /// What is said while waiting for the next try, if not the same.
-    pub waiting: Option<(String, String)>,
+    pub waiting: Option<PullWait>,
     pub at: Timestamp,
     pub retry_at: Timestamp,
     pub backoff: Backoff,

@@ -70,6 +70,12 @@ impl Member {
         self.container.image.as_deref().unwrap_or_default()
     }
 
+    /// Whether it mounts a volume.
+    pub fn sees(&self, volume: &str) -> bool {
+        let mut mounts = self.container.volume_mounts.iter().flatten();
+        mounts.any(|mount| mount.name == volume)
+    }
+
     /// Where events about it point: `spec.containers{web}`.
     pub fn field_path(&self) -> String {
         let list = match self.role {

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::StatusInput;
+use crate::images::PullWait;
 use crate::plan::{Exit, Instance, InstanceState, InstanceUser, StopReason};
 use crate::pod::{Member, Role};
 
@@ -180,7 +181,7 @@ fn waiting(input: StatusInput<'_>, member: &Member) -> Option<ContainerState> {
             return Some(waiting_state(&pause.reason, &pause.message));
         }
         return Some(match &failure.waiting {
-            Some((reason, message)) if !is_fresh => waiting_state(reason, message),
+            Some(wait) if !is_fresh => waiting_state(PullWait::REASON, &wait.message),
             _ => waiting_state(&failure.reason, &failure.message),
         });
     }

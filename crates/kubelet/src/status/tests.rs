@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::images::PullWait;
 use crate::plan::{self, Exit, Input, Instance, InstanceState, Intent, Sandbox, StopReason, Verdict};
 
 fn at(second: i64) -> Timestamp {
@@ -278,10 +279,10 @@ fn a_failure_to_start_shows_as_itself_and_then_as_waiting() {
     let failure = |second| plan::StartFailure {
         reason: "ErrImagePull".to_owned(),
         message: "no".to_owned(),
-        waiting: Some((
-            "ImagePullBackOff".to_owned(),
-            "Back-off pulling image \"x\"".to_owned(),
-        )),
+        waiting: Some(PullWait {
+            image: "x".to_owned(),
+            message: "Back-off pulling image \"x\"".to_owned(),
+        }),
         at: at(second),
         retry_at: at(1010),
         backoff: plan::Backoff::advance(None, plan::SLOW, at(second), at(second)),

@@ -158,7 +158,7 @@ impl Volumes {
         Setup {
             node: &self.node,
             objects: self.objects.as_ref(),
-            images: self.images.as_ref(),
+            has_images: self.images.is_some(),
             mounter: self.mounter,
             tokens: &self.tokens,
             pod,

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::Volume;
 
 use crate::container::NodeSettings;
-use crate::images::ImageFolders;
 use crate::objects::Objects;
 use crate::pod::PodToRun;
 
@@ -24,7 +23,8 @@ const FOLDER_MODE: u32 = 0o777;
 pub struct Setup<'a> {
     pub node: &'a NodeSettings,
     pub objects: &'a dyn Objects,
-    pub images: Option<&'a ImageFolders>,
+    /// Whether images can be volumes.
+    pub has_images: bool,
     pub mounter: Mounter,
     pub tokens: &'a Tokens,
     pub pod: &'a PodToRun,
@@ -99,10 +99,11 @@ impl Setup<'_> {
         if let Some(source) = &volume.host_path {
             return host_path::make(&source.path, source.type_.as_deref()).map(Made::at);
         }
-        if let Some(source) = &volume.image {
-            return image::make(self, &volume.name, source)
-                .await
-                .map(Made::read_only_at);
+        if volume.image.is_some() {
+            if !self.has_images {
+                return Err("volumes of type image are not supported by this node".to_owned());
+            }
+            return image::make(self.node, self.pod, &volume.name).map(Made::read_only_at);
         }
         if let Some(source) = &volume.persistent_volume_claim {
             let read_only = source.read_only == Some(true);

@@ -12,6 +12,7 @@ use super::done::Done;
 use super::execute::{Start, StartError, Stop};
 use super::task::{Stage, Task, Wake};
 use crate::container::logs::links;
+use crate::images::PullWait;
 use crate::plan::{
     Action, Backoff, Busy, Intent, MOUNT, Memory, Observed, Plan, QUICK, SLOW, StartFailure, StopReason,
     later,
@@ -322,7 +323,7 @@ impl Task {
                 wake_at.at(shows_at);
                 continue;
             }
-            let Some((reason, _)) = &failure.waiting else {
+            let Some(PullWait { image, .. }) = &failure.waiting else {
                 continue;
             };
             let Some(member) = self.pod.member(name) else {
@@ -330,11 +331,14 @@ impl Task {
             };
             let this_time = failure.at.to_string();
             if self.told.insert(name.clone(), this_time.clone()).as_ref() != Some(&this_time) {
-                let message = format!("Back-off pulling image {:?}", member.image());
+                let message = format!("Back-off pulling image {image:?}");
                 self.tools.voice.note_of(&self.pod, member, "BackOff", message);
-                self.tools
-                    .voice
-                    .warn_of(&self.pod, member, "Failed", format!("Error: {reason}"));
+                self.tools.voice.warn_of(
+                    &self.pod,
+                    member,
+                    "Failed",
+                    format!("Error: {}", PullWait::REASON),
+                );
             }
         }
     }

@@ -12,7 +12,7 @@ use super::voice::Voice;
 use crate::container::{ContainerRequest, logs, sandbox_config};
 use crate::cri::RuntimeError;
 use crate::hooks::{self, HookRequest};
-use crate::images::{ImageError, ImageEvent};
+use crate::images::{FolderError, ImageError, ImageEvent, PullWait};
 use crate::plan::{BackoffRule, MIN_GRACE, QUICK, SLOW, StopReason};
 use crate::pod::{Member, PodToRun};
 use crate::volumes::MountedVolumes;
@@ -23,7 +23,7 @@ pub struct StartError {
     pub reason: String,
     pub message: String,
     /// What is said while waiting for the next try, if not the same.
-    pub waiting: Option<(String, String)>,
+    pub waiting: Option<PullWait>,
     pub slow: bool,
     /// It was made and has ended: from here on it is a container that failed.
     pub ran: bool,
@@ -149,16 +149,25 @@ impl Tools {
         let config_error =
             |error: crate::container::ConfigError| failed(StartError::new(error.reason, error.message));
         let sandbox = sandbox_config(pod, &self.node, start.sandbox_attempt).map_err(config_error)?;
-        let report = |event: ImageEvent| report(&self.voice, pod, member, event);
+        let no_image = |error: ImageError| {
+            self.voice
+                .warn_of(pod, member, "Failed", format!("Error: {}", error.reason));
+            StartError::from(error)
+        };
+        let about_pod = |event: ImageEvent| report(&self.voice, pod, None, event);
+        self.volumes
+            .mount_images(pod, member, &sandbox, &about_pod)
+            .await
+            .map_err(|error| match error {
+                FolderError::Image(error) => no_image(error),
+                FolderError::Mount(message) => failed(StartError::new("CreateContainerError", message)),
+            })?;
+        let about_container = |event: ImageEvent| report(&self.voice, pod, Some(member), event);
         let image = self
             .images
-            .ensure(pod, member, &sandbox, &report)
+            .ensure(pod, member, &sandbox, &about_container)
             .await
-            .map_err(|error| {
-                self.voice
-                    .warn_of(pod, member, "Failed", format!("Error: {}", error.reason));
-                StartError::from(error)
-            })?;
+            .map_err(no_image)?;
         let request = ContainerRequest {
             pod,
             member,
@@ -320,11 +329,14 @@ impl Tools {
     }
 }
 
-fn report(voice: &Voice, pod: &PodToRun, member: &Member, event: ImageEvent) {
-    if event.is_warning {
-        voice.warn_of(pod, member, event.reason, event.message);
-    } else {
-        voice.note_of(pod, member, event.reason, event.message);
+/// An event of a container, or of the whole pod.
+fn report(voice: &Voice, pod: &PodToRun, member: Option<&Member>, event: ImageEvent) {
+    let (reason, message) = (event.reason, event.message);
+    match (event.is_warning, member) {
+        (true, Some(member)) => voice.warn_of(pod, member, reason, message),
+        (true, None) => voice.warn(pod, reason, message),
+        (false, Some(member)) => voice.note_of(pod, member, reason, message),
+        (false, None) => voice.note(pod, reason, message),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::container::{Builder, NodeSettings};
 use crate::cri::fake::FakeRuntime;
 use crate::cri::message::{Container, ContainerFilter, ContainerState, PodSandboxFilter};
 use crate::cri::{ContainerRuntime, RuntimeError};
-use crate::images::Images;
+use crate::images::{ImageFolders, Images};
 use crate::node::NodeShared;
 use crate::objects::fake::FakeObjects;
 use crate::pod::label;
@@ -96,14 +96,21 @@ impl Machine {
         let pods = pods_of_node(client.clone(), "a", shutdown.clone());
         let node = Arc::new(NodeShared::default());
         let (findings, found) = mpsc::unbounded_channel();
+        let images = Images::new(runtime.clone(), objects.clone());
+        let folders = ImageFolders {
+            images: images.clone(),
+            ctr: "/bin/false".into(),
+            socket: "/dev/null".into(),
+            snapshotter: "native".to_owned(),
+        };
         let tools = Arc::new(Tools {
             facts: NodeFacts {
                 ips: settings.node_ips.clone(),
                 runtime: "fake".to_owned(),
             },
             builder: Builder::new(settings.clone(), objects.clone()),
-            volumes: Volumes::new(settings.clone(), objects.clone()),
-            images: Images::new(runtime.clone(), objects.clone()),
+            volumes: Volumes::with_images(settings.clone(), objects.clone(), folders),
+            images,
             probes: Probes::new(runtime.clone(), findings.clone()),
             cgroups: Cgroups::detect(&settings),
             logs: LogKeeper::new(runtime.clone()),
@@ -514,6 +521,29 @@ async fn init_containers_run_first_and_sidecars_end_last() {
         machine.calls("stop_container"),
         [format!("stop_container {main}"), format!("stop_container {side}")]
     );
+}
+
+#[tokio::test]
+async fn an_image_as_a_volume_that_is_not_there_keeps_those_waiting_that_see_it() {
+    let machine = Machine::new();
+    let _kubelet = machine.start().await;
+    let mut spec = one();
+    let missing = "localhost/missing:1";
+    spec["volumes"] = json!([{ "name": "v", "image": { "reference": missing, "pullPolicy": "Always" } }]);
+    machine.put("blind", spec.clone());
+    machine.until("blind", "/phase", json!("Running")).await;
+    spec["containers"][0]["volumeMounts"] = json!([{ "name": "v", "mountPath": "/v" }]);
+    machine.put("web", spec);
+    for reason in ["ErrImagePull", "ImagePullBackOff"] {
+        machine
+            .until("web", "/containerStatuses/0/state/waiting/reason", json!(reason))
+            .await;
+        machine.until_event("Failed", &format!("Error: {reason}")).await;
+    }
+    let pulling = format!("Pulling image {missing:?}");
+    machine.until_event("Pulling", &pulling).await;
+    let waiting = format!("Back-off pulling image {missing:?}");
+    machine.until_event("BackOff", &waiting).await;
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! Resource quotas: how much of what they limit is used.
 //!
 //! What is granted is counted when it is admitted; this controller adds up anew when something is given back, when a quota
-//! changes, and, a little later than others, when something has come.
+//! changes, and, a little later than others, when something has come. It does not for anything else: what was just admitted
+//! may not have come here yet, and would be taken off.
 
 mod counts;
 mod plan;
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::controller::Outcome;
 use client::error::optional;
@@ -17,6 +19,7 @@ use client::lean::Pod;
 use client::{Client, Informer, Kind, ListOptions, ObjectMetadata, Scope, WorkQueue, run_workers};
 use jiff::Timestamp;
 use meta::GroupResource;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,6 +32,8 @@ pub const NAME: &str = "resourcequota-controller";
 const WORKERS: usize = 5;
 /// What comes was counted when it was admitted. It is looked at when what was admitted beside it has come, too.
 const AFTER_COMING: Duration = Duration::from_secs(2);
+/// What was let in is stored soon after it was counted. So long nothing is taken off.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// Runs until the context's shutdown.
 pub async fn run(context: Context) {
@@ -43,6 +48,7 @@ pub async fn run(context: Context) {
         pods: informers.of::<Pod>(),
         services: informers.of::<Service>(),
         claims: informers.of::<PersistentVolumeClaim>(),
+        let_in: Arc::default(),
     });
     controller.watch(&queue);
     controller.quotas.synced().await;
@@ -62,6 +68,8 @@ struct Controller {
     services: Informer<Service>,
     claims: Informer<PersistentVolumeClaim>,
     counts: Counts,
+    /// When a quota let something in last.
+    let_in: Arc<Mutex<HashMap<Key, Instant>>>,
 }
 
 /// Queues the quotas of a namespace.
@@ -71,11 +79,24 @@ fn queue_quotas(quotas: &Informer<ResourceQuota>, queue: &WorkQueue<Key>, namesp
     }
 }
 
+/// An informer's objects came as JSON, so they can be written as such.
+fn tree<K: Serialize>(object: &Arc<K>) -> Value {
+    serde_json::to_value(&**object).unwrap_or_default()
+}
+
 impl Controller {
     fn watch(&self, queue: &WorkQueue<Key>) {
-        let to = queue.clone();
+        let (to, let_in) = (queue.clone(), self.let_in.clone());
         self.quotas.on_change(move |change| {
-            let Some(quota) = &change.new else { return };
+            let Some(quota) = &change.new else {
+                if let Some(old) = &change.old {
+                    let_in.lock().remove(&Key::of(&old.metadata));
+                }
+                return;
+            };
+            if change.old.as_ref().is_some_and(|old| plan::lets_in(old, quota)) {
+                let_in.lock().insert(Key::of(&quota.metadata), Instant::now());
+            }
             // Admission counts in the status what it lets in, before that has come here: to count then would forget it.
             let is_new = change.old.as_ref().is_none_or(|old| old.spec != quota.spec);
             if is_new || plan::has_other_limits(quota) {
@@ -83,8 +104,8 @@ impl Controller {
             }
         });
         self.follow_pods(queue);
-        self.follow(&self.services, queue);
-        self.follow(&self.claims, queue);
+        self.follow(&self.services, "services", queue);
+        self.follow(&self.claims, "persistentvolumeclaims", queue);
     }
 
     /// Pods report all the time; few of the reports give anything back.
@@ -104,15 +125,23 @@ impl Controller {
         });
     }
 
-    fn follow<K: Kind>(&self, objects: &Informer<K>, queue: &WorkQueue<Key>) {
+    fn follow<K: Kind + Serialize>(
+        &self,
+        objects: &Informer<K>,
+        resource: &'static str,
+        queue: &WorkQueue<Key>,
+    ) {
         let (to, quotas) = (queue.clone(), self.quotas.clone());
+        let resource = GroupResource::new("", resource);
         objects.on_change(move |change| {
-            let namespace = change.object().map(|object| object.metadata().namespace());
-            let delay = if change.old.is_none() {
-                AFTER_COMING
-            } else {
-                Duration::ZERO
+            let delay = match (&change.old, &change.new) {
+                (None, Some(_)) => AFTER_COMING,
+                (Some(old), Some(new)) if !plan::counts_otherwise(&resource, &tree(old), &tree(new)) => {
+                    return;
+                }
+                _ => Duration::ZERO,
             };
+            let namespace = change.object().map(|object| object.metadata().namespace());
             queue_quotas(&quotas, &to, namespace.unwrap_or(""), delay);
         });
     }
@@ -139,6 +168,11 @@ impl Controller {
                 }
             }
         }
+        if used.gives_back()
+            && let Some(delay) = self.settles_in(&key)
+        {
+            return Ok(Outcome::After(delay));
+        }
         if let Some(status) = used.status() {
             let changed = ResourceQuota {
                 status: Some(status),
@@ -148,6 +182,12 @@ impl Controller {
             optional(result).map_err(doing("update the status"))?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// How long what a quota let in may still be on its way.
+    fn settles_in(&self, key: &Key) -> Option<Duration> {
+        let at = *self.let_in.lock().get(key)?;
+        SETTLING.checked_sub(at.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// Hardly any quota is about devices: the claims are read when one is.
@@ -178,9 +218,7 @@ impl Controller {
     ) {
         let now = Timestamp::now().as_second();
         for object in objects.store().in_namespace(&key.namespace) {
-            // An informer's objects came as JSON, so they can be written as such.
-            let object: Value = serde_json::to_value(&*object).unwrap_or_default();
-            used.add_object(resource, &object, now);
+            used.add_object(resource, &tree(&object), now);
         }
     }
 }

@@ -40,12 +40,46 @@ pub(super) fn counts_devices(quota: &ResourceQuota, resource: &GroupResource) ->
 /// When a change of a pod may make it count for less; none if it does not. A pod that is deleted counts until its grace is
 /// over.
 pub(super) fn may_give_back(old: &Pod, new: &Pod, now: Timestamp) -> Option<Duration> {
-    if pod::is_finished(old) != pod::is_finished(new) || old.spec != new.spec {
+    if pod::is_finished(old) != pod::is_finished(new) || weight(old) != weight(new) {
         return Some(Duration::ZERO);
     }
     let end = new.metadata.deletion_timestamp.as_ref()?.0;
     let is_new = old.metadata.deletion_timestamp != new.metadata.deletion_timestamp;
     is_new.then(|| pod::elapsed(now, end) + Duration::from_secs(1))
+}
+
+/// What a pod counts by, of what can change. Where it runs is nothing of it.
+fn weight(pod: &Pod) -> Option<impl PartialEq> {
+    let spec = pod.spec.as_ref()?;
+    let containers = (&spec.containers, &spec.init_containers);
+    Some((containers, &spec.resources, spec.active_deadline_seconds))
+}
+
+/// Whether a change of an object, no pod, makes it count for something else.
+pub(super) fn counts_otherwise(resource: &GroupResource, old: &Value, new: &Value) -> bool {
+    quota::usage(resource, old, 0) != quota::usage(resource, new, 0)
+        || old.pointer(CLASS) != new.pointer(CLASS)
+}
+
+/// The class of a volume's attributes that a claim names: a scope is about it.
+const CLASS: &str = "/spec/volumeAttributesClassName";
+
+fn told(quota: &ResourceQuota) -> Amounts {
+    let used = quota.status.iter().flat_map(|status| &status.used).flatten();
+    used.filter_map(|(name, text)| Some((name.clone(), text.0.parse().ok()?)))
+        .collect()
+}
+
+/// Whether more is used of any limit in the second.
+fn grows(before: &Amounts, after: &Amounts) -> bool {
+    after
+        .iter()
+        .any(|(name, amount)| before.get(name).is_some_and(|before| amount > before))
+}
+
+/// Whether a change of a quota is that something was let in.
+pub(super) fn lets_in(old: &ResourceQuota, new: &ResourceQuota) -> bool {
+    grows(&told(old), &told(new))
 }
 
 /// What is used of what a quota limits.
@@ -90,18 +124,17 @@ impl<'a> Used<'a> {
         }
     }
 
+    /// Whether less is used than the status tells.
+    pub(super) fn gives_back(&self) -> bool {
+        grows(&self.used, &told(self.quota))
+    }
+
     /// The status; none if it says so already.
     pub(super) fn status(self) -> Option<ResourceQuotaStatus> {
         let hard = hard(self.quota);
         let old = self.quota.status.clone().unwrap_or_default();
         let same_hard = old.hard.as_ref().unwrap_or(&BTreeMap::new()) == &hard;
-        let old_used: Amounts = old
-            .used
-            .iter()
-            .flatten()
-            .filter_map(|(name, text)| Some((name.clone(), text.0.parse().ok()?)))
-            .collect();
-        if same_hard && old_used == self.used && old.used.is_some() {
+        if same_hard && told(self.quota) == self.used && old.used.is_some() {
             return None;
         }
         let used = self.used.into_iter();
@@ -183,8 +216,51 @@ mod tests {
         };
         check(ready(running()), None);
         check(pod("a", "Succeeded"), Some(0));
-        check(on(running(), "m"), Some(0));
+        check(on(running(), "m"), None);
+        let mut limited = running();
+        let template = client::lean::PodTemplate {
+            active_deadline_seconds: Some(5),
+            ..client::lean::PodTemplate::default()
+        };
+        limited.spec = Some(template.into());
+        check(limited, Some(0));
         check(deleting(running()), Some(1));
+    }
+
+    #[test]
+    fn what_is_let_in_and_given_back_is_told_apart() {
+        let used = |pods: &str| {
+            let status = json!({ "hard": { "pods": "5" }, "used": { "pods": pods } });
+            quota(json!({ "pods": "5" }), json!([]), status)
+        };
+        assert!(lets_in(&used("1"), &used("2")));
+        assert!(!lets_in(&used("2"), &used("1")));
+        assert!(!lets_in(&used("2"), &used("2")));
+        assert!(Used::none(&used("1")).gives_back());
+        assert!(!Used::none(&used("0")).gives_back());
+    }
+
+    #[test]
+    fn what_is_bound_counts_as_before() {
+        let check = |name: &'static str, new: Value, expected: bool| {
+            let old = json!({ "spec": { "type": "ClusterIP", "ports": [{}] } });
+            assert_eq!(counts_otherwise(&resource(name), &old, &new), expected, "{new}");
+        };
+        let claims = "persistentvolumeclaims";
+        let bound = json!({ "spec": { "volumeName": "v" }, "status": { "phase": "Bound" } });
+        check(claims, bound, false);
+        let larger = json!({ "spec": { "resources": { "requests": { "storage": "2Gi" } } } });
+        check(claims, larger, true);
+        check(
+            claims,
+            json!({ "spec": { "volumeAttributesClassName": "gold" } }),
+            true,
+        );
+        let labelled =
+            json!({ "metadata": { "labels": { "a": "b" } }, "spec": { "type": "ClusterIP", "ports": [{}] } });
+        check("services", labelled, false);
+        let opened = json!({ "spec": { "type": "NodePort", "ports": [{}] } });
+        check("services", opened, true);
     }
 
     #[test]

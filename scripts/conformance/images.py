@@ -103,10 +103,9 @@ def busybox(layer, root=None):
     return layer.done()
 
 
-def small(root):
+def small(shell):
     layer = base()
-    # Debian's busybox sh forgets variables whose names have dashes.
-    layer.file("bin/sh", read(f"{root}/bin/bash-static"))
+    layer.file("bin/sh", shell)
     return busybox(layer)
 
 
@@ -208,7 +207,7 @@ def main(folder):
 def fill(registry, folder):
     program = lambda name: read(f"{folder}/bin/{name}")
     source = lambda name: read(f"{folder}/sources/{name}")
-    tools, applets = full(f"{folder}/root"), small(f"{folder}/root")
+    tools, applets = full(f"{folder}/root"), small(program("sh"))
     agnhost = Layer()
     agnhost.folder("uploads", 0o777)
     agnhost.file("agnhost", program("agnhost"))

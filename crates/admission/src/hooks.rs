@@ -7,7 +7,7 @@ mod rule;
 mod scene;
 mod shown;
 
-pub(crate) use conditions::Conditions;
+pub(crate) use conditions::{Conditions, Of};
 pub(crate) use matcher::{Matched, Matcher};
 pub(crate) use memo::{Compiled, Memo};
 pub(crate) use scene::{Expression, Problem, Scene, Spending, Stage};

@@ -7,6 +7,7 @@ mod chain;
 mod cluster;
 mod hooks;
 mod notes;
+mod observer;
 pub mod outward;
 mod plugin;
 mod plugins;
@@ -23,7 +24,8 @@ mod testing;
 
 pub use chain::Chain;
 pub use cluster::{Cluster, Served};
+pub use observer::{Action, AskedConditions, AskedWebhook, Holder, Observer, Outcome, PolicyFinding, Step};
 pub use plugin::Plugin;
 pub use plugins::default_plugins;
 pub use rounds::Rounds;
-pub use webhook::Endpoint;
+pub use webhook::{Endpoint, Unanswered};

@@ -22,13 +22,20 @@ use std::sync::Arc;
 use auth::Authorizer;
 
 use crate::cluster::Cluster;
+use crate::observer::Observer;
 use crate::plugin::Plugin;
 use crate::policy::{MutatingPolicies, ValidatingPolicies};
 use crate::webhook::{MutatingWebhooks, ValidatingWebhooks};
 
 /// The plugins that upstream turns on by default, and NodeRestriction, in upstream's order; before them what upstream asks
 /// outside of plugins. `authorizer` is asked who may create by an update, approve and sign certificates, and by expressions.
-pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
+/// `observer` is told what webhooks and policies do.
+pub fn default_plugins(
+    cluster: &Arc<dyn Cluster>,
+    authorizer: &Arc<dyn Authorizer>,
+    observer: &Arc<dyn Observer>,
+) -> Vec<Box<dyn Plugin>> {
+    let observer = || Arc::clone(observer);
     let cluster = || Arc::clone(cluster);
     let authorizer = || Arc::clone(authorizer);
     vec![
@@ -52,10 +59,10 @@ pub fn default_plugins(cluster: &Arc<dyn Cluster>, authorizer: &Arc<dyn Authoriz
         Box::new(certificates::CertificateSubjectRestriction),
         Box::new(default_class::DefaultClass::ingress(cluster())),
         Box::new(pod_topology_labels::PodTopologyLabels { cluster: cluster() }),
-        Box::new(MutatingPolicies::new(cluster(), authorizer())),
-        Box::new(MutatingWebhooks::new(cluster(), authorizer())),
-        Box::new(ValidatingPolicies::new(cluster(), authorizer())),
-        Box::new(ValidatingWebhooks::new(cluster(), authorizer())),
+        Box::new(MutatingPolicies::new(cluster(), authorizer()).observed_by(observer())),
+        Box::new(MutatingWebhooks::new(cluster(), authorizer()).observed_by(observer())),
+        Box::new(ValidatingPolicies::new(cluster(), authorizer()).observed_by(observer())),
+        Box::new(ValidatingWebhooks::new(cluster(), authorizer()).observed_by(observer())),
         // The last, so that nothing is counted that another one refuses.
         Box::new(resource_quota::ResourceQuota { cluster: cluster() }),
     ]

@@ -12,6 +12,7 @@ use registry::{AdmissionRequest, Audit, Equivalent, Object, Operation, RequestCo
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Served};
+use crate::observer::{AskedConditions, AskedWebhook, Observer, PolicyFinding};
 use crate::plugin::Plugin;
 
 /// Objects by resource.
@@ -259,5 +260,34 @@ impl Write {
             old_object: self.old.as_ref(),
         };
         see(&mut request).await
+    }
+}
+
+/// Keeps what it is told of webhooks and policies.
+#[derive(Default)]
+pub(crate) struct Seen(parking_lot::Mutex<Vec<String>>);
+
+impl Seen {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().clone()
+    }
+}
+
+impl Observer for Seen {
+    fn webhook(&self, asked: &AskedWebhook<'_>) {
+        let operation = asked.operation.as_str();
+        let line = format!("{} {operation} {:?} {:?}", asked.name, asked.step, asked.outcome);
+        self.0.lock().push(line);
+    }
+
+    fn conditions(&self, asked: &AskedConditions<'_>) {
+        let line = format!("{} {} {}", asked.name, asked.errors, asked.is_excluded);
+        self.0.lock().push(line);
+    }
+
+    fn policy(&self, found: &PolicyFinding<'_>) {
+        let why = found.why.unwrap_or("nothing");
+        let line = format!("{}/{} {:?}: {why}", found.policy, found.binding, found.action);
+        self.0.lock().push(line);
     }
 }

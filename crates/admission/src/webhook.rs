@@ -13,6 +13,6 @@ mod validating;
 #[cfg(test)]
 mod testing;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Unanswered};
 pub(crate) use mutating::MutatingWebhooks;
 pub(crate) use validating::ValidatingWebhooks;

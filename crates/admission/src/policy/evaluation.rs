@@ -1,9 +1,12 @@
 //! What the validations of a policy find in a request.
 
+use std::time::{Duration, Instant};
+
 use cel::{OBJECT_BUDGET, Value};
 
 use super::definition::{Policy, ValidatingDefinition, Validation};
-use crate::hooks::{Problem, Scene, Spending, Stage};
+use crate::hooks::{Of, Problem, Scene, Spending, Stage};
+use crate::observer::{Holder, Step, Watch};
 
 /// The longest message that an expression may give.
 const MAX_MESSAGE_BYTES: usize = 5 * 1024;
@@ -18,6 +21,8 @@ pub(super) struct Finding {
     pub(super) always_denies: bool,
     /// Which validation found it.
     pub(super) place: usize,
+    /// How long that took.
+    pub(super) took: Duration,
 }
 
 /// What a policy makes of a request.
@@ -27,6 +32,8 @@ pub(super) struct Judgement {
     pub(super) findings: Vec<Finding>,
     /// What it wants written about the request, by key.
     pub(super) annotations: Vec<(String, String)>,
+    /// What failed, where that counts for nothing.
+    pub(super) ignored: Vec<(String, Duration)>,
 }
 
 impl Finding {
@@ -36,11 +43,12 @@ impl Finding {
             reason: None,
             always_denies: false,
             place: 0,
+            took: Duration::ZERO,
         }
     }
 
-    fn at(self, place: usize) -> Self {
-        Self { place, ..self }
+    fn at(self, place: usize, took: Duration) -> Self {
+        Self { place, took, ..self }
     }
 }
 
@@ -48,38 +56,57 @@ impl From<Finding> for Judgement {
     fn from(finding: Finding) -> Self {
         Self {
             findings: vec![finding],
-            annotations: Vec::new(),
+            ..Self::default()
         }
     }
 }
 
 /// Whether the conditions of a policy hold; an error as its failure policy has it.
-pub(super) fn is_meant(policy: &Policy, scene: &Scene<'_>) -> Result<bool, String> {
+pub(super) fn is_meant(policy: &Policy, scene: &Scene<'_>, watch: Watch<'_>) -> Result<bool, String> {
     if policy.conditions.is_empty() {
         return Ok(true);
     }
-    match policy.conditions.hold(scene) {
-        Err(_) if policy.ignores_failure => Ok(false),
-        other => other,
-    }
+    // Upstream counts those of both sorts of policies so.
+    let watch = Watch {
+        step: Step::Validate,
+        ..watch
+    };
+    let of = Of {
+        holder: Holder::Policy,
+        name: &policy.name,
+        ignores_failure: policy.ignores_failure,
+    };
+    policy.conditions.hold(scene, of, watch)
 }
 
 /// What a policy makes of a request. What it wants written is worked out if somebody is to read it.
-pub(super) fn judgement(definition: &ValidatingDefinition, scene: &Scene<'_>, is_read: bool) -> Judgement {
+pub(super) fn judgement(
+    definition: &ValidatingDefinition,
+    scene: &Scene<'_>,
+    is_read: bool,
+    watch: Watch<'_>,
+) -> Judgement {
     let policy = &definition.policy;
-    let mut judgement = match is_meant(policy, scene) {
+    let mut judgement = match is_meant(policy, scene, watch) {
         Ok(true) => Judgement::default(),
         Ok(false) => return Judgement::default(),
         Err(why) => return Finding::error(why).into(),
     };
     let stage = Stage::new(scene, &policy.variables);
     let mut spending = Spending::of(OBJECT_BUDGET);
-    let findings = &mut judgement.findings;
+    let Judgement {
+        findings, ignored, ..
+    } = &mut judgement;
     for (place, validation) in definition.validations.iter().enumerate() {
-        match judge(validation, &stage, &mut spending) {
-            Ok(finding) => findings.extend(finding.map(|finding| finding.at(place))),
-            Err(_) if policy.ignores_failure => {}
-            Err(Problem::Failed(why)) => findings.push(Finding::error(why).at(place)),
+        let begun = Instant::now();
+        let judged = judge(validation, &stage, &mut spending);
+        let took = begun.elapsed();
+        match judged {
+            Ok(finding) => findings.extend(finding.map(|finding| finding.at(place, took))),
+            Err(Problem::Failed(why) | Problem::OutOfBudget(why)) if policy.ignores_failure => {
+                ignored.push((why, took));
+            }
+            Err(Problem::Failed(why)) => findings.push(Finding::error(why).at(place, took)),
             // What was found before does not count: nobody knows what the rest would have said.
             Err(Problem::OutOfBudget(why)) => return Finding::error(why).into(),
         }
@@ -117,8 +144,7 @@ fn judge<'v>(
     Ok(Some(Finding {
         why: told.or(fixed).unwrap_or_else(by_default),
         reason: Some(validation.reason.clone()),
-        always_denies: false,
-        place: 0,
+        ..Finding::error(String::new())
     }))
 }
 

@@ -1,6 +1,7 @@
 //! MutatingAdmissionPolicy: expressions change what a request brings, one policy after the other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use auth::Authorizer;
@@ -18,6 +19,7 @@ use super::invocation::{Invocation, Invoked, invocations, namespace};
 use super::mutation::{Target, mutate};
 use crate::cluster::Cluster;
 use crate::hooks::{Memo, Scene, Shown, as_requested, facts};
+use crate::observer::{Action, Observer, PolicyFinding, Step, Watch};
 use crate::plugin::Plugin;
 use crate::rounds::Rounds;
 
@@ -29,6 +31,7 @@ pub(crate) struct MutatingPolicies {
     authorizer: Arc<dyn Authorizer>,
     definitions: Memo<MutatingDefinition>,
     bindings: Memo<MutatingBinding>,
+    observer: Arc<dyn Observer>,
 }
 
 impl MutatingPolicies {
@@ -38,7 +41,13 @@ impl MutatingPolicies {
             authorizer,
             definitions: Memo::default(),
             bindings: Memo::default(),
+            observer: Arc::new(()),
         }
+    }
+
+    /// Tells `observer` what policies change.
+    pub(crate) fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Lets a policy change the object under its bindings; what it could not do.
@@ -114,13 +123,28 @@ impl MutatingPolicies {
                 authorizer: &*self.authorizer,
             };
             if place == 0 {
-                match is_meant(&definition.policy, &scene) {
+                let watch = Watch {
+                    observer: &*self.observer,
+                    step: Step::Mutate,
+                    operation: request.operation,
+                };
+                match is_meant(&definition.policy, &scene, watch) {
                     Ok(true) => {}
                     Ok(false) => return Ok(Ok(false)),
                     Err(why) => return Ok(Err(why)),
                 }
             }
-            let changed = match mutate(mutation, &definition.policy.variables, &scene, &target) {
+            let begun = Instant::now();
+            let changed = mutate(mutation, &definition.policy.variables, &scene, &target);
+            self.observer.policy(&PolicyFinding {
+                policy: &definition.policy.name,
+                binding: &invocation.binding.name,
+                step: Step::Mutate,
+                why: changed.as_ref().err().map(String::as_str),
+                action: Action::Allow,
+                took: begun.elapsed(),
+            });
+            let changed = match changed {
                 Ok(changed) => changed,
                 Err(why) => return Ok(Err(why)),
             };

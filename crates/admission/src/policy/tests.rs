@@ -13,7 +13,7 @@ use super::{MutatingPolicies, ValidatingPolicies};
 use crate::chain::Chain;
 use crate::hooks::Compiled;
 use crate::request::resources::NAMESPACES;
-use crate::testing::{FakeCluster, Notebook, Write};
+use crate::testing::{FakeCluster, Notebook, Seen, Write};
 
 const MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
 const LIMITS: GroupVersionResource = GroupVersionResource::new("x.example.com", "v1", "limits");
@@ -314,4 +314,57 @@ async fn what_policies_find_is_noted_where_somebody_reads_it() {
             r#"validation.policy.admission.k8s.io/validation_failure: [{"message":"a \"thing\" \u003e 1","policy":"p","binding":"p","expressionIndex":1,"validationActions":["Audit"]}]"#,
         ]
     );
+}
+
+#[tokio::test]
+async fn what_policies_find_is_told() {
+    let absent = json!({"expression": "object.absent == 'x'"});
+    for (spec, actions, expected) in [
+        (
+            json!({"validations": [{"expression": "true"}, {"expression": "false", "message": "no"}]}),
+            json!(["Deny", "Audit"]),
+            vec!["p/p Deny: no", "p/p Audit: no"],
+        ),
+        (
+            json!({"validations": [{"expression": "false", "message": "no"}]}),
+            json!(["Warn"]),
+            vec!["p/p Warn: no"],
+        ),
+        (
+            json!({"failurePolicy": "Ignore", "validations": [absent]}),
+            json!(["Deny"]),
+            vec!["p/p Allow: expression 'object.absent == 'x'' resulted in error: no such key: absent"],
+        ),
+        (
+            json!({
+                "matchConditions": [{"name": "c", "expression": "object.metadata.name == 'b'"}],
+                "validations": [{"expression": "false"}],
+            }),
+            json!(["Deny"]),
+            vec!["p 0 true"],
+        ),
+    ] {
+        let seen = Arc::new(Seen::default());
+        let cluster = validating(spec, json!({"validationActions": actions})).shared();
+        let plugin = ValidatingPolicies::new(cluster, Arc::new(AlwaysDeny)).observed_by(seen.clone());
+        let chain = Chain::new(vec![Box::new(plugin)]);
+        let _ = map().seen(async |request| chain.validate(request).await).await;
+        assert_eq!(seen.lines(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_policies_change_is_told() {
+    let cluster = cluster(
+        &MutatingDefinition::RESOURCE,
+        &MutatingBinding::RESOURCE,
+        json!({"mutations": [applying("Object{metadata: Object.metadata{labels: {'color': 'red'}}}")]}),
+        json!({}),
+    );
+    let seen = Arc::new(Seen::default());
+    let plugin = MutatingPolicies::new(cluster.shared(), Arc::new(AlwaysAllow)).observed_by(seen.clone());
+    let chain = Chain::new(vec![Box::new(plugin)]);
+    let changed = map().seen(async |request| chain.mutate(request).await).await;
+    changed.expect("it is admitted");
+    assert_eq!(seen.lines(), ["p/p Allow: nothing"]);
 }

@@ -17,6 +17,7 @@ use super::invocation::{Invocation, Invoked, invocations, namespace};
 use super::notes::{Notes, note_failure};
 use crate::cluster::Cluster;
 use crate::hooks::{Memo, Scene, Shown, facts};
+use crate::observer::{Action, Observer, PolicyFinding, Step, Watch};
 use crate::plugin::Plugin;
 
 /// The plugin.
@@ -25,6 +26,7 @@ pub(crate) struct ValidatingPolicies {
     authorizer: Arc<dyn Authorizer>,
     definitions: Memo<ValidatingDefinition>,
     bindings: Memo<ValidatingBinding>,
+    observer: Arc<dyn Observer>,
 }
 
 impl ValidatingPolicies {
@@ -34,7 +36,13 @@ impl ValidatingPolicies {
             authorizer,
             definitions: Memo::default(),
             bindings: Memo::default(),
+            observer: Arc::new(()),
         }
+    }
+
+    /// Tells `observer` what policies find.
+    pub(crate) fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Asks a policy under its bindings; why it refuses the request.
@@ -57,11 +65,13 @@ impl ValidatingPolicies {
                     let namespace = namespace(request, &*self.cluster).await?;
                     let judgements = self.judge(definition, &invocation, &namespace, request)?;
                     let binding = invocation.binding;
-                    for Judgement {
-                        findings,
-                        annotations,
-                    } in judgements
-                    {
+                    for judgement in judgements {
+                        self.tell(&policy.name, binding, &judgement);
+                        let Judgement {
+                            findings,
+                            annotations,
+                            ..
+                        } = judgement;
                         notes.extend(annotations);
                         let denied = findings.into_iter();
                         denials.extend(
@@ -75,6 +85,36 @@ impl ValidatingPolicies {
         Ok(denials)
     }
 
+    /// Tells who counts what was found, and what follows.
+    fn tell(&self, policy: &str, binding: &Binding, judgement: &Judgement) {
+        let found = |why: &str, action, took| {
+            self.observer.policy(&PolicyFinding {
+                policy,
+                binding: &binding.name,
+                step: Step::Validate,
+                why: Some(why),
+                action,
+                took,
+            });
+        };
+        for (why, took) in &judgement.ignored {
+            found(why, Action::Allow, *took);
+        }
+        for finding in &judgement.findings {
+            let actions = &binding.actions;
+            let follows = !finding.always_denies;
+            for (is_taken, action) in [
+                (actions.deny || finding.always_denies, Action::Deny),
+                (actions.audit && follows, Action::Audit),
+                (actions.warn && follows, Action::Warn),
+            ] {
+                if is_taken {
+                    found(&finding.why, action, finding.took);
+                }
+            }
+        }
+    }
+
     fn judge(
         &self,
         definition: &ValidatingDefinition,
@@ -84,6 +124,11 @@ impl ValidatingPolicies {
     ) -> Result<Vec<Judgement>, Status> {
         let shown = Shown::of(request, &invocation.matched, &*self.cluster)?;
         let facts = Value::Object(facts(request, &invocation.matched));
+        let watch = Watch {
+            observer: &*self.observer,
+            step: Step::Validate,
+            operation: request.operation,
+        };
         let asked = invocation.parameters.iter().map(|parameters| {
             let scene = Scene {
                 object: &shown.object,
@@ -94,7 +139,7 @@ impl ValidatingPolicies {
                 user: &request.context.user,
                 authorizer: &*self.authorizer,
             };
-            judgement(definition, &scene, request.context.audit.is_on())
+            judgement(definition, &scene, request.context.audit.is_on(), watch)
         });
         Ok(asked.collect())
     }
@@ -112,6 +157,7 @@ fn follow(
         reason,
         always_denies,
         place,
+        ..
     } = finding;
     if binding.actions.audit && !always_denies {
         note_failure(policy, binding, place, &why, request);

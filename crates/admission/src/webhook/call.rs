@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Question};
 use super::configuration::Webhook;
+use super::endpoint::Unanswered;
 use super::failure::{Failure, of_answer, of_call};
 use super::review::review;
 use crate::cluster::Cluster;
@@ -26,13 +27,16 @@ pub(super) async fn ask(
     if request.context.dry_run && !webhook.allows_dry_run {
         let name = quote(&webhook.name);
         let why = format!("admission webhook {name} does not support dry run");
-        return Err(Failure::Refused(Status::bad_request(why)));
+        return Err(Failure::Server(Status::bad_request(why)));
     }
     let version = webhook.review_version.ok_or_else(|| {
         let why = "webhook does not accept known AdmissionReview versions (v1, v1beta1)";
-        Failure::NoAnswer(why.to_owned())
+        Failure::NoAnswer(Unanswered {
+            why: why.to_owned(),
+            code: 400,
+        })
     })?;
-    let shown = Shown::of(request, matched, &**cluster).map_err(Failure::Refused)?;
+    let shown = Shown::of(request, matched, &**cluster).map_err(Failure::Server)?;
     let uid = Uuid::new_v4().to_string();
     let review = review(request, matched, shown, &uid, version);
     let answered = webhook

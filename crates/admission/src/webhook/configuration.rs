@@ -1,7 +1,7 @@
 //! Webhook configurations in the form in which they are used.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auth::Authorizer;
 use kinds::expressions::{Expressions, Uses};
@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use crate::cluster::Cluster;
-use crate::hooks::{Compiled, Conditions, Matched, Matcher, Scene, Shown, facts};
+use crate::hooks::{Compiled, Conditions, Matched, Matcher, Of, Scene, Shown, facts};
+use crate::observer::{AskedWebhook, Holder, Outcome, Watch};
 use crate::request::{Request, items, text};
 
 const DEFAULT_TIMEOUT_SECONDS: u64 = 10;
@@ -131,11 +132,12 @@ impl Webhook {
         request: &AdmissionRequest<'_>,
         cluster: &dyn Cluster,
         authorizer: &dyn Authorizer,
+        watch: Watch<'_>,
     ) -> Result<Option<Matched>, Status> {
         let matched = self.matcher.matches(request, cluster).await?;
         match matched {
             Some(matched) if !self.conditions.is_empty() => {
-                let is_meant = self.conditions_hold(request, &matched, cluster, authorizer)?;
+                let is_meant = self.conditions_hold(request, &matched, cluster, authorizer, watch)?;
                 Ok(is_meant.then_some(matched))
             }
             matched => Ok(matched),
@@ -148,6 +150,7 @@ impl Webhook {
         matched: &Matched,
         cluster: &dyn Cluster,
         authorizer: &dyn Authorizer,
+        watch: Watch<'_>,
     ) -> Result<bool, Status> {
         let shown = Shown::of(request, matched, cluster)?;
         let facts = Value::Object(facts(request, matched));
@@ -160,10 +163,28 @@ impl Webhook {
             user: &request.context.user,
             authorizer,
         };
-        match self.conditions.hold(&scene) {
-            Err(_) if self.ignores_failure => Ok(false),
-            other => other.map_err(|why| request.forbidden(why)),
-        }
+        let of = Of {
+            holder: Holder::Webhook,
+            name: &self.name,
+            ignores_failure: self.ignores_failure,
+        };
+        let held = self.conditions.hold(&scene, of, watch);
+        held.map_err(|why| request.forbidden(why))
+    }
+
+    /// Tells who counts what became of asking it.
+    pub(super) fn tell<A>(&self, asked: &Result<A, Failure>, begun: Instant, watch: Watch<'_>) {
+        let outcome = match asked {
+            Ok(_) => Outcome::Agreed,
+            Err(failure) => failure.outcome(self.ignores_failure),
+        };
+        watch.observer.webhook(&AskedWebhook {
+            name: &self.name,
+            step: watch.step,
+            operation: watch.operation,
+            took: begun.elapsed(),
+            outcome,
+        });
     }
 
     /// What follows for the request from what was made of the question.
@@ -176,10 +197,10 @@ impl Webhook {
     ) -> Result<(), Status> {
         match asked {
             Ok(()) => Ok(()),
-            Err(Failure::NoAnswer(why)) if self.ignores_failure => {
+            Err(Failure::NoAnswer(unanswered)) if self.ignores_failure => {
                 tracing::warn!(
                     webhook = self.name,
-                    why,
+                    why = unanswered.why,
                     "a webhook gave no answer, and the request goes on"
                 );
                 let audit = &request.context.audit;

@@ -30,6 +30,26 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 const AGENT: &str = "kube-apiserver-admission";
 const JSON: &str = "application/json";
 
+/// There is no answer from the other end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unanswered {
+    /// What went wrong, in upstream's words.
+    pub why: String,
+    /// The status code of its answer, or one that stands for that there is none.
+    pub code: u16,
+}
+
+impl Unanswered {
+    /// Without a status code of the other end's own.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            code: 503,
+        }
+    }
+}
+
 /// The other end of webhooks.
 pub struct Endpoint {
     url: String,
@@ -52,11 +72,14 @@ impl Endpoint {
         }
     }
 
-    /// Sends a review, and gives what comes back within `within`; else what went wrong, in upstream's words.
-    pub async fn post(&self, review: Vec<u8>, within: Duration) -> Result<Value, String> {
-        let client = self.client.as_ref().map_err(String::clone)?;
+    /// Sends a review, and gives what comes back within `within`; else what went wrong.
+    pub async fn post(&self, review: Vec<u8>, within: Duration) -> Result<Value, Unanswered> {
+        let client = self.client.as_ref().map_err(|why| Unanswered {
+            why: why.clone(),
+            code: 500,
+        })?;
         let url = format!("{}?timeout={}s", self.url, within.as_secs_f64().ceil());
-        let failed = |why: &str| format!("Post {}: {why}", meta::quote(&url));
+        let failed = |why: &str| Unanswered::new(format!("Post {}: {why}", meta::quote(&url)));
         let exchange = async {
             let _call = self
                 .calls
@@ -68,7 +91,7 @@ impl Endpoint {
             let response = response.map_err(|error| failed(&cause(&error)))?;
             read(response).await.map_err(|why| match why {
                 Unreadable::BrokenOff(why) => failed(&why),
-                Unreadable::Refused(why) => why,
+                Unreadable::Refused(unanswered) => unanswered,
             })
         };
         match timeout(within, exchange).await {
@@ -111,7 +134,11 @@ enum Unreadable {
     /// The answer did not come to its end.
     BrokenOff(String),
     /// It is no review.
-    Refused(String),
+    Refused(Unanswered),
+}
+
+fn no_review(why: String) -> Unreadable {
+    Unreadable::Refused(Unanswered::new(why))
 }
 
 async fn read(response: Response<Incoming>) -> Result<Value, Unreadable> {
@@ -131,13 +158,13 @@ async fn read(response: Response<Incoming>) -> Result<Value, Unreadable> {
             Ok(status) if status["kind"] == "Status" => text(status, "/message").to_owned(),
             _ => words::refusal(code, content_type, &body),
         };
-        return Err(Unreadable::Refused(message));
+        return Err(Unreadable::Refused(Unanswered { why: message, code }));
     }
     if body.is_empty() {
         let content_type = content_type.unwrap_or_default();
-        return Err(Unreadable::Refused(format!(
+        return Err(no_review(format!(
             "0-length response with status code: {code} and content type: {content_type}"
         )));
     }
-    tree.map_err(|error| Unreadable::Refused(format!("couldn't get version/kind; json parse error: {error}")))
+    tree.map_err(|error| no_review(format!("couldn't get version/kind; json parse error: {error}")))
 }

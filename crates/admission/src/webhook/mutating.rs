@@ -1,6 +1,7 @@
 //! MutatingAdmissionWebhook: webhooks change what a request brings, one after the other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use auth::Authorizer;
@@ -16,6 +17,7 @@ use super::failure::Failure;
 use super::turn::{FAILED_OPEN, Turn};
 use crate::cluster::Cluster;
 use crate::hooks::{Matched, Memo, is_exempt};
+use crate::observer::{Observer, Step, Watch};
 use crate::plugin::Plugin;
 use crate::rounds::Rounds;
 
@@ -30,6 +32,7 @@ pub(crate) struct MutatingWebhooks {
     cluster: Arc<dyn Cluster>,
     authorizer: Arc<dyn Authorizer>,
     configurations: Memo<Mutating>,
+    observer: Arc<dyn Observer>,
 }
 
 impl MutatingWebhooks {
@@ -38,7 +41,13 @@ impl MutatingWebhooks {
             cluster,
             authorizer,
             configurations: Memo::default(),
+            observer: Arc::new(()),
         }
+    }
+
+    /// Tells `observer` what webhooks do.
+    pub(crate) fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Asks one webhook, if it is about the request. Whether it has changed the object.
@@ -55,7 +64,7 @@ impl MutatingWebhooks {
         };
         let changed = self
             .patched(webhook, request, matched, &patch)
-            .map_err(Failure::Refused)?;
+            .map_err(Failure::Server)?;
         turn.note_patch(webhook, request, &patch);
         let Some(mut changed) = changed else {
             return Ok(false);
@@ -126,6 +135,11 @@ impl Plugin for MutatingWebhooks {
             return Ok(());
         }
         rounds.enter(NAME, request.object.as_ref());
+        let watch = Watch {
+            observer: &*self.observer,
+            step: Step::Mutate,
+            operation: request.operation,
+        };
         let webhooks = configurations
             .iter()
             .flat_map(|(_, configuration)| &configuration.0.0);
@@ -134,13 +148,15 @@ impl Plugin for MutatingWebhooks {
                 continue;
             }
             let Some(matched) = webhook
-                .matches(request, &*self.cluster, &*self.authorizer)
+                .matches(request, &*self.cluster, &*self.authorizer, watch)
                 .await?
             else {
                 continue;
             };
             let turn = Turn::new(rounds.is_second(), place);
+            let begun = Instant::now();
             let asked = self.ask(webhook, request, &matched, turn).await;
+            webhook.tell(&asked, begun, watch);
             let changed = matches!(asked, Ok(true));
             turn.note(webhook, request, changed);
             rounds.asked(NAME, &webhook.id, changed, webhook.wants_to_see_more);

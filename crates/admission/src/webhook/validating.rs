@@ -1,6 +1,7 @@
 //! ValidatingAdmissionWebhook: webhooks refuse what they do not want, asked all at once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use auth::Authorizer;
@@ -12,6 +13,7 @@ use super::call::ask;
 use super::configuration::{Validating, Webhook};
 use crate::cluster::Cluster;
 use crate::hooks::{Matched, Memo, is_exempt};
+use crate::observer::{Observer, Step, Watch};
 use crate::plugin::Plugin;
 
 /// What the key begins with that tells of a webhook that was not asked.
@@ -22,6 +24,7 @@ pub(crate) struct ValidatingWebhooks {
     cluster: Arc<dyn Cluster>,
     authorizer: Arc<dyn Authorizer>,
     configurations: Memo<Validating>,
+    observer: Arc<dyn Observer>,
 }
 
 impl ValidatingWebhooks {
@@ -30,6 +33,20 @@ impl ValidatingWebhooks {
             cluster,
             authorizer,
             configurations: Memo::default(),
+            observer: Arc::new(()),
+        }
+    }
+
+    /// Tells `observer` what webhooks do.
+    pub(crate) fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
+    }
+
+    fn watch(&self, request: &AdmissionRequest<'_>) -> Watch<'_> {
+        Watch {
+            observer: &*self.observer,
+            step: Step::Validate,
+            operation: request.operation,
         }
     }
 
@@ -43,7 +60,7 @@ impl ValidatingWebhooks {
         for (_, configuration) in &*configurations {
             for webhook in &configuration.0.0 {
                 if let Some(matched) = webhook
-                    .matches(request, &*self.cluster, &*self.authorizer)
+                    .matches(request, &*self.cluster, &*self.authorizer, self.watch(request))
                     .await?
                 {
                     relevant.push((Arc::clone(webhook), matched));
@@ -70,7 +87,9 @@ impl Plugin for ValidatingWebhooks {
             .iter()
             .enumerate()
             .map(async |(place, (webhook, matched))| {
+                let begun = Instant::now();
                 let asked = ask(webhook, request, matched, false, &self.cluster).await;
+                webhook.tell(&asked, begun, self.watch(request));
                 webhook.judge(asked.map(drop), request, || {
                     format!("{FAILED_OPEN}round_0_index_{place}")
                 })
@@ -89,7 +108,7 @@ mod tests {
     use super::*;
     use crate::hooks::Compiled;
     use crate::request::resources::SERVICES;
-    use crate::testing::{FakeCluster, Write};
+    use crate::testing::{FakeCluster, Seen, Write};
     use crate::webhook::testing::{FakeWebhook, cluster, webhook, with_configuration};
 
     const MAPS: GroupVersionResource = GroupVersionResource::new("", "v1", "configmaps");
@@ -105,6 +124,61 @@ mod tests {
     async fn through_in(cluster: Arc<dyn Cluster>, write: Write) -> Result<(), String> {
         let plugin = ValidatingWebhooks::new(cluster, Arc::new(AlwaysAllow));
         write.through(&plugin).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn what_became_of_a_webhook_is_told() {
+        let refusing = FakeWebhook::start(refuse).await;
+        let agreeing = FakeWebhook::start(|_| json!({"allowed": true})).await;
+        let broken = FakeWebhook::start(|_| json!({"code": 500})).await;
+        let silent = json!({"url": "https://127.0.0.1:1/x"});
+        let conditions = |expression| json!({"matchConditions": [{"name": "c", "expression": expression}]});
+        for (config, more, expected) in [
+            (
+                agreeing.client_config(),
+                json!({}),
+                vec!["w.b.c CREATE Validate Agreed"],
+            ),
+            (
+                refusing.client_config(),
+                json!({}),
+                vec!["w.b.c CREATE Validate Refused(403)"],
+            ),
+            (
+                silent.clone(),
+                json!({"failurePolicy": "Ignore"}),
+                vec!["w.b.c CREATE Validate NoAnswer { code: 503, is_ignored: true }"],
+            ),
+            (
+                broken.client_config(),
+                json!({}),
+                vec!["w.b.c CREATE Validate NoAnswer { code: 500, is_ignored: false }"],
+            ),
+            (
+                silent.clone(),
+                conditions("object.metadata.name == 'b'"),
+                vec!["w.b.c 0 true"],
+            ),
+            (
+                silent,
+                conditions("object.data.absent == 'x'"),
+                vec!["w.b.c 1 false"],
+            ),
+            (
+                json!({"url": "https://127.0.0.1:1/x"}),
+                json!({
+                    "failurePolicy": "Ignore",
+                    "matchConditions": [{"name": "c", "expression": "object.data.absent == 'x'"}],
+                }),
+                vec!["w.b.c 1 true"],
+            ),
+        ] {
+            let seen = Arc::new(Seen::default());
+            let cluster = cluster(&Validating::RESOURCE, json!([webhook("w.b.c", config, &more)]));
+            let plugin = ValidatingWebhooks::new(cluster, Arc::new(AlwaysAllow)).observed_by(seen.clone());
+            let _ = map().through(&plugin).await;
+            assert_eq!(seen.lines(), expected);
+        }
     }
 
     fn refuse(request: &Value) -> Value {

@@ -28,6 +28,7 @@ use registry::{Observed, Plugins, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::actions;
+use super::admission_metrics::AdmissionMetrics;
 use super::backup::{BackupOnDemand, BackupSource};
 use super::clients::Clients;
 use super::component_status::ComponentStatuses;
@@ -90,8 +91,15 @@ pub(super) async fn assemble(
     let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
     let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
     let components: Arc<dyn Observed> = Arc::new(ComponentStatuses::new(options, store.clone())?);
+    let of_admission = Arc::new(AdmissionMetrics::default());
+    let observer: Arc<dyn admission::Observer> = of_admission.clone();
     registry.plug(Plugins {
-        admission: Arc::new(admission_chain(options, &seen_by_plugins, &authorizer)?),
+        admission: Arc::new(admission_chain(
+            options,
+            &seen_by_plugins,
+            &authorizer,
+            &observer,
+        )?),
         hooks: hooks::all(options, &registry, &roles, &authorizer, others)
             .await
             .map_err(bootstrap)?,
@@ -143,6 +151,7 @@ pub(super) async fn assemble(
     server.metrics_sources = vec![
         process_metrics::source(),
         Arc::new(move |out| of_flows.write_metrics(out)),
+        Arc::new(move |out| of_admission.write(out)),
     ];
     server.health = health::checks(store, &registry, &started, &shutdown);
     server.flow_schemas = Some(flows);
@@ -193,8 +202,9 @@ fn admission_chain(
     options: &ServerOptions,
     cluster: &Arc<dyn admission::Cluster>,
     authorizer: &Arc<dyn Authorizer>,
+    observer: &Arc<dyn admission::Observer>,
 ) -> Result<admission::Chain, StartError> {
-    let plugins = default_plugins(cluster, authorizer);
+    let plugins = default_plugins(cluster, authorizer, observer);
     let is_served = |name: &&String| plugins.iter().any(|plugin| plugin.name() == name.as_str());
     let enabled = &options.api.enabled_plugins;
     if let Some(unserved) = enabled.iter().find(|name| !is_served(name)) {

@@ -1,6 +1,7 @@
 //! `pintle server`: puts a master node together and runs it.
 
 mod actions;
+mod admission_metrics;
 mod agreement;
 mod api;
 mod backup;

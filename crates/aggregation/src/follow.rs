@@ -1,7 +1,7 @@
 //! Keeps what is known of other servers in step with the API services there are, and looks whether the servers are there: at each
 //! change of a Service or its endpoints, and when it is time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use apiserver::Aggregation;
 use apiserver::aggregation::{Backend, OtherServer, Parts};
 use meta::{GroupVersionResource, Status};
 use registry::{ListOptions, Object, Registry, Resource, WatchEvent, WatchOptions, Watcher, WeakRegistry};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::ServiceBackend;
@@ -52,6 +52,7 @@ pub async fn follow(
         parties,
         known: BTreeMap::new(),
         visits: JoinSet::new(),
+        visited: HashMap::new(),
     };
     let watches = follower.catch_up(registry).await?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(follower.run(watches)));
@@ -82,7 +83,7 @@ enum Happened {
     ApiService(Option<WatchEvent>),
     Service(Option<WatchEvent>),
     Slice(Option<WatchEvent>),
-    Visited(Found),
+    Visited(Result<(Id, Found), JoinError>),
     Due,
 }
 
@@ -91,6 +92,8 @@ struct Follower {
     parties: Parties,
     known: BTreeMap<String, Known>,
     visits: JoinSet<Found>,
+    /// Whom a visit is paid to.
+    visited: HashMap<Id, String>,
 }
 
 impl Follower {
@@ -131,7 +134,8 @@ impl Follower {
                     let named = labels.find(|(label, _)| *label == SERVICE_NAME)?;
                     Some(named.1.to_owned())
                 }),
-                Happened::Visited(found) => self.on_visited(found),
+                Happened::Visited(Ok((id, found))) => self.on_visited(id, found),
+                Happened::Visited(Err(error)) => self.on_broken_visit(&error),
                 Happened::Due => true,
             };
             if !is_followed {
@@ -155,7 +159,7 @@ impl Follower {
             event = watches.api_services.next() => Happened::ApiService(event),
             event = watches.services.next() => Happened::Service(event),
             event = watches.slices.next() => Happened::Slice(event),
-            Some(Ok(found)) = self.visits.join_next(), if !self.visits.is_empty() => Happened::Visited(found),
+            Some(visit) = self.visits.join_next_with_id() => Happened::Visited(visit),
             () = until_due => Happened::Due,
         }
     }
@@ -210,7 +214,11 @@ impl Follower {
         true
     }
 
-    fn on_visited(&mut self, found: Found) -> bool {
+    fn on_visited(&mut self, id: Id, found: Found) -> bool {
+        self.visited.remove(&id);
+        if let Some(reason) = found.lost {
+            self.parties.aggregation.count_lost(&found.name, reason);
+        }
         // It may have gone meanwhile.
         if self
             .known
@@ -218,6 +226,16 @@ impl Follower {
             .is_some_and(|known| known.take(found))
         {
             self.publish();
+        }
+        true
+    }
+
+    /// A visit that broke down is paid again.
+    fn on_broken_visit(&mut self, error: &JoinError) -> bool {
+        tracing::error!(%error, "looking after an API service broke down");
+        let name = self.visited.remove(&error.id());
+        if let Some(known) = name.and_then(|name| self.known.get_mut(&name)) {
+            known.try_again();
         }
         true
     }
@@ -272,7 +290,8 @@ impl Follower {
                 fetched: known.fetched,
                 cluster: Arc::clone(&self.parties.cluster),
             };
-            self.visits.spawn(visit.run());
+            let visit = self.visits.spawn(visit.run());
+            self.visited.insert(visit.id(), known.service.name.clone());
         }
     }
 
@@ -305,6 +324,13 @@ impl Known {
         if !self.is_visited {
             self.due = Some(self.due.map_or(then, |due| due.min(then)));
         }
+    }
+
+    /// Nothing was found out.
+    fn try_again(&mut self) {
+        self.is_visited = false;
+        self.failures += 1;
+        self.due = Some(Instant::now() + pause(self.failures));
     }
 
     /// Takes in what was found, unless it is about another server. Says whether there is news for clients.

@@ -46,6 +46,8 @@ pub(crate) struct Found {
     pub(crate) fetched: Option<Instant>,
     /// When to look again.
     pub(crate) again: Again,
+    /// Why the server is not available any more, if it was until now.
+    pub(crate) lost: Option<&'static str>,
 }
 
 /// When a server is to be looked at again.
@@ -67,12 +69,14 @@ impl Visit {
         };
         let is_there = verdict.as_ref().is_some_and(|verdict| verdict.status == "True");
         if is_there && let Some(held) = self.discovered().await {
-            return self.found(held, None, Again::AtOnce);
+            return self.found(held, None, Again::AtOnce, None);
         }
         let is_written = match &verdict {
             Some(verdict) => self.write(verdict).await,
             None => true,
         };
+        let is_lost = is_written && self.service.is_available && !is_there;
+        let lost = verdict.as_ref().filter(|_| is_lost).map(|verdict| verdict.reason);
         let is_unanswered = verdict.is_some_and(|verdict| verdict.reason == "FailedDiscoveryCheck");
         let (held, fetched) = self.documents(is_there).await;
         let lacks_documents = is_there && self.backend.is_some() && fetched.is_none();
@@ -80,16 +84,17 @@ impl Visit {
             true => Again::Soon,
             false => Again::Later,
         };
-        self.found(held, fetched, again)
+        self.found(held, fetched, again, lost)
     }
 
-    fn found(self, held: Held, fetched: Option<Instant>, again: Again) -> Found {
+    fn found(self, held: Held, fetched: Option<Instant>, again: Again, lost: Option<&'static str>) -> Found {
         Found {
             name: self.service.name,
             other: self.service.other,
             held,
             fetched,
             again,
+            lost,
         }
     }
 

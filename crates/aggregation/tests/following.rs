@@ -272,6 +272,11 @@ async fn a_server_is_found_asked_lost_and_found_again() {
     assert!(stale.documents.openapi_v2.is_some());
     scene.other.is_well.store(true, Ordering::Release);
     condition(&scene.registry, "Passed").await;
+    let lost = scene.aggregation.lost();
+    assert!(
+        lost.keys().all(|(name, _)| name == "v1.other.example") && !lost.is_empty(),
+        "{lost:?}"
+    );
 }
 
 #[tokio::test]

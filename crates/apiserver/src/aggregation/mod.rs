@@ -4,6 +4,7 @@
 
 mod headers;
 pub(crate) mod openapi;
+pub(crate) mod openapi_v3;
 mod parts;
 mod proxy;
 

@@ -17,6 +17,9 @@ pub fn of_paths(document: &Value, prefix: &str) -> Value {
         .map(|(path, item)| (path.clone(), item.clone()))
         .collect();
     let mut part = json!({"paths": paths});
+    if let Some(info) = document.get("info") {
+        part["info"] = info.clone();
+    }
     let mut wanted = references(&part["paths"]);
     while let Some(reference) = wanted.pop() {
         let Some((section, name)) = split(&reference) else {
@@ -195,7 +198,10 @@ mod tests {
 
     #[test]
     fn a_part_has_what_its_paths_need() {
-        let part = of_paths(&other(), "/apis/a.example/v1/");
+        let mut whole = other();
+        whole["info"] = json!({"title": "Others"});
+        let part = of_paths(&whole, "/apis/a.example/v1/");
+        assert_eq!(part["info"], whole["info"]);
         let names = |section: &str| -> Vec<String> {
             part[section]
                 .as_object()

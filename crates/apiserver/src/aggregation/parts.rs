@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::body::IncomingBody;
@@ -15,7 +16,11 @@ use crate::connect::Connection;
 
 /// What there is at the moment. Cloning is cheap.
 #[derive(Clone, Default)]
-pub struct Aggregation(Arc<ArcSwap<Parts>>);
+pub struct Aggregation {
+    parts: Arc<ArcSwap<Parts>>,
+    /// How often API services became unavailable, by name and reason.
+    lost: Arc<Mutex<BTreeMap<(String, &'static str), u64>>>,
+}
 
 /// All group versions that are registered, whoever serves them.
 #[derive(Default)]
@@ -75,17 +80,27 @@ pub trait Backend: Send + Sync {
 impl Aggregation {
     /// Who else is to answer a path; none if this server does.
     pub fn of_path(&self, path: &str) -> Option<OtherServer> {
-        self.0.load().of_path(path).cloned()
+        self.parts.load().of_path(path).cloned()
     }
 
     /// What is known now.
     pub fn parts(&self) -> Arc<Parts> {
-        self.0.load_full()
+        self.parts.load_full()
     }
 
     /// From now on this is known.
     pub fn publish(&self, parts: Parts) {
-        self.0.store(Arc::new(parts));
+        self.parts.store(Arc::new(parts));
+    }
+
+    /// An API service became unavailable.
+    pub fn count_lost(&self, name: &str, reason: &'static str) {
+        *self.lost.lock().entry((name.to_owned(), reason)).or_default() += 1;
+    }
+
+    /// How often API services became unavailable, by name and reason.
+    pub fn lost(&self) -> BTreeMap<(String, &'static str), u64> {
+        self.lost.lock().clone()
     }
 }
 
@@ -136,6 +151,14 @@ impl Parts {
 }
 
 impl Part {
+    /// The path of its v3 document of OpenAPI.
+    pub fn openapi_path(&self) -> String {
+        match self.group.as_str() {
+            "" => format!("api/{}", self.version),
+            group => format!("apis/{group}/{}", self.version),
+        }
+    }
+
     /// Whether a path is about it.
     fn covers(&self, path: &str) -> bool {
         let rest = if self.group.is_empty() {

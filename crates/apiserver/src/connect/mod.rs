@@ -92,7 +92,7 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
     let (connection, path_and_query) = match target {
         ConnectTarget::Nothing => return Ok(plain_text(StatusCode::OK, "")),
         ConnectTarget::Kubelet { node, path_and_query } => (
-            api.connectors.node(&node).await.map_err(|e| e.to_node())?,
+            (api.connectors.node(&node).await).map_err(|error| told_of(error.to_node(), route, &node))?,
             path_and_query,
         ),
         ConnectTarget::Address {
@@ -129,6 +129,14 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         }
     } else {
         Ok(response)
+    }
+}
+
+/// That a node is not there is told as if it were one of what was asked about, as upstream does.
+fn told_of(status: Status, route: &Route, node: &str) -> Status {
+    match status.code {
+        404 => Status::not_found(&route.descriptor().group_resource(), node),
+        _ => status,
     }
 }
 

@@ -37,6 +37,16 @@ pub fn of_aggregation(aggregation: Aggregation) -> MetricsSource {
             let (group, version) = (&part.group, &part.version);
             *out += &format!("{NAME}{{name=\"{version}.{group}\"}} {}\n", u8::from(is_lost));
         }
+        let lost = aggregation.lost();
+        if lost.is_empty() {
+            return;
+        }
+        *out +=
+            &format!("# HELP {NAME}_total How often nobody served a group version any more, by reason.\n");
+        *out += &format!("# TYPE {NAME}_total counter\n");
+        for ((name, reason), count) in &lost {
+            *out += &format!("{NAME}_total{{name=\"{name}\",reason=\"{reason}\"}} {count}\n");
+        }
     })
 }
 
@@ -59,4 +69,25 @@ pub fn slis(health: &Health) -> Response {
         "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
         text,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_is_counted() {
+        let aggregation = Aggregation::default();
+        let write = of_aggregation(aggregation.clone());
+        let written = || {
+            let mut out = String::new();
+            write(&mut out);
+            out
+        };
+        assert!(!written().contains("_total"));
+        aggregation.count_lost("v1.a.example", "FailedDiscoveryCheck");
+        aggregation.count_lost("v1.a.example", "FailedDiscoveryCheck");
+        let line = "aggregator_unavailable_apiservice_total{name=\"v1.a.example\",reason=\"FailedDiscoveryCheck\"} 2\n";
+        assert!(written().ends_with(line), "{}", written());
+    }
 }

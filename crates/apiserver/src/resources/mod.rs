@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod form;
 mod get;
 mod list;
 mod patch;

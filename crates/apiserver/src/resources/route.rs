@@ -14,23 +14,11 @@ use schema::{SchemaRef, builtin};
 
 use crate::api::Api;
 use crate::call::Call;
-use crate::negotiate::{Format, Offer};
+use crate::negotiate::Format;
 use crate::request_info::RequestInfo;
-use crate::resources::refusal::{Refusal, routed};
+use crate::resources::form::format;
+use crate::resources::refusal::Refusal;
 use crate::respond::status::{no_such_body, no_such_method, no_such_resource};
-
-const OBJECT_FORMS: &[&str] = &[
-    "application/json",
-    "application/yaml",
-    "application/vnd.kubernetes.protobuf",
-];
-const LIST_FORMS: &[&str] = &[
-    "application/json",
-    "application/yaml",
-    "application/vnd.kubernetes.protobuf",
-    "application/json;stream=watch",
-    "application/vnd.kubernetes.protobuf;stream=watch",
-];
 
 /// Forms of patches.
 pub const PATCH_FORMS: [&str; 4] = [
@@ -331,51 +319,6 @@ fn is_patch_form(call: &Call) -> bool {
     media_type
         .split(',')
         .any(|t| PATCH_FORMS.contains(&t.split(';').next().unwrap_or_default().trim()))
-}
-
-/// The form of the answer. Streams to nodes are in whatever form the node gives.
-fn format(
-    call: &Call,
-    resource: &Resource,
-    subresource: Option<usize>,
-    action: Action,
-) -> Result<Format, Refusal> {
-    if action == Action::Connect {
-        return Ok(Format::default());
-    }
-    let custom = resource.kind().is_custom();
-    let offer = Offer {
-        protobuf: !custom,
-        table: has_rows(resource, subresource),
-        metadata: true,
-        stream: action == Action::Watch,
-    };
-    let forms = if matches!(action, Action::List | Action::Watch) {
-        LIST_FORMS
-    } else {
-        OBJECT_FORMS
-    };
-    if !custom {
-        routed(call, forms)?;
-    }
-    let format = offer.negotiate(call.accept())?;
-    Ok(Format {
-        pretty: call.wants_pretty(format),
-        ..format
-    })
-}
-
-/// Whether the answer can be shown as a table. What is not stored has no rows.
-fn has_rows(resource: &Resource, subresource: Option<usize>) -> bool {
-    let descriptor = resource.kind().descriptor();
-    match subresource.map(|at| &descriptor.subresources[at]) {
-        None => descriptor.serves(Verb::Get) || descriptor.serves(Verb::List),
-        Some(subresource) => match subresource.works_as {
-            SubresourceKind::Part => resource.kind().part_has_rows(&subresource.name),
-            SubresourceKind::Projection(_) => true,
-            SubresourceKind::Action | SubresourceKind::Connect { .. } => false,
-        },
-    }
 }
 
 fn no_place(descriptor: &Descriptor, info: &RequestInfo, custom: bool) -> Refusal {

@@ -13,7 +13,7 @@ use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use crate::aggregation::{Aggregation, OtherServer, Parts, openapi};
+use crate::aggregation::{Aggregation, OtherServer, Parts, openapi, openapi_v3};
 use crate::body::Body;
 use crate::call::{Call, Response};
 use crate::codec;
@@ -105,7 +105,14 @@ impl OpenApi {
                 paths.insert(path, json!({ "serverRelativeURL": url }));
             }
         }
-        for (_, other) in self.others.parts().elsewhere() {
+        for (part, other) in self.others.parts().elsewhere() {
+            let made = part.openapi_path();
+            if let Some(document) = self.v3_of_other(&made) {
+                let url = format!("/openapi/v3/{made}?hash={}", document.hash());
+                paths
+                    .entry(made)
+                    .or_insert_with(|| json!({ "serverRelativeURL": url }));
+            }
             for (path, address) in &other.documents.openapi_v3 {
                 if !paths.contains_key(path) {
                     paths.insert(path.clone(), json!({ "serverRelativeURL": address }));
@@ -121,7 +128,7 @@ impl OpenApi {
         // The v2 document is none of these, though it is kept beside them under the empty path.
         let Some(json) = Some(path)
             .filter(|path| !path.is_empty())
-            .and_then(|path| self.v3_document(path))
+            .and_then(|path| self.v3_of_other(path).or_else(|| self.v3_document(path)))
         else {
             return empty(StatusCode::NOT_FOUND);
         };
@@ -160,6 +167,20 @@ impl OpenApi {
     fn v3_document(&self, path: &str) -> Option<Arc<Prepared>> {
         let revision = self.source.revision(path);
         self.prepared((path.to_owned(), JSON), revision, || self.source.v3(path))
+    }
+
+    /// The v3 document of a group version of a server that has only a v2 one, made out of that.
+    fn v3_of_other(&self, path: &str) -> Option<Arc<Prepared>> {
+        let parts = self.others.parts();
+        let (_, other) = parts
+            .elsewhere()
+            .find(|(part, other)| other.documents.openapi_v3.is_empty() && part.openapi_path() == path)?;
+        let (tag, document) = other.documents.openapi_v2.as_ref()?;
+        let mut hasher = DefaultHasher::new();
+        tag.hash(&mut hasher);
+        self.prepared((path.to_owned(), JSON), hasher.finish(), || {
+            Some(codec::to_json(&openapi_v3::of_v2(document, path)))
+        })
     }
 
     /// Who else has the v3 document of a path; none if it is this server's.
@@ -261,7 +282,8 @@ fn moved(path: &str, _outdated: &str, hash: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::call;
+    use crate::aggregation::{Documents, Part};
+    use crate::testing::{call, text_of};
 
     struct One;
 
@@ -342,5 +364,44 @@ mod tests {
         assert_eq!(header(&response, "content-encoding"), "gzip");
         let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
         assert_eq!(vary, ["Accept-Encoding", "Accept"]);
+    }
+
+    #[tokio::test]
+    async fn servers_with_only_a_v2_document_have_a_v3_one_here() {
+        let others = Aggregation::default();
+        let v2 = json!({"paths": {"/apis/a.example/v1/things": {"get": {"operationId": "list"}}}});
+        let part = Part {
+            group: "a.example".to_owned(),
+            version: "v1".to_owned(),
+            group_priority: 0,
+            version_priority: 0,
+            other: Some(OtherServer {
+                is_available: true,
+                backend: Err(String::new()),
+                documents: Arc::new(Documents {
+                    openapi_v2: Some(("tag".to_owned(), Arc::new(v2))),
+                    ..Documents::default()
+                }),
+            }),
+        };
+        others.publish(Parts::new(vec![part]));
+        let openapi = OpenApi::new(Arc::new(One), others);
+        let index: Value = serde_json::from_str(&text_of(openapi.v3_index()).await).unwrap();
+        let paths = index["paths"].as_object().unwrap();
+        assert_eq!(
+            paths.keys().collect::<Vec<_>>(),
+            ["apis/a.example/v1", "apis/apps/v1"]
+        );
+        let url = paths["apis/a.example/v1"]["serverRelativeURL"].as_str().unwrap();
+        let made = openapi.v3(&call("GET", url, &[]), "apis/a.example/v1");
+        assert_eq!(
+            (made.status().as_u16(), header(&made, "cache-control")),
+            (200, "public, immutable")
+        );
+        let made: Value = serde_json::from_str(&text_of(made).await).unwrap();
+        assert_eq!(
+            made["paths"]["/apis/a.example/v1/things"]["get"]["operationId"],
+            "list"
+        );
     }
 }

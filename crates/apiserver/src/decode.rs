@@ -99,7 +99,14 @@ pub fn decode_custom(
             validation,
         },
     };
-    let said = read.type_meta().map_err(|error| read.unrecognized(&error))?;
+    let mut said = read.type_meta().map_err(|error| read.unrecognized(&error))?;
+    // Of custom resources upstream wants the names exactly.
+    if encoding == Encoding::Json
+        && names_itself_otherwise(body)
+        && let Ok(object) = serde_json::from_slice(body)
+    {
+        said = TypeMeta::of(&object);
+    }
     if said.kind.is_empty() {
         return Err(read.unrecognized(&read.missing_kind()));
     }

@@ -1,6 +1,6 @@
 //! What a version's schema does to its objects.
 
-use meta::{ErrorList, GroupVersionKind};
+use meta::{ErrorList, FieldError, GroupVersionKind, Path};
 use schema::SchemaRef;
 use schema::structural::expressions::Answer;
 use schema::structural::{Rules, ScalePaths, StructuralSchema, resource};
@@ -78,8 +78,15 @@ impl Shape {
 
     fn and_rules(&self, mut errors: ErrorList, new: &Value, old: Option<&Value>) -> ErrorList {
         let is_of_kind = self.schema.validate_type(new).is_empty();
+        // That there is no name is told by who looks at metadata, and keeps from asking rules as well.
+        let is_nameless = old.is_none() && meta::object::name(new).is_empty();
+        let nameless = || vec![FieldError::required(&Path::new("metadata.name"), "")];
         if is_of_kind {
-            errors.extend(self.ask(&errors, new, old).errors);
+            let answer = match is_nameless {
+                true => self.ask(&nameless(), new, old),
+                false => self.ask(&errors, new, old),
+            };
+            errors.extend(answer.errors);
         }
         errors
     }

@@ -25,7 +25,10 @@ pub(crate) fn create(kind: &dyn Kind, new: &mut Value, warnings: &Warnings) -> R
         warnings.add(warning);
     }
     kind.prepare_for_create(new);
-    let mut errors = metadata_errors(kind, new);
+    let mut errors = match kind.checks_metadata_of_new() {
+        true => metadata_errors(kind, new),
+        false => ErrorList::new(),
+    };
     errors.extend(kind.validate(new));
     refuse(kind, new, &errors)?;
     for warning in kind.warnings(new, None) {

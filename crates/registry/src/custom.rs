@@ -17,6 +17,20 @@ pub(crate) fn decode(kind: &dyn Kind, tree: Value) -> Result<(Value, StrictRepor
     schema::decode_value(tree, kind.schema(), FieldValidation::Warn)
 }
 
+/// The same for the outcome of an apply, whose nulls stay.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_applied(kind: &dyn Kind, tree: Value) -> Result<Value, DecodeError> {
+    if TypeMeta::of(&tree).kind.is_empty() {
+        return Err(DecodeError::Value(missing_kind(&tree.to_string())));
+    }
+    match kind.schema().custom() {
+        Some(schema) => schema::structural::decode_applied(tree, schema),
+        None => decode(kind, tree).map(|(tree, _)| tree),
+    }
+}
+
 /// Upstream's message for an object that does not say what it is.
 pub fn missing_kind(text: &str) -> String {
     format!("Object 'Kind' is missing in '{text}'")

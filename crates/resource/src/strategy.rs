@@ -200,6 +200,16 @@ pub trait Strategy: Send + Sync {
         }
     }
 
+    /// Whether an apply to the status of what is not there creates it.
+    fn status_apply_creates(&self) -> bool {
+        self.allows_create_on_update()
+    }
+
+    /// Whether the kind itself checks the metadata of a new object, before the server does.
+    fn checks_metadata_of_new(&self) -> bool {
+        true
+    }
+
     /// Whether a name is made of a prefix for names, which is else taken as it is.
     fn generates_names(&self) -> bool {
         true

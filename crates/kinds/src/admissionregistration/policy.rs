@@ -99,6 +99,10 @@ impl Strategy for ValidatingAdmissionPolicy {
         keep_metadata(new, old);
     }
 
+    fn status_apply_creates(&self) -> bool {
+        true
+    }
+
     fn reset_fields(&self, subresource: &str) -> &'static [&'static str] {
         status_and_metadata_apart(subresource)
     }

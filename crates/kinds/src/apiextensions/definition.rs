@@ -1,7 +1,7 @@
 //! Custom resource definitions.
 
 use meta::ErrorList;
-use resource::{DefaultPropagation, Strategy};
+use resource::{DefaultPropagation, MetadataChecks, Strategy};
 use serde_json::{Value, json};
 
 use super::schema_rules::Leniency;
@@ -37,6 +37,17 @@ impl Strategy for CustomResourceDefinition {
             spec.insert("conversion".to_owned(), json!({"strategy": "None"}));
         }
         let conversion = object_in(spec, "conversion");
+        // A webhook that says nothing is none.
+        if let Some(conversion) = conversion {
+            let says = |webhook: &Value| {
+                let has = |field: &str| !webhook[field].is_null();
+                !webhook.is_object() || has("clientConfig") || has("conversionReviewVersions")
+            };
+            if conversion.get("webhook").is_some_and(|webhook| !says(webhook)) {
+                conversion.remove("webhook");
+            }
+        }
+        let conversion = object_in(spec, "conversion");
         let webhook = conversion.and_then(|conversion| object_in(conversion, "webhook"));
         let client = webhook.and_then(|webhook| object_in(webhook, "clientConfig"));
         if let Some(service) = client.and_then(|client| object_in(client, "service")) {
@@ -55,6 +66,10 @@ impl Strategy for CustomResourceDefinition {
             "conditions": null,
             "storedVersions": stored_versions(object, &[]),
         });
+    }
+
+    fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
+        MetadataChecks::AS_CHANGE
     }
 
     fn allows_any_finalizer(&self) -> bool {
@@ -179,7 +194,7 @@ fn spec_rules<'v>(definition: &Field<'_, 'v>, object: &'v Value, old: Option<&Va
     let metadata = definition.child("metadata");
     let name = metadata.child("name");
     let wanted = format!("{}.{}", names.text_of("plural"), group.text());
-    if name.text() != wanted && old.is_none() {
+    if !name.is_empty() && name.text() != wanted && old.is_none() {
         name.invalid_as(name.text(), "must be spec.names.plural+\".\"+spec.group");
     }
     if group.is_empty() {

@@ -299,19 +299,20 @@ fn conditions(conditions: &Field, old: &Value, subresource: &str) {
             kind.duplicate();
         }
     }
-    for (one, other) in [("Approved", "Denied"), ("Denied", "Approved")] {
-        let has = |wanted: &str| conditions.items().any(|c| c.text_of("type") == wanted);
-        if has(one) && has(other) && one < other {
-            conditions.invalid("Approved and Denied conditions are mutually exclusive");
+    let had = list(old, &["status", "conditions"]);
+    let count = |wanted: &str| conditions.items().filter(|c| c.text_of("type") == wanted).count();
+    let counted_before = |wanted: &str| had.iter().filter(|c| c["type"] == wanted).count();
+    if count("Approved") > 0 && count("Denied") > 0 {
+        conditions.invalid("Approved and Denied conditions are mutually exclusive");
+    }
+    for kind in ["Approved", "Denied", "Failed"] {
+        if count(kind) < counted_before(kind) {
+            conditions.forbidden(&format!("updates may not remove a condition of type \"{kind}\""));
         }
-        let had = list(old, &["status", "conditions"])
-            .iter()
-            .any(|c| c["type"] == one);
-        if had && !has(one) {
-            conditions.forbidden(&format!("updates may not remove a condition of type \"{one}\""));
-        }
-        if subresource == "status" && has(one) && !had {
-            conditions.forbidden(&format!("updates may not add a condition of type \"{one}\""));
+    }
+    for kind in ["Approved", "Denied"] {
+        if subresource == "status" && count(kind) > counted_before(kind) {
+            conditions.forbidden(&format!("updates may not add a condition of type \"{kind}\""));
         }
     }
 }
@@ -321,6 +322,47 @@ mod tests {
     use super::*;
     use crate::testing::create_errors;
     use serde_json::json;
+
+    #[test]
+    fn what_was_decided_stays() {
+        let request = |kinds: &[&str]| {
+            let conditions = kinds.iter().map(|kind| json!({"type": kind, "status": "True"}));
+            json!({"status": {"conditions": conditions.collect::<Vec<_>>()}})
+        };
+        for (part, old, new, expected) in [
+            (
+                "approval",
+                &["Failed"][..],
+                &["Denied"][..],
+                Some("remove a condition of type \"Failed\""),
+            ),
+            (
+                "approval",
+                &["Denied"],
+                &[],
+                Some("remove a condition of type \"Denied\""),
+            ),
+            ("approval", &["Failed"], &["Failed", "Denied"], None),
+            (
+                "status",
+                &[],
+                &["Approved"],
+                Some("add a condition of type \"Approved\""),
+            ),
+            ("status", &[], &["Failed"], None),
+        ] {
+            let errors = crate::testing::part_errors(
+                "certificates.k8s.io",
+                "certificatesigningrequests",
+                part,
+                &request(new),
+                &request(old),
+            );
+            let told = errors.iter().find(|error| error.contains("updates may not"));
+            assert_eq!(told.is_some(), expected.is_some(), "{errors:?}");
+            assert!(expected.is_none_or(|expected| told.is_some_and(|told| told.contains(expected))));
+        }
+    }
 
     fn check(field: &str, value: Value, expected: &[&str]) {
         let pem =

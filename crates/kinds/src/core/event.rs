@@ -38,6 +38,10 @@ impl Strategy for Event {
         MetadataChecks::NONE
     }
 
+    fn checks_metadata_of_new(&self) -> bool {
+        false
+    }
+
     fn allows_any_finalizer(&self) -> bool {
         true
     }

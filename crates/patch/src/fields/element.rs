@@ -99,6 +99,13 @@ impl Element {
     }
 }
 
+/// Whether a number with a fraction has none.
+fn is_whole(number: &serde_json::Number) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = number.as_f64().filter(|_| number.is_f64());
+    float.is_some_and(|float| float.fract() == 0.0 && float.abs() < EXACT)
+}
+
 fn push_json(text: &mut String, value: &Value) {
     use fmt::Write as _;
     match value {
@@ -111,6 +118,12 @@ fn push_json(text: &mut String, value: &Value) {
             text.push('"');
             text.push_str(name);
             text.push('"');
+        }
+        // A whole number is written without a fraction.
+        #[allow(clippy::cast_possible_truncation)]
+        Value::Number(number) if is_whole(number) => {
+            let whole = number.as_f64().unwrap_or_default() as i64;
+            text.push_str(&whole.to_string());
         }
         // Writing to a String cannot fail.
         value => drop(write!(text, "{value}")),

@@ -27,6 +27,8 @@ fn elements_are_read_and_shown() {
             "k:{\"containerPort\":80,\"protocol\":\"TCP\"}",
             "[containerPort=80,protocol=\"TCP\"]",
         ),
+        ("k:{\"port\":1.0}", "k:{\"port\":1}", "[port=1]"),
+        ("v:1.5", "v:1.5", "[=1.5]"),
         (
             "v:\"example.com/x\"",
             "v:\"example.com/x\"",

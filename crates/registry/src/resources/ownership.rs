@@ -80,9 +80,8 @@ impl Resource {
         });
         let applied = applied.map_err(|error| error.to_status())?;
         let decoded = match self.kind.is_custom() {
-            true => custom::decode(&*self.kind, applied)
-                .map_err(|error| format!("error decoding from json: {error}"))
-                .map(|(new, _)| new),
+            true => custom::decode_applied(&*self.kind, applied)
+                .map_err(|error| format!("error decoding from json: {error}")),
             false => schema::decode_tree(applied, schema, FieldValidation::Ignore)
                 .map_err(|error| error.to_string())
                 .map(|(new, _)| new),

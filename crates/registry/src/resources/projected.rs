@@ -27,12 +27,25 @@ pub(super) struct Projected {
     pub(super) face: Value,
 }
 
+/// Upstream fails where an apply changes the projection of a custom object.
+fn unwritable(name: &str, api_version: &str, kind: &str) -> Status {
+    let message = format!(
+        "failed to convert new object (/{name}; {api_version}, Kind={kind}) to proper version: request to convert CR to an invalid group/version: {api_version}"
+    );
+    Status::failure(500, Reason::UNKNOWN, message)
+}
+
 /// Upstream fails where it would note who owned the projection of a custom object before it was first applied.
 fn unowned(api_version: &str, kind: &str) -> Status {
     let message = format!(
         "failed to create manager for existing fields: failed to convert live object (/; {api_version}, Kind={kind}) to proper version: request to convert CR to an invalid group/version: {api_version}"
     );
     Status::failure(500, Reason::UNKNOWN, message)
+}
+
+/// What a projection wants of its object.
+fn wishes(face: &Value) -> Option<&Value> {
+    face.get("spec")?.get("replicas")
 }
 
 impl Resource {
@@ -102,6 +115,9 @@ impl Resource {
         }
         let write = self.face_write(context, target)?;
         let applied = apply(&write, seen, config, force).map_err(|error| error.to_status())?;
+        if self.kind.is_custom() && wishes(&applied) != wishes(seen) {
+            return Err(unwritable(target.name, &kind.api_version(), &kind.kind));
+        }
         let decoded = schema::decode_tree(applied, write.schema, FieldValidation::Ignore);
         let (face, _) = decoded.map_err(|error| not_decodable(config, &error.to_string()))?;
         Ok(face)

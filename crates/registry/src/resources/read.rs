@@ -150,7 +150,14 @@ impl Resource {
         let caches = &self.shared.caches;
         match timeout(WAIT_FOR_VERSION, caches.reach(revision)).await {
             Ok(applied) => Ok(applied),
-            Err(_) => Err(fault::too_large_resource_version(revision, caches.applied())),
+            Err(_) => {
+                let status = fault::too_large_resource_version(revision, caches.applied());
+                // Where upstream has no cache, it is the store that says so.
+                Err(match self.kind.lists_any_version_whole() {
+                    true => status,
+                    false => not_to_be_repeated(status),
+                })
+            }
         }
     }
 

@@ -142,7 +142,10 @@ impl Resource {
         // A part creates the object where a PUT of the object does.
         let works_so = match rewrite.works_as {
             None => true,
-            Some(SubresourceKind::Part) => self.kind.allows_create_on_update(),
+            Some(SubresourceKind::Part) => match rewrite.change {
+                Change::Apply { .. } => self.kind.status_apply_creates(),
+                _ => self.kind.allows_create_on_update(),
+            },
             Some(_) => false,
         };
         if !may_create || !works_so {

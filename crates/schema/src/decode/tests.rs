@@ -38,6 +38,11 @@ fn a_tree_is_what_go_would_hold() {
         (CONFIG_MAP, "null", r#"{"metadata":{}}"#),
         (
             CONFIG_MAP,
+            r#"{"binaryData":{"a":null},"data":{"b":null}}"#,
+            r#"{"binaryData":{"a":""},"data":{"b":""},"metadata":{}}"#,
+        ),
+        (
+            CONFIG_MAP,
             r#"{"metadata":{"finalizers":[]},"data":{},"immutable":false,"x":{"y":[1]}}"#,
             r#"{"metadata":{"finalizers":[]},"data":{},"immutable":false}"#,
         ),

@@ -204,7 +204,11 @@ impl Slot<'_, '_> {
                 problems: &mut *self.problems,
                 earlier: None,
             })?;
-            let mut value = self.problems.given(value, of)?;
+            let mut value = match (of, value) {
+                // What is null among bytes is no bytes.
+                (Kind::Bytes, Value::Null) => Value::from(""),
+                (_, value) => self.problems.given(value, of)?,
+            };
             if rounds {
                 forms::to_thousandths(&mut value);
             }

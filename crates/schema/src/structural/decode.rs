@@ -37,7 +37,7 @@ pub(crate) fn decode(
     schema: &StructuralSchema,
     validation: FieldValidation,
 ) -> Result<(Value, StrictReport), DecodeError> {
-    let unknown = coerce(&mut object, schema).map_err(DecodeError::Value)?;
+    let unknown = coerce(&mut object, schema, Nulls::Pruned).map_err(DecodeError::Value)?;
     found.extend(unknown.iter().map(|path| format!("unknown field \"{path}\"")));
     let report = StrictReport::new(duplicate_keys, found);
     match validation {
@@ -47,8 +47,24 @@ pub(crate) fn decode(
     }
 }
 
+/// The same for the outcome of an apply: nulls that may not be there stay, for validation to find them.
+///
+/// # Errors
+/// If metadata is of the wrong type.
+pub fn decode_applied(mut object: Value, schema: &StructuralSchema) -> Result<Value, DecodeError> {
+    coerce(&mut object, schema, Nulls::Kept).map_err(DecodeError::Value)?;
+    Ok(object)
+}
+
+/// What becomes of nulls that may not be there, and that no default replaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Pruned,
+    Kept,
+}
+
 /// Prunes and reads metadata; gives back the paths of what is not known.
-fn coerce(object: &mut Value, schema: &StructuralSchema) -> Result<Vec<String>, String> {
+fn coerce(object: &mut Value, schema: &StructuralSchema, nulls: Nulls) -> Result<Vec<String>, String> {
     if !object.is_object() {
         return Ok(Vec::new());
     }
@@ -68,7 +84,9 @@ fn coerce(object: &mut Value, schema: &StructuralSchema) -> Result<Vec<String>, 
         }
         Said::Kind => {
             unknown.extend(schema.prune(object));
-            schema.drop_nulls(object);
+            if nulls == Nulls::Pruned {
+                schema.drop_nulls(object);
+            }
             let embedded = metadata::read_embedded(object, &schema.root, false, &meta::Path::root());
             unknown.extend(embedded.map_err(|error| error.to_string())?);
         }

@@ -26,6 +26,7 @@ mod validate;
 use meta::{ErrorList, FieldError, GroupVersionKind, Path};
 use serde_json::Value;
 
+pub use decode::decode_applied;
 pub(crate) use decode::{decode, read};
 pub use expressions::Rules;
 pub use node::{Additional, Checks, Node, Rule, TypeName};

@@ -520,3 +520,19 @@ fn what_must_stay_is_told_before_what_is_stored() {
         ]
     );
 }
+
+#[test]
+fn a_webhook_that_says_nothing_is_none() {
+    for (webhook, expected) in [
+        (json!({}), Value::Null),
+        (json!({"conversionReviewVersions": null}), Value::Null),
+        (
+            json!({"conversionReviewVersions": ["v1"]}),
+            json!({"conversionReviewVersions": ["v1"]}),
+        ),
+    ] {
+        let conversion = json!({"strategy": "None", "webhook": webhook});
+        let definition = defaulted(GROUP, PLURAL, with(&[("/spec/conversion", conversion)]));
+        assert_eq!(definition["spec"]["conversion"]["webhook"], expected);
+    }
+}

@@ -140,26 +140,25 @@ fn times(status: &Field) {
 }
 
 fn completed_indexes(status: &Field, spec: &Field) {
-    let is_indexed = spec.text_of("completionMode") == "Indexed";
-    for (field, plain) in [
-        (
-            "completedIndexes",
-            "cannot set non-empty completedIndexes when non-indexed completion mode",
-        ),
-        (
-            "failedIndexes",
-            "cannot set non-null failedIndexes when backoffLimitPerIndex is null",
-        ),
-    ] {
-        let place = status.child(field);
-        if place.is_empty() {
-            continue;
+    let completions = spec.child("completions");
+    let limit = spec.child("backoffLimitPerIndex");
+    let (completed, failed) = (status.child("completedIndexes"), status.child("failedIndexes"));
+    let readable = |place: &Field, name: &str| {
+        if let Err(why) = indexes::count(place.text(), completions.number()) {
+            place.invalid(&format!("error parsing {name}: {why}"));
         }
-        if !is_indexed {
-            place.invalid(plain);
-        } else if let Err(why) = indexes::count(place.text(), spec.child("completions").number()) {
-            place.invalid(&format!("error parsing {field}: {why}"));
-        }
+    };
+    if completions.is_set() && !completed.is_empty() {
+        readable(&completed, "completedIndexes");
+    }
+    if completions.is_set() && limit.is_set() && !failed.is_empty() {
+        readable(&failed, "failedIndexes");
+    }
+    if !completed.is_empty() && spec.text_of("completionMode") != "Indexed" {
+        completed.invalid("cannot set non-empty completedIndexes when non-indexed completion mode");
+    }
+    if failed.is_set() && !limit.is_set() {
+        failed.invalid("cannot set non-null failedIndexes when backoffLimitPerIndex is null");
     }
 }
 
@@ -179,6 +178,40 @@ mod tests {
                 &job(json!({"failed": 1}))
             ),
             expected
+        );
+    }
+
+    #[test]
+    fn indexes_are_of_jobs_that_have_some() {
+        let check = |spec: Value, status: Value, expected: &[&str]| {
+            let job = |status: Value| json!({"spec": spec.clone(), "status": status});
+            assert_eq!(
+                part_errors("batch", "jobs", "status", &job(status), &job(json!({}))),
+                expected
+            );
+        };
+        let plain = json!({"completions": 3});
+        check(
+            plain.clone(),
+            json!({"completedIndexes": "x"}),
+            &[
+                "status.completedIndexes: Invalid value: \"x\": error parsing completedIndexes: cannot convert string to integer for index: \"x\"",
+                "status.completedIndexes: Invalid value: \"x\": cannot set non-empty completedIndexes when non-indexed completion mode",
+            ],
+        );
+        check(
+            plain,
+            json!({"failedIndexes": "x"}),
+            &[
+                "status.failedIndexes: Invalid value: \"x\": cannot set non-null failedIndexes when backoffLimitPerIndex is null",
+            ],
+        );
+        check(
+            json!({"completions": 3, "completionMode": "Indexed", "backoffLimitPerIndex": 1}),
+            json!({"completedIndexes": "0-1", "failedIndexes": "x"}),
+            &[
+                "status.failedIndexes: Invalid value: \"x\": error parsing failedIndexes: cannot convert string to integer for index: \"x\"",
+            ],
         );
     }
 

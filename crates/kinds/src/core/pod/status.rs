@@ -6,6 +6,7 @@ mod restarts;
 
 use std::net::IpAddr;
 
+use meta::FieldError;
 use serde_json::Value;
 
 use super::update;
@@ -73,17 +74,25 @@ fn nominated_node(nominated: &Field, old: &Value) {
 /// Two addresses at most, of different families.
 fn addresses(addresses: &Field) {
     let mut families = [0, 0];
-    for address in addresses.items() {
+    let mut unreadable = None;
+    for (index, address) in addresses.items().enumerate() {
         let text = address.text_of("ip");
         match meta::name::parse_ip(text) {
             Some(IpAddr::V4(_)) => families[0] += 1,
             Some(IpAddr::V6(_)) => families[1] += 1,
             None => {
+                unreadable = unreadable.or(Some((index, text)));
                 for complaint in meta::name::ip(text) {
                     address.invalid_as(text, &complaint);
                 }
             }
         }
+    }
+    if let Some((index, text)) = unreadable.filter(|_| addresses.len() > 1) {
+        let why = format!("failed to check for dual stack with error:invalid IP[{index}]: {text}");
+        addresses
+            .report()
+            .push(FieldError::internal(&addresses.path(), &why));
     }
     if addresses.len() > 1 && families != [1, 1] {
         addresses.invalid("may specify no more than one IP for each IP family");
@@ -129,6 +138,16 @@ mod tests {
             with(json!([{"ip": "1.2.3.4"}, {"ip": "1.2.3.5"}])),
             &[
                 r#"status.podIPs: Invalid value: [{"IP":"1.2.3.4"},{"IP":"1.2.3.5"}]: may specify no more than one IP for each IP family"#,
+            ],
+        );
+        check(
+            "Always",
+            json!({}),
+            with(json!([{"ip": "1.2.3.4"}, {"ip": "x"}])),
+            &[
+                r#"status.podIPs[1]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"#,
+                "status.podIPs: Internal error: failed to check for dual stack with error:invalid IP[1]: x",
+                r#"status.podIPs: Invalid value: [{"IP":"1.2.3.4"},{"IP":"x"}]: may specify no more than one IP for each IP family"#,
             ],
         );
     }

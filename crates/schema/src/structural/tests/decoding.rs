@@ -94,6 +94,16 @@ fn nulls_go_and_wrong_types_stay() {
 }
 
 #[test]
+fn nulls_stay_in_what_was_applied() {
+    let object = json!({"apiVersion":"example.com/v1","kind":"Widget","spec":{"color":null,"whoops":1,"free":{"n":null}}});
+    let read = super::super::decode_applied(object, &widget());
+    assert_eq!(
+        read.map(|object| object["spec"].clone()),
+        Ok(json!({"color": null, "free": {"n": null}}))
+    );
+}
+
+#[test]
 fn syntax_errors_are_gos() {
     let widget = widget();
     let error = decode_json(b"{", widget.position(), FieldValidation::Warn).map(|_| ());

@@ -76,3 +76,41 @@ pub fn chain(parts: ChainParts, handler: impl Handler) -> impl Handler {
 fn layer<F: Filter>(filter: F, metrics: &Metrics) -> FilterLayer<F> {
     FilterLayer::new(filter, metrics)
 }
+
+#[cfg(test)]
+mod tests {
+    use auth::always::AlwaysAllow;
+    use auth::in_process::InProcess;
+
+    use super::*;
+    use crate::call::{Call, Response};
+    use crate::filters::FlowControlLimits;
+    use crate::testing::call;
+
+    struct Nothing;
+
+    impl Handler for Nothing {
+        async fn handle(&self, _call: &mut Call) -> Response {
+            Response::default()
+        }
+    }
+
+    /// Each filter moves the futures of all behind it, so one that is large for the sake of something rare costs every request.
+    #[test]
+    fn the_futures_of_requests_are_small() {
+        let metrics = Arc::new(Metrics::default());
+        let limits = FlowControlLimits::default();
+        let parts = ChainParts {
+            authenticator: Arc::new(InProcess),
+            authorizer: Arc::new(AlwaysAllow),
+            flow_control: FlowControl::new(limits, None, Arc::clone(&metrics)),
+            request_timeout: Duration::from_secs(60),
+            auditor: None,
+            metrics,
+        };
+        let mut call = call("GET", "/", &[]);
+        let chain = chain(parts, Nothing);
+        let bytes = size_of_val(&chain.handle(&mut call));
+        assert!(bytes < 2560, "{bytes} bytes");
+    }
+}

@@ -138,7 +138,8 @@ impl Record {
         let Some(event) = self.event(stage) else {
             return true;
         };
-        self.auditor.write(event).await
+        // Boxed: it is large, and part of the future of every request otherwise.
+        Box::pin(self.auditor.write(event)).await
     }
 
     /// The request broke down.

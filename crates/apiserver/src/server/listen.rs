@@ -99,7 +99,8 @@ impl Server {
     fn spawn(&self, stream: TcpStream, address: SocketAddr, permit: tokio::sync::OwnedSemaphorePermit) {
         let (acceptor, http, limits) = (self.acceptor.clone(), self.http.clone(), self.limits.clone());
         let (metrics, abort) = (Arc::clone(&self.metrics), self.abort.clone());
-        self.tasks.spawn(abort.run_until_cancelled_owned(async move {
+        // Boxed, since each future around it would make it larger by its whole size.
+        let connection = Box::pin(async move {
             let _permit = permit;
             let _counted = metrics.connections().enter();
             // Small answers must not wait for the acknowledgement of the one before.
@@ -111,7 +112,8 @@ impl Server {
                     debug!(%address, %error, "TLS handshake failed");
                 }
             }
-        }));
+        });
+        self.tasks.spawn(abort.run_until_cancelled_owned(connection));
     }
 }
 

@@ -4,6 +4,7 @@
 //! them that is a part of the format. What is compressed in another way, or against another dictionary, needs kinds of records
 //! of its own.
 
+use std::io::{Cursor, Write};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -82,12 +83,16 @@ fn is_tried(in_vain: u32) -> bool {
 
 fn pack(value: &[u8]) -> Option<Vec<u8>> {
     let mut compressor = COMPRESSORS.take(|| Compressor::with_prepared_dictionary(&ENCODER).ok())?;
-    let mut packed = vec![0; PREFIX + zstd::zstd_safe::compress_bound(value.len())];
-    packed[..PREFIX].copy_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
-    let length = compressor.compress_to_buffer(value, &mut packed[PREFIX..]).ok()?;
-    packed.truncate(PREFIX + length);
-    packed.shrink_to_fit();
+    let bound = PREFIX + zstd::zstd_safe::compress_bound(value.len());
+    // Filled behind its length alone: to clear so much first would cost as much again.
+    let mut packed = Cursor::new(Vec::with_capacity(bound));
+    packed
+        .write_all(&u32::try_from(value.len()).ok()?.to_le_bytes())
+        .ok()?;
+    compressor.compress_to_buffer(value, &mut packed).ok()?;
     COMPRESSORS.give_back(compressor);
+    let mut packed = packed.into_inner();
+    packed.shrink_to_fit();
     Some(packed)
 }
 

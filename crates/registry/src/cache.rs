@@ -6,7 +6,7 @@ mod objects;
 mod ring;
 mod trait_index;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,8 +44,8 @@ pub(crate) struct Cache {
     prefix: String,
     stored: StoredKind,
     state: RwLock<State>,
-    /// What writers have encoded and the store has not reported yet.
-    announced: Mutex<HashMap<Box<str>, Draft>>,
+    /// What writers have encoded and the store has not reported yet, in the order of their coming.
+    announced: Mutex<HashMap<Box<str>, VecDeque<Draft>>>,
     /// Whether nothing is served of it any more: watches end.
     closed: AtomicBool,
 }
@@ -210,7 +210,7 @@ impl Cache {
         let Some(value) = report.value else {
             return Found::Nothing;
         };
-        let draft = match self.take_announced(&report.key, &value) {
+        let draft = match self.announced(&report.key, &value) {
             Some(draft) => Ok(draft),
             None => self.read(&report.key, value),
         };
@@ -248,19 +248,24 @@ impl Cache {
         }
     }
 
-    fn take_announced(&self, key: &str, value: &Bytes) -> Option<Draft> {
+    /// The draft of what is reported. What was announced before it will not be reported any more.
+    fn announced(&self, key: &str, value: &Bytes) -> Option<Draft> {
         let mut announced = self.announced.lock();
-        let expected = announced.get(key)?.value();
-        if expected.as_ptr() != value.as_ptr() && expected != value {
-            return None;
+        let drafts = announced.get_mut(key)?;
+        let at = drafts.iter().position(|draft| draft.is_stored_as(value))?;
+        let draft = drafts.drain(..=at).next_back();
+        if drafts.is_empty() {
+            announced.remove(key);
         }
-        announced.remove(key)
+        draft
     }
 
     /// Tells the cache of a write that is about to be tried, so that its bytes need not be parsed again when it comes back.
     pub(crate) fn announce<'a>(&'a self, draft: &'a Draft) -> Announcement<'a> {
         let key = draft.index().key().into();
-        self.announced.lock().insert(key, draft.clone());
+        let mut announced = self.announced.lock();
+        announced.entry(key).or_default().push_back(draft.clone());
+        drop(announced);
         Announcement { cache: self, draft }
     }
 
@@ -484,11 +489,11 @@ impl Drop for Announcement<'_> {
     fn drop(&mut self) {
         let key = self.draft.index().key();
         let mut announced = self.cache.announced.lock();
-        if announced
-            .get(key)
-            .is_some_and(|a| a.value() == self.draft.value())
-        {
-            announced.remove(key);
+        if let Some(drafts) = announced.get_mut(key) {
+            drafts.retain(|draft| draft.value().as_ptr() != self.draft.value().as_ptr());
+            if drafts.is_empty() {
+                announced.remove(key);
+            }
         }
     }
 }

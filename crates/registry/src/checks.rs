@@ -9,6 +9,7 @@ use schema::decode::TypeMeta;
 use schema::stored;
 use serde_json::{Map, Value};
 
+use crate::amend::amend;
 use crate::context::Warnings;
 use crate::metadata;
 
@@ -130,14 +131,11 @@ fn has_status(kind: &dyn Kind) -> bool {
 /// Puts the old status in, or what is written of a status that was never given.
 fn replace_status(kind: &dyn Kind, new: &mut Value, old: Option<&Value>) {
     let Some(new) = new.as_object_mut() else { return };
-    let status = match old {
-        Some(old) => old.get("status").cloned(),
-        None => blank_status(kind),
-    };
-    match status {
-        Some(status) => new.insert("status".into(), status),
-        None => new.remove("status"),
-    };
+    let blank = if old.is_none() { blank_status(kind) } else { None };
+    match old.map_or(blank.as_ref(), |old| old.get("status")) {
+        Some(status) => amend(new.entry("status").or_insert(Value::Null), status),
+        None => drop(new.remove("status")),
+    }
 }
 
 fn blank_status(kind: &dyn Kind) -> Option<Value> {

@@ -85,11 +85,12 @@ impl Draft {
 
     fn settled(tree: &mut Value, kind: Option<&dyn Kind>, form: &Form, bytes: usize) -> Self {
         metadata::remove(tree, "resourceVersion");
-        if tree.as_object().is_some_and(|fields| schema_of(fields).is_none()) {
+        let schema = tree.as_object().and_then(|fields| schema_of(fields, kind));
+        if schema.is_none() {
             schema::structural::settle_numbers(tree);
         }
         let index = Arc::new(Index::of_tree(tree, kind));
-        let json = tree.as_object().map(|fields| encode(fields, bytes));
+        let json = tree.as_object().map(|fields| encode(fields, schema, bytes));
         let (json, places) = json.unwrap_or_default();
         Self {
             stored: form.encode(tree),
@@ -134,6 +135,11 @@ impl Draft {
     /// What goes into the store.
     pub(crate) fn value(&self) -> &Bytes {
         self.stored.as_ref().unwrap_or(&self.json)
+    }
+
+    /// Whether these bytes are what goes into the store.
+    pub(crate) fn is_stored_as(&self, value: &Bytes) -> bool {
+        self.value().as_ptr() == value.as_ptr() || self.value() == value
     }
 
     /// The object in JSON, without a version.
@@ -181,9 +187,8 @@ impl Draft {
 
 /// The JSON of an object: `kind`, `apiVersion` and `metadata` first, and everything in the order of its declaration, as
 /// upstream's encoder writes it.
-fn encode(tree: &Map<String, Value>, bytes: usize) -> (Bytes, Places) {
+fn encode(tree: &Map<String, Value>, schema: Option<SchemaRef<'static>>, bytes: usize) -> (Bytes, Places) {
     const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
-    let schema = schema_of(tree);
     let first = FIRST.iter().filter_map(|name| {
         let (name, value) = tree.get_key_value(*name)?;
         let schema = schema.and_then(|schema| schema.field(name));
@@ -211,10 +216,14 @@ fn encode(tree: &Map<String, Value>, bytes: usize) -> (Bytes, Places) {
     (json.into_boxed_slice().into(), places)
 }
 
-/// The type an object says it is of; none for what the table does not know.
-fn schema_of(tree: &Map<String, Value>) -> Option<SchemaRef<'static>> {
+/// The type an object says it is of, which mostly is that of the kind it is written as; none for what the table does not know.
+fn schema_of(tree: &Map<String, Value>, written_as: Option<&dyn Kind>) -> Option<SchemaRef<'static>> {
     let version = GroupVersion::parse(tree.get("apiVersion")?.as_str()?)?;
-    schema::builtin(&version.kind(tree.get("kind")?.as_str()?.to_owned()))
+    let stated = version.kind(tree.get("kind")?.as_str()?.to_owned());
+    match written_as {
+        Some(kind) if !kind.is_custom() && kind.descriptor().kind == stated => Some(kind.descriptor().schema),
+        _ => schema::builtin(&stated),
+    }
 }
 
 fn append(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod admission;
+mod amend;
 pub mod audit;
 mod cache;
 #[cfg(test)]

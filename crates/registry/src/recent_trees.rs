@@ -13,12 +13,19 @@ use crate::object::Object;
 
 /// So many are kept.
 const KEPT: usize = 8;
-/// None that is longer in JSON than this; a tree takes ten times as much.
+/// None that is longer in JSON than this; a tree takes ten times as much, and there may be two of an object.
 const MAX_BYTES: usize = 32 << 10;
 
 /// A few trees, the oldest first.
 #[derive(Default)]
-pub(crate) struct RecentTrees(Mutex<VecDeque<(Arc<Object>, Arc<Value>)>>);
+pub(crate) struct RecentTrees(Mutex<VecDeque<Recent>>);
+
+struct Recent {
+    object: Arc<Object>,
+    tree: Arc<Value>,
+    /// What the object was before, if that was kept, too.
+    before: Option<Arc<Value>>,
+}
 
 impl RecentTrees {
     /// The tree of an object, parsed if it is not known.
@@ -26,13 +33,35 @@ impl RecentTrees {
         let known = {
             let trees = self.0.lock();
             let mut newest_first = trees.iter().rev();
-            let known = newest_first.find(|(known, _)| Arc::ptr_eq(known, object));
-            known.map(|(_, tree)| Arc::clone(tree))
+            let known = newest_first.find(|known| Arc::ptr_eq(&known.object, object));
+            known.map(|known| Arc::clone(&known.tree))
         };
         known.unwrap_or_else(|| Arc::new(object.tree()))
     }
 
-    /// Keeps the tree that an object was written from; that of its state before goes.
+    /// The object as it was written last, if that was a moment ago and those who hold `object` have not heard of it yet.
+    pub(crate) fn newest(&self, object: Arc<Object>) -> Arc<Object> {
+        let trees = self.0.lock();
+        let newer = |known: &&Arc<Object>| {
+            known.uid() == object.uid() && known.resource_version() > object.resource_version()
+        };
+        match trees.iter().map(|known| &known.object).find(newer) {
+            Some(newer) => Arc::clone(newer),
+            None => object,
+        }
+    }
+
+    /// What one of the trees was before, if nobody needs that any more: something to make the next of.
+    pub(crate) fn former(&self, tree: &Value) -> Option<Value> {
+        let before = {
+            let mut trees = self.0.lock();
+            let known = trees.iter_mut().find(|known| std::ptr::eq(&*known.tree, tree))?;
+            known.before.take()
+        };
+        Arc::into_inner(before?)
+    }
+
+    /// Keeps the tree that an object was written from; that of its state before can be had once more.
     pub(crate) fn keep(&self, object: &Arc<Object>, mut tree: Value, at: ResourceVersion) {
         if object.json().len() > MAX_BYTES {
             return;
@@ -40,13 +69,17 @@ impl RecentTrees {
         metadata::set(&mut tree, "resourceVersion", at.to_string().into());
         let gone = {
             let mut trees = self.0.lock();
-            let before = trees.iter().position(|(known, _)| known.uid() == object.uid());
-            let gone = match before {
+            let before = trees.iter().position(|known| known.object.uid() == object.uid());
+            let mut gone = match before {
                 Some(before) => trees.remove(before),
                 None if trees.len() == KEPT => trees.pop_front(),
                 None => None,
             };
-            trees.push_back((Arc::clone(object), Arc::new(tree)));
+            trees.push_back(Recent {
+                object: Arc::clone(object),
+                tree: Arc::new(tree),
+                before: before.and(gone.as_mut()).map(|gone| Arc::clone(&gone.tree)),
+            });
             gone
         };
         drop(gone);
@@ -65,6 +98,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_last_is_known_before_it_is_heard_of() {
+        let trees = RecentTrees::default();
+        let at = |uid: &str, version: u64| {
+            let tree = json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}});
+            (Arc::new(Object::unstored(tree.clone())), tree)
+        };
+        let (written, tree) = at("a", 7);
+        trees.keep(&written, tree, ResourceVersion::new(7).expect("not zero"));
+        for (uid, version, expected) in [("a", 5, 7), ("a", 7, 7), ("a", 9, 9), ("b", 5, 5)] {
+            let newest = trees.newest(at(uid, version).0);
+            let newest = newest.resource_version().map(ResourceVersion::get);
+            assert_eq!(newest, Some(expected), "{uid} {version}");
+        }
+    }
+
+    #[test]
     fn a_few_trees_are_kept() {
         let trees = RecentTrees::default();
         let version = |number| ResourceVersion::new(number).expect("not zero");
@@ -78,6 +127,19 @@ mod tests {
         let is_kept = |object: &Arc<Object>| trees.of(object)["metadata"]["resourceVersion"] == "5";
         assert!(!is_kept(&objects[0].0), "the oldest went");
         assert!(objects[1..].iter().all(|(object, _)| is_kept(object)));
+        let (again, tree) = object("u1", 2);
+        let before = trees.of(&objects[1].0);
+        trees.keep(&again, tree, version(5));
+        let now = trees.of(&again);
+        assert_eq!(trees.former(&before), None, "it is no longer the newest");
+        assert_eq!(trees.former(&now), None, "it is in use");
+        trees.keep(&objects[1].0, objects[1].1.clone(), version(6));
+        let newest = trees.of(&objects[1].0);
+        drop(before);
+        let former = Value::clone(&now);
+        drop(now);
+        assert_eq!(trees.former(&newest), Some(former));
+        assert_eq!(trees.former(&newest), None, "it was given away");
         let (again, tree) = object("u1", 2);
         trees.keep(&again, tree, version(5));
         assert!(is_kept(&again) && !is_kept(&objects[1].0) && is_kept(&objects[2].0));

@@ -148,11 +148,13 @@ fn is_default(class: &Value) -> bool {
 
 /// A client that knows nothing of priorities and puts a pod back as it understood it must not lose them.
 fn keep_priority(request: &mut AdmissionRequest<'_>) {
-    let old = request.existing()["spec"].clone();
-    let Some(pod) = &mut request.object else { return };
     for field in ["priority", "preemptionPolicy"] {
-        if pod["spec"][field].is_null() && !old[field].is_null() {
-            pod["spec"][field] = old[field].clone();
+        let kept = request.existing()["spec"][field].clone();
+        if let Some(pod) = &mut request.object
+            && pod["spec"][field].is_null()
+            && !kept.is_null()
+        {
+            pod["spec"][field] = kept;
         }
     }
 }

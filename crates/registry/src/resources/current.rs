@@ -54,11 +54,14 @@ impl Known {
 }
 
 impl Resource {
-    /// What the cache holds, without waiting for anything. An object that cannot be read there is looked at once more: it
-    /// may have been repaired.
+    /// What the cache holds or will soon hold, without waiting for anything. An object that cannot be read there is looked at
+    /// once more: it may have been repaired.
     pub(super) async fn at_hand(&self, served: &Served, key: &str) -> Result<Known, Status> {
         match served.cache.get(key) {
-            Ok(object) => Known::new(served, object, false).await,
+            Ok(object) => {
+                let object = object.map(|object| self.shared.recent.newest(object));
+                Known::new(served, object, false).await
+            }
             Err(_) => self.newest(served, key).await,
         }
     }

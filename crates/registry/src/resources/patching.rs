@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Resource;
 use super::target::Target;
+use crate::amend::amend;
 use crate::context::RequestContext;
 use crate::custom;
 
@@ -52,8 +53,8 @@ impl Reach<'_> {
         }
     }
 
-    /// Adds what the patch has left alone.
-    fn complete(&self, part: &mut Value, object: &Value) {
+    /// Adds what the patch has left alone. It is made of `former`, which should be much like the object.
+    fn complete(&self, part: &mut Value, object: &Value, former: &mut Value) {
         let (Some(members), Value::Object(part), Value::Object(fields)) = (&self.members, part, object)
         else {
             return;
@@ -64,11 +65,21 @@ impl Reach<'_> {
                 .get(METADATA)
                 .and_then(|metadata| metadata.get(MANAGED_FIELDS))
         {
-            metadata.insert(MANAGED_FIELDS.to_owned(), owners.clone());
+            let former = former
+                .get_mut(METADATA)
+                .and_then(|metadata| metadata.get_mut(MANAGED_FIELDS));
+            metadata.insert(MANAGED_FIELDS.to_owned(), made_of(former, owners));
         }
         let rest = fields.iter().filter(|(name, _)| !members.contains(name.as_str()));
-        part.extend(rest.map(|(name, field)| (name.clone(), field.clone())));
+        part.extend(rest.map(|(name, field)| (name.clone(), made_of(former.get_mut(name), field))));
     }
+}
+
+/// A copy of a tree, for which another may be taken apart.
+fn made_of(former: Option<&mut Value>, tree: &Value) -> Value {
+    let mut copy = former.map(Value::take).unwrap_or_default();
+    amend(&mut copy, tree);
+    copy
 }
 
 impl Resource {
@@ -98,7 +109,8 @@ impl Resource {
         };
         let (mut new, problems) = read.map_err(|why| invalid(&why))?;
         judge(context, patch, problems, invalid)?;
-        reach.complete(&mut new, old);
+        let mut former = self.shared.recent.former(old).unwrap_or_default();
+        reach.complete(&mut new, old, &mut former);
         if self.is_own_kind(target) {
             self.kind.default(&mut new);
         }
@@ -307,6 +319,7 @@ mod tests {
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "managedFields": owners},
             "spec": {"x": 1}, "status": {},
         });
+        let former = json!({"metadata": {"managedFields": [{"manager": "n"}]}, "spec": {"x": 2}});
         let identity = json!({"apiVersion": "v1", "kind": "Pod"});
         let with_metadata = |metadata: Value| {
             let mut part = identity.clone();
@@ -333,7 +346,7 @@ mod tests {
             };
             let mut new = reach.part_of(&object);
             assert_eq!(new, part);
-            reach.complete(&mut new, &object);
+            reach.complete(&mut new, &object, &mut former.clone());
             assert_eq!(new, object, "{:?}", reach.members);
         }
     }

@@ -22,6 +22,9 @@ pub trait Filter: Clone + Send + Sync + 'static {
     /// Its name in spans and metrics.
     const NAME: &'static str;
 
+    /// Whether it is told how long it takes. Where nothing can take long, to look at the clock would be most of it.
+    const IS_TIMED: bool = true;
+
     /// Answers the call itself, or hands it on to `next`.
     fn filter(&self, call: &mut Call, next: &impl Handler) -> impl Future<Output = Response> + Send;
 }
@@ -30,7 +33,7 @@ pub trait Filter: Clone + Send + Sync + 'static {
 #[derive(Clone)]
 pub struct FilterLayer<F> {
     filter: F,
-    histogram: Arc<Histogram>,
+    histogram: Option<Arc<Histogram>>,
 }
 
 impl<F: Filter> FilterLayer<F> {
@@ -38,7 +41,7 @@ impl<F: Filter> FilterLayer<F> {
     pub fn new(filter: F, metrics: &Metrics) -> Self {
         Self {
             filter,
-            histogram: metrics.filter(F::NAME),
+            histogram: F::IS_TIMED.then(|| metrics.filter(F::NAME)),
         }
     }
 }
@@ -49,7 +52,7 @@ impl<F: Filter, H> tower::Layer<H> for FilterLayer<F> {
     fn layer(&self, next: H) -> Filtered<F, H> {
         Filtered {
             filter: self.filter.clone(),
-            histogram: Arc::clone(&self.histogram),
+            histogram: self.histogram.clone(),
             next,
         }
     }
@@ -58,13 +61,15 @@ impl<F: Filter, H> tower::Layer<H> for FilterLayer<F> {
 /// A handler with a filter in front.
 pub struct Filtered<F, H> {
     filter: F,
-    histogram: Arc<Histogram>,
+    histogram: Option<Arc<Histogram>>,
     next: H,
 }
 
 impl<F: Filter, H: Handler> Handler for Filtered<F, H> {
     async fn handle(&self, call: &mut Call) -> Response {
-        call.enter(Some(Arc::clone(&self.histogram)));
+        if let Some(histogram) = &self.histogram {
+            call.enter(Some(Arc::clone(histogram)));
+        }
         self.filter
             .filter(call, &self.next)
             .instrument(debug_span!("filter", name = F::NAME))

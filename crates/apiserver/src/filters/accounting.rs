@@ -15,6 +15,7 @@ pub struct Accounting {
 
 impl Filter for Accounting {
     const NAME: &'static str = "accounting";
+    const IS_TIMED: bool = false;
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         let response = next.handle(call).await;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, StatusCode};
+use uuid::Uuid;
 
 use crate::call::{Call, Response};
 use crate::handler::{Filter, Handler};
@@ -23,6 +24,7 @@ pub struct AuditId {
 
 impl Filter for AuditId {
     const NAME: &'static str = "audit_id";
+    const IS_TIMED: bool = false;
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         let id = match call.head.headers.get(&AUDIT_ID) {
@@ -56,15 +58,11 @@ impl Ids {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let high = self.keys.0.hash_one(count) & 0xffff_ffff_ffff_0fff | 0x4000;
         let low = self.keys.1.hash_one(count) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-        let text = format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            high >> 16 & 0xffff,
-            high & 0xffff,
-            low >> 48,
-            low & 0xffff_ffff_ffff
-        );
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("-"))
+        let mut text = Uuid::encode_buffer();
+        let text = Uuid::from_u64_pair(high, low)
+            .hyphenated()
+            .encode_lower(&mut text);
+        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"))
     }
 }
 

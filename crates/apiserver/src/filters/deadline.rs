@@ -25,6 +25,7 @@ pub struct Deadline {
 
 impl Filter for Deadline {
     const NAME: &'static str = "deadline";
+    const IS_TIMED: bool = false;
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         if call.info.is_long_running() {

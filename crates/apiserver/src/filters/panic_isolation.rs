@@ -16,6 +16,7 @@ pub struct PanicIsolation;
 
 impl Filter for PanicIsolation {
     const NAME: &'static str = "panic_isolation";
+    const IS_TIMED: bool = false;
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         match AssertUnwindSafe(next.handle(call)).catch_unwind().await {

@@ -14,6 +14,7 @@ pub struct ReadRequestInfo;
 
 impl Filter for ReadRequestInfo {
     const NAME: &'static str = "request_info";
+    const IS_TIMED: bool = false;
 
     async fn filter(&self, call: &mut Call, next: &impl Handler) -> Response {
         match RequestInfo::parse(

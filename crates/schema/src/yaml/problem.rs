@@ -8,6 +8,8 @@ enum Finder {
     Scanner,
     /// Names the line in which the text ends.
     ScannerAtEnd,
+    /// Names the line of what comes next.
+    ScannerAtNext,
     /// Names the line before.
     Parser,
     /// Names the line before the end of the text.
@@ -16,25 +18,48 @@ enum Finder {
 
 /// The message for `error`, found in `text`.
 pub(super) fn message(error: &ScanError, text: &str) -> String {
-    let (finder, problem) = problem(error.kind(), text);
+    let (finder, problem) = problem(error, text);
     let line_before = match finder {
         Finder::Scanner | Finder::Parser => error.marker().line().saturating_sub(1),
         Finder::ScannerAtEnd => text.matches('\n').count(),
+        Finder::ScannerAtNext => next_line(text, error.marker().line()),
         // An unfinished line ends there too.
         Finder::ParserAtEnd => text.lines().count(),
     };
     match (line_before, finder) {
         (0, _) => format!("yaml: {problem}"),
-        (line, Finder::Scanner | Finder::ScannerAtEnd) => format!("yaml: line {}: {problem}", line + 1),
+        (line, Finder::Scanner | Finder::ScannerAtEnd | Finder::ScannerAtNext) => {
+            format!("yaml: line {}: {problem}", line + 1)
+        }
         (line, Finder::Parser | Finder::ParserAtEnd) => format!("yaml: line {line}: {problem}"),
     }
 }
 
-fn problem(kind: &ErrorKind, text: &str) -> (Finder, &'static str) {
+/// The first line behind those counted that holds something, by its number from zero; else the one in which the text ends.
+fn next_line(text: &str, lines: usize) -> usize {
+    let says = |line: &str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+    let next = text.lines().skip(lines).position(says);
+    let end = text.matches('\n').count() + usize::from(!text.ends_with('\n'));
+    next.map_or(end, |next| lines + next)
+}
+
+/// Whether a list in brackets is open in the lines before one.
+fn is_in_brackets(text: &str, line: usize) -> bool {
+    let before = text.lines().take(line.saturating_sub(1));
+    let count = |c: char| before.clone().map(|line| line.matches(c).count()).sum::<usize>();
+    count('[') > count(']')
+}
+
+fn problem(error: &ScanError, text: &str) -> (Finder, &'static str) {
     use ErrorKind as Kind;
-    use Finder::{Parser, ParserAtEnd, Scanner, ScannerAtEnd};
-    match kind {
-        Kind::UnclosedFlowCollection { .. } if text.trim_end().ends_with(['[', '{', ',']) => {
+    use Finder::{Parser, ParserAtEnd, Scanner, ScannerAtEnd, ScannerAtNext};
+    match error.kind() {
+        Kind::MappingValueNotAllowed | Kind::InvalidColonPlacement | Kind::InvalidMappingValueWhitespace
+            if is_in_brackets(text, error.marker().line()) =>
+        {
+            (Parser, "did not find expected ',' or ']'")
+        }
+        Kind::UnclosedFlowCollection { .. } if text.trim_end().ends_with(['[', '{', ',', ':']) => {
             (ParserAtEnd, "did not find expected node content")
         }
         Kind::UnclosedFlowCollection { open: '[' } => (ParserAtEnd, "did not find expected ',' or ']'"),
@@ -60,7 +85,7 @@ fn problem(kind: &ErrorKind, text: &str) -> (Finder, &'static str) {
         }
         Kind::UndeclaredTagHandle => (Parser, "found undefined tag handle"),
         Kind::UnsupportedYamlMajorVersion => (Parser, "found incompatible YAML document"),
-        Kind::SimpleKeyExpected | Kind::InvalidSimpleKey => (Scanner, "could not find expected ':'"),
+        Kind::SimpleKeyExpected | Kind::InvalidSimpleKey => (ScannerAtNext, "could not find expected ':'"),
         Kind::MappingValueNotAllowed | Kind::InvalidColonPlacement | Kind::InvalidMappingValueWhitespace => {
             (Scanner, "mapping values are not allowed in this context")
         }

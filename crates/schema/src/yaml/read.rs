@@ -315,6 +315,15 @@ mod tests {
                 "yaml: line 2: did not find expected ',' or ']'",
             ),
             (
+                "a: [b, c\nd: e\n",
+                "yaml: line 1: did not find expected ',' or ']'",
+            ),
+            (r#"{"a":"#, "yaml: line 1: did not find expected node content"),
+            ("a: b\nk", "yaml: line 3: could not find expected ':'"),
+            ("a: b\nk\n", "yaml: line 3: could not find expected ':'"),
+            ("a: b\nk\n\n#c\n", "yaml: line 5: could not find expected ':'"),
+            ("a: b\nk\n\nc: d\n", "yaml: line 4: could not find expected ':'"),
+            (
                 "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n",
                 "yaml: line 4: found character that cannot start any token",
             ),

@@ -2,7 +2,7 @@
 
 use meta::ErrorList;
 use resource::{Column, Row, Strategy};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, name};
@@ -92,8 +92,12 @@ pub fn unchanged_if_final(object: &Field, old: &Value, fields: &[&'static str]) 
     if !declaration.is_true() {
         declaration.forbidden(FINAL);
     }
+    // Nothing in a map is as good as no map.
+    let is_empty = |object: &Value, field: &str| object[field].as_object().is_none_or(Map::is_empty);
     for field in fields {
-        if object.value().is_some_and(|new| !same_field(new, old, field)) {
+        let is_same =
+            |new: &Value| same_field(new, old, field) || (is_empty(new, field) && is_empty(old, field));
+        if object.value().is_some_and(|new| !is_same(new)) {
             object.child(field).forbidden(FINAL);
         }
     }
@@ -128,6 +132,8 @@ mod tests {
 
     #[test]
     fn final_maps_do_not_change() {
+        let (none, empty) = (json!({"immutable": true}), json!({"immutable": true, "data": {}}));
+        assert!(update_errors("", "configmaps", &empty, &none).is_empty());
         let old = json!({"immutable": true, "data": {"a": "b"}});
         assert_eq!(
             update_errors("", "configmaps", &json!({"data": {"a": "c"}}), &old),

@@ -35,6 +35,13 @@ pub(super) fn check(config: &Value, schema: SchemaRef<'_>) -> Result<(), CheckEr
     if errors.0.is_empty() { Ok(()) } else { Err(errors) }
 }
 
+/// The items of an object that lack the keys which tell them apart.
+pub(super) fn nameless(object: &Value, schema: SchemaRef<'_>) -> CheckErrors {
+    let mut errors = check(object, schema).err().unwrap_or_default();
+    errors.0.retain(|error| error.contains(": element "));
+    errors
+}
+
 fn check_value(path: &str, value: &Value, schema: SchemaRef<'_>, errors: &mut CheckErrors) {
     if value.is_null() {
         return;

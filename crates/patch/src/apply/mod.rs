@@ -40,6 +40,16 @@ pub enum ApplyError {
         /// What is wrong.
         errors: CheckErrors,
     },
+    /// Nobody owns the object, and it has items that cannot be told apart, so that it cannot be said who owned what.
+    #[error(
+        "failed to create manager for existing fields: failed to convert new object ({name}) to smd typed: {errors}"
+    )]
+    Unclear {
+        /// Namespace, name and kind of the object.
+        name: String,
+        /// What cannot be told apart.
+        errors: CheckErrors,
+    },
     /// Others own fields that it would change.
     #[error(transparent)]
     Conflicts(#[from] Conflicts),
@@ -50,7 +60,9 @@ impl ApplyError {
     pub fn to_status(&self) -> Status {
         match self {
             Self::ManagedFields => Status::bad_request(self.to_string()),
-            Self::NotTyped { .. } => Status::failure(500, Reason::UNKNOWN, self.to_string()),
+            Self::NotTyped { .. } | Self::Unclear { .. } => {
+                Status::failure(500, Reason::UNKNOWN, self.to_string())
+            }
             Self::Conflicts(conflicts) => conflicts.to_status(),
         }
     }
@@ -106,7 +118,12 @@ pub fn apply(write: &Write<'_>, live: &Value, config: &Value, force: bool) -> Re
             manager: BEFORE_FIRST_APPLY,
             ..*write
         };
-        take_over(&write, &mut owners, &write.schema.zero(), &live);
+        if !take_over(&write, &mut owners, &write.schema.zero(), &live) {
+            return Err(ApplyError::Unclear {
+                name: object_name(&live),
+                errors: check::nameless(&live, write.schema),
+            });
+        }
     }
     let application = Application {
         write,

@@ -566,3 +566,16 @@ proptest! {
         prop_assert!(delta.is_empty(), "{:?} {:?}", delta.changed.paths(), delta.removed.paths());
     }
 }
+
+#[test]
+fn objects_with_items_that_cannot_be_told_apart_are_not_applied_to() {
+    let write = write("ServiceAccount", "anna", EARLY);
+    let of = |secrets: Value| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "n"}, "secrets": secrets});
+    let config = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}});
+    assert!(apply(&write, &of(json!([{"name": "x"}, {"name": "x"}])), &config, false).is_ok());
+    let refused = apply(&write, &of(json!([{"name": "x"}, {"kind": "y"}])), &config, true);
+    assert_eq!(
+        refused.map_err(|error| error.to_string()),
+        Err("failed to create manager for existing fields: failed to convert new object (n/a; /v1, Kind=ServiceAccount) to smd typed: .secrets: element 1: associative list with keys has an element that omits all key fields [\"name\"] (and doesn't have default values for any key fields)".to_owned())
+    );
+}

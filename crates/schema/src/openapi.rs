@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use components::Components;
 pub use custom::{Custom, v3_custom_protobuf, write_v3_custom};
 pub use describe::Describe;
+use describe::describe_parameters;
 use document::Document;
 use parameter::Shared;
 use path_item::PathItem;
@@ -84,7 +85,7 @@ fn v3(
         fields.object("paths", |paths| {
             items
                 .iter()
-                .try_for_each(|item| paths.value(&item.path, &item.render(Dialect::V3)))
+                .try_for_each(|item| paths.value(&item.path, &rendered(item, Dialect::V3, info)))
         })?;
         fields.object("components", |parts| {
             if !components.is_empty() {
@@ -122,9 +123,9 @@ pub fn write_v2(info: Info<'_>, custom: &[Custom<'_>], out: &mut impl io::Write)
         fields.value("swagger", &json!("2.0"))?;
         fields.value("info", &info_value(info))?;
         fields.object("paths", |paths| {
-            items
-                .iter()
-                .try_for_each(|item| paths.value(&item.path, &shared.share(item.render(Dialect::V2))))
+            items.iter().try_for_each(|item| {
+                paths.value(&item.path, &shared.share(rendered(item, Dialect::V2, info)))
+            })
         })?;
         fields.object("definitions", |definitions| {
             components.write(Dialect::V2, info.descriptions, definitions)?;
@@ -158,6 +159,11 @@ pub fn v2_protobuf(info: Info<'_>, custom: &[Custom<'_>]) -> Option<Vec<u8>> {
 /// Any version 2 document in gnostic's protobuf.
 pub fn v2_in_protobuf(json: &Value) -> Vec<u8> {
     gnostic::v2_document(json)
+}
+
+/// The item of a path, with what is known of its parameters.
+fn rendered(item: &PathItem<'_>, dialect: Dialect, info: Info<'_>) -> Value {
+    describe_parameters(item.render(dialect), info.descriptions)
 }
 
 fn info_value(info: Info<'_>) -> Value {

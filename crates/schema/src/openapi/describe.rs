@@ -42,6 +42,45 @@ pub(super) fn describe(
     }
 }
 
+/// The options of a delete: what is said of their fields is true of the parameters of that name in all operations.
+const OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
+/// Puts what is known of parameters into the item of a path.
+pub(super) fn describe_parameters(mut item: Value, descriptions: &dyn Describe) -> Value {
+    // Who knows nothing of types does not know what kinds are called, either.
+    if descriptions.of_type(OPTIONS).is_none() {
+        return item;
+    }
+    let kind = kind_of(&item).map(str::to_owned);
+    for part in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let parameters = match part {
+            Value::Object(operation) => operation.get_mut("parameters").and_then(Value::as_array_mut),
+            Value::Array(common) => Some(common),
+            _ => None,
+        };
+        for parameter in parameters.into_iter().flatten() {
+            if let Some(text) = of_parameter(parameter, kind.as_deref(), descriptions) {
+                parameter["description"] = text.into();
+            }
+        }
+    }
+    item
+}
+
+/// The kind that the operations of a path are about.
+fn kind_of(item: &Value) -> Option<&str> {
+    let mut parts = item.as_object()?.values();
+    parts.find_map(|part| part["x-kubernetes-group-version-kind"]["kind"].as_str())
+}
+
+fn of_parameter(parameter: &Value, kind: Option<&str>, descriptions: &dyn Describe) -> Option<String> {
+    match (parameter["name"].as_str()?, parameter["in"].as_str()?) {
+        ("name", "path") => Some(format!("name of the {}", kind?)),
+        (name, "query") => descriptions.of_field(OPTIONS, name).map(str::to_owned),
+        _ => None,
+    }
+}
+
 /// OpenAPI 3.0 ignores what stands beside a reference, unless that is wrapped.
 fn describe_field(field: &mut Map<String, Value>, text: &str, dialect: Dialect) {
     if dialect == Dialect::V3
@@ -91,5 +130,37 @@ mod tests {
         assert_eq!(described(Dialect::V3), fields(wrapped));
         let beside = json!({ "$ref": "#/x", "description": "A field." });
         assert_eq!(described(Dialect::V2), fields(beside));
+    }
+
+    /// Knows of one option.
+    struct Options;
+
+    impl Describe for Options {
+        fn of_type(&self, name: &str) -> Option<&str> {
+            (name == OPTIONS).then_some("Options.")
+        }
+
+        fn of_field(&self, type_name: &str, field: &str) -> Option<&str> {
+            (type_name == OPTIONS && field == "dryRun").then_some("Only pretends.")
+        }
+    }
+
+    #[test]
+    fn parameters_are_described_as_far_as_they_are_known() {
+        let item = json!({
+            "get": {"parameters": [{"name": "limit", "in": "query"}], "x-kubernetes-group-version-kind": {"kind": "Thing"}},
+            "delete": {"parameters": [{"name": "dryRun", "in": "query"}, {"name": "dryRun", "in": "path"}]},
+            "parameters": [{"name": "name", "in": "path"}, {"name": "name", "in": "query"}],
+        });
+        assert_eq!(describe_parameters(item.clone(), &()), item);
+        let described = describe_parameters(item, &Options);
+        let texts = |pointer: &str| -> Vec<String> {
+            let parameters = described.pointer(pointer).and_then(Value::as_array).unwrap();
+            let text = |parameter: &Value| parameter["description"].as_str().unwrap_or("-").to_owned();
+            parameters.iter().map(text).collect()
+        };
+        assert_eq!(texts("/get/parameters"), ["-"]);
+        assert_eq!(texts("/delete/parameters"), ["Only pretends.", "-"]);
+        assert_eq!(texts("/parameters"), ["name of the Thing", "-"]);
     }
 }

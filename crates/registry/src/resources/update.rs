@@ -159,7 +159,11 @@ impl Resource {
                 created: true,
             })),
             Inserted::Exists(existing) => {
-                let known = Known::stored(rewrite.served, existing).await?;
+                let known = match existing {
+                    // A dry run has seen that there is one, and no more.
+                    None => self.newest(rewrite.served, &target.key()).await?,
+                    existing => Known::stored(rewrite.served, existing).await?,
+                };
                 Ok(Attempt::Raced(known))
             }
             Inserted::Overtaken => Err(self.overtaken(&target)),

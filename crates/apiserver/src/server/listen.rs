@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use crate::metrics::Metrics;
 use crate::server::connection::{Http, handshake};
 use crate::server::limits::Limits;
+use crate::server::poll_again::PollAgain;
 use crate::service::ApiService;
 
 /// The server cannot accept connections.
@@ -100,7 +101,7 @@ impl Server {
         let (acceptor, http, limits) = (self.acceptor.clone(), self.http.clone(), self.limits.clone());
         let (metrics, abort) = (Arc::clone(&self.metrics), self.abort.clone());
         // Boxed, since each future around it would make it larger by its whole size.
-        let connection = Box::pin(async move {
+        let connection = PollAgain::new(Box::pin(async move {
             let _permit = permit;
             let _counted = metrics.connections().enter();
             // Small answers must not wait for the acknowledgement of the one before.
@@ -112,7 +113,7 @@ impl Server {
                     debug!(%address, %error, "TLS handshake failed");
                 }
             }
-        });
+        }));
         self.tasks.spawn(abort.run_until_cancelled_owned(connection));
     }
 }

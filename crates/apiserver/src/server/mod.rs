@@ -5,6 +5,7 @@ mod client_certificate;
 mod connection;
 mod limits;
 mod listen;
+mod poll_again;
 mod tls;
 
 pub use certificate::ReloadableCertificate;

@@ -256,7 +256,55 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+
+    /// What pages are made of, and what is none.
+    const PIECES: [&str; 24] = [
+        "<",
+        ">",
+        "/",
+        "=",
+        "\"",
+        "'",
+        " ",
+        "<a ",
+        "<A\n",
+        "href=",
+        "HREF = ",
+        "src",
+        "<script>",
+        "</script",
+        "<!--",
+        "-->",
+        "<!",
+        "</",
+        "/x",
+        "/../y?z#",
+        "http://10.0.0.1:80/",
+        "//",
+        "a",
+        "\u{e4}",
+    ];
+
+    proptest! {
+        /// Whatever a page is: it is read to its end, a link is written anew once, and nothing else is touched.
+        #[test]
+        fn any_page_is_written_once(pieces in vec(select(&PIECES[..]), 0..60)) {
+            let page = pieces.concat();
+            let written = base().page(&page);
+            prop_assert_eq!(base().page(&written), written.clone());
+            let without_links = |page: &str| {
+                let mut rest = page.to_owned();
+                places(page).into_iter().rev().for_each(|place| rest.replace_range(place, ""));
+                rest
+            };
+            prop_assert_eq!(without_links(&page), without_links(&written));
+        }
+    }
 
     fn base() -> Base {
         Base::of(

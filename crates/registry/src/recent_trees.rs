@@ -70,7 +70,7 @@ impl RecentTrees {
         let gone = {
             let mut trees = self.0.lock();
             let before = trees.iter().position(|known| known.object.uid() == object.uid());
-            let mut gone = match before {
+            let gone = match before {
                 Some(before) => trees.remove(before),
                 None if trees.len() == KEPT => trees.pop_front(),
                 None => None,
@@ -78,7 +78,7 @@ impl RecentTrees {
             trees.push_back(Recent {
                 object: Arc::clone(object),
                 tree: Arc::new(tree),
-                before: before.and(gone.as_mut()).map(|gone| Arc::clone(&gone.tree)),
+                before: before.and(gone.as_ref()).map(|gone| Arc::clone(&gone.tree)),
             });
             gone
         };

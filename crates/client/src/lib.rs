@@ -21,6 +21,7 @@ pub mod path;
 pub mod queue;
 pub mod recorder;
 pub mod replaceable;
+pub mod retry;
 pub mod servers;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -37,6 +38,7 @@ pub use path::Scope;
 pub use queue::WorkQueue;
 pub use recorder::{EventRecorder, EventType};
 pub use replaceable::{Replace, replaceable};
+pub use retry::Retry;
 pub use servers::Servers;
 pub use transport::{Body, Transport, TransportError};
 pub use watch::WatchEvent;

@@ -1,11 +1,10 @@
 //! Follows the metadata of all objects of one resource.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use client::controller::Chain;
 use client::path::with_query;
-use client::{Client, Error, WatchEvent};
+use client::{Client, Error, Retry, WatchEvent};
 use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -16,8 +15,6 @@ use crate::metadata::{Metadata, Partial};
 const LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const WATCH: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const PAGE_SIZE: &str = "500";
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Who is told.
 pub(crate) trait Sink: Send + Sync + 'static {
@@ -54,6 +51,7 @@ pub(crate) struct Monitor<S> {
     synced: watch::Sender<bool>,
     /// Everything up to this version has been told; none before the first list.
     version: Option<String>,
+    retry: Retry,
 }
 
 impl<S: Sink> Monitor<S> {
@@ -63,14 +61,13 @@ impl<S: Sink> Monitor<S> {
             resource,
             synced,
             version: None,
+            retry: Retry::default(),
         }
     }
 
     /// Runs until it is dropped.
     pub(crate) async fn run(mut self) {
-        let mut retry = FIRST_RETRY;
         loop {
-            let before = self.version.clone();
             let result = self.list_and_watch().await;
             if let Err(error) = &result {
                 tracing::debug!(resource = %self.resource.collection(), error = %Chain(error), "watch broke off");
@@ -78,13 +75,7 @@ impl<S: Sink> Monitor<S> {
                     self.version = None;
                 }
             }
-            // A watch that brought nothing is not begun anew at once.
-            if result.is_ok() && before != self.version {
-                retry = FIRST_RETRY;
-            } else {
-                tokio::time::sleep(retry).await;
-                retry = (retry * 2).min(LONGEST_RETRY);
-            }
+            self.retry.pause(result.is_err()).await;
         }
     }
 
@@ -101,6 +92,7 @@ impl<S: Sink> Monitor<S> {
         ];
         let path = with_query(self.resource.collection(), &query);
         let mut events = self.sink.client().watch_as::<Partial>(&path, WATCH).await?;
+        self.retry.works();
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
         }

@@ -1,10 +1,8 @@
 //! The task behind an informer: list, then watch; list again only when the server has forgotten where we were.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -16,14 +14,8 @@ use crate::error::Error;
 use crate::metadata::ObjectMetadata;
 use crate::options::ListOptions;
 use crate::path::Scope;
+use crate::retry::Retry;
 use crate::watch::WatchEvent;
-
-/// The first wait after a failure; it doubles with each further one.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-/// The longest wait after a failure.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// A watch that lasted so long did its work.
-const WORTH_WHILE: Duration = Duration::from_secs(1);
 
 /// An object as it was read.
 type Read<K> = Result<Held<K>, Unreadable>;
@@ -41,11 +33,10 @@ pub(super) async fn run<K: Kind>(
         options,
         shared,
         version: None,
+        retry: Retry::default(),
     };
-    let mut retry = FIRST_RETRY;
     let follow = async {
         loop {
-            let began = Instant::now();
             let ended = reflector.list_and_watch().await;
             if let Err(error) = &ended {
                 tracing::debug!(kind = K::KIND, error = %Chain(error), "watch broke off");
@@ -53,13 +44,7 @@ pub(super) async fn run<K: Kind>(
                     reflector.version = None;
                 }
             }
-            // A watch that ends at once, as those of a server that goes down do, must not be begun anew at once.
-            if ended.is_ok() && began.elapsed() >= WORTH_WHILE {
-                retry = FIRST_RETRY;
-                continue;
-            }
-            tokio::time::sleep(jittered(retry)).await;
-            retry = (retry * 2).min(LONGEST_RETRY);
+            reflector.retry.pause(ended.is_err()).await;
         }
     };
     tokio::select! {
@@ -75,6 +60,7 @@ struct Reflector<K> {
     shared: Arc<Shared<K>>,
     /// The version everything up to which is in the store; none before the first list.
     version: Option<String>,
+    retry: Retry,
 }
 
 impl<K: Kind> Reflector<K> {
@@ -95,6 +81,7 @@ impl<K: Kind> Reflector<K> {
                 decode::object(json, Held::decode)
             })
             .await?;
+        self.retry.works();
         while let Some(event) = events.next().await {
             self.version = Some(self.take(event?));
         }
@@ -151,13 +138,6 @@ impl<K: Kind> Reflector<K> {
 
 fn version<K: Kind>(object: &K) -> String {
     object.metadata().resource_version().to_owned()
-}
-
-/// Up to twice the wait, so that many clients do not come back at one moment.
-fn jittered(wait: Duration) -> Duration {
-    use std::hash::{BuildHasher, Hasher};
-    let random = std::hash::RandomState::new().build_hasher().finish();
-    wait + wait.mul_f64((random % 1024) as f64 / 1024.0)
 }
 
 #[cfg(test)]

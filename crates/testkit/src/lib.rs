@@ -10,6 +10,7 @@ pub mod registry;
 mod s3;
 mod server;
 mod wait;
+mod watchdog;
 mod web;
 mod worker;
 

@@ -5,19 +5,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use tempfile::TempDir;
 
 use crate::cgroups;
 use crate::net::Lan;
+use crate::watchdog;
 
 /// Set inside: the folder of the machine.
 const INSIDE: &str = "PINTLE_TEST_MACHINE";
 /// Paths of sockets are short, so folders must be.
 const FOLDER_PREFIX: &str = "pintle-m-";
-/// After that many seconds a test is ended from outside.
-const LIMIT_SECONDS: &str = "420";
+/// After so long a test tells where it stands and ends.
+const LIMIT: Duration = Duration::from_secs(400);
+/// After that many seconds it is ended from outside.
+const LAST_LIMIT_SECONDS: &str = "420";
 /// Where every node of the real machine would keep things under the same names.
 const PRIVATE: [&str; 5] = [
     "/run/netns",
@@ -65,6 +69,7 @@ impl Machine {
 
     fn inside(folder: PathBuf, work: impl FnOnce(&Self)) {
         prepare();
+        watchdog::watch(folder.clone(), LIMIT);
         work(&Self {
             folder,
             lan: Lan::new(),
@@ -127,7 +132,7 @@ fn again<T>(
     let folder = TempDir::with_prefix(FOLDER_PREFIX).expect("a folder for the machine can be made");
     let mut command = Command::new("timeout");
     command
-        .args(["--kill-after=5", LIMIT_SECONDS, "unshare"])
+        .args(["--kill-after=5", LAST_LIMIT_SECONDS, "unshare"])
         .args(["--net", "--mount", "--uts", "--pid", "--fork"])
         .args(["--kill-child", "--mount-proc"])
         // Somebody must reap what containers leave; a shell does.

@@ -45,9 +45,16 @@ impl<F> PollAgain<F> {
 }
 
 impl Signal {
-    fn change(&self, from: u8, to: u8) -> Result<u8, u8> {
+    /// Every change writes, also that from a state into the same: whoever polls next sees all that was done before any wake.
+    fn replace(&self, state: u8) -> u8 {
+        self.state.swap(state, Ordering::AcqRel)
+    }
+
+    /// Whether nobody has woken the work since it is polled; it rests then.
+    fn rests(&self) -> bool {
         self.state
-            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(IS_POLLED, RESTS, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -57,7 +64,7 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.change(IS_POLLED, WAS_WOKEN) == Err(RESTS) {
+        if self.replace(WAS_WOKEN) == RESTS {
             let task = self.task.lock().clone();
             task.wake();
         }
@@ -71,15 +78,14 @@ impl<F: Future + Unpin> Future for PollAgain<F> {
         let Self { work, signal, waker } = &mut *self;
         signal.task.lock().clone_from(context.waker());
         for _ in 0..IN_A_ROW {
-            signal.state.store(IS_POLLED, Ordering::Release);
+            signal.replace(IS_POLLED);
             if let Poll::Ready(output) = Pin::new(&mut *work).poll(&mut Context::from_waker(waker)) {
                 return Poll::Ready(output);
             }
-            if signal.change(IS_POLLED, RESTS).is_ok() {
+            if signal.rests() {
                 return Poll::Pending;
             }
         }
-        signal.state.store(RESTS, Ordering::Release);
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -89,6 +95,9 @@ impl<F: Future + Unpin> Future for PollAgain<F> {
 mod tests {
     use std::future::poll_fn;
     use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use futures::task::AtomicWaker;
 
     use super::*;
 
@@ -139,5 +148,32 @@ mod tests {
         tokio::task::yield_now().await;
         sender.send(5).expect("it waits");
         assert_eq!(task.await.expect("it ends"), Ok(5));
+    }
+
+    #[tokio::test]
+    async fn no_wake_is_lost_that_comes_from_another_processor() {
+        const WAKES: usize = 200_000;
+        let (waker, count) = (Arc::new(AtomicWaker::new()), Arc::new(AtomicUsize::new(0)));
+        let (wakes, counted) = (Arc::clone(&waker), Arc::clone(&count));
+        let work = poll_fn(move |context| {
+            wakes.register(context.waker());
+            match counted.load(Ordering::Acquire) {
+                WAKES => Poll::Ready(()),
+                count if count % 2 == 0 => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                _ => Poll::Pending,
+            }
+        });
+        let other = std::thread::spawn(move || {
+            for _ in 0..WAKES {
+                count.fetch_add(1, Ordering::AcqRel);
+                waker.wake();
+            }
+        });
+        let ended = tokio::time::timeout(Duration::from_secs(60), PollAgain::new(work)).await;
+        assert_eq!(ended, Ok(()));
+        other.join().expect("it only counts");
     }
 }

@@ -24,12 +24,15 @@ pub(crate) fn watch(machine: PathBuf, after: Duration) {
 fn programs() -> String {
     let mut said = String::from("\n--- what runs:\n");
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(command) = std::fs::read(process.path().join("cmdline")) else {
+        let name = process.file_name();
+        let command = std::fs::read(process.path().join("cmdline"));
+        let (Some(number), Ok(command)) = (name.to_str().and_then(|name| name.parse::<u32>().ok()), command)
+        else {
             continue;
         };
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
         let waits = std::fs::read_to_string(process.path().join("wchan")).unwrap_or_default();
-        let _ = writeln!(said, "{} {command}({waits})", process.file_name().display());
+        let _ = writeln!(said, "{number} {command}({waits})");
     }
     said
 }

@@ -11,6 +11,7 @@ mod killall;
 mod logging;
 mod node;
 mod renewal;
+mod runtime;
 mod selfhosted;
 mod server;
 mod settings;

@@ -17,17 +17,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::node::{self, Failure, LateCertificate, Masters, NodeSettings};
+use crate::runtime;
 use crate::signals::cancel_on_signal;
 use credentials::Credentials;
 
 /// Runs a worker node until a signal ends it.
 pub fn run(options: AgentOptions) -> Result<(), AgentError> {
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(AgentError::Runtime)?;
-    runtime.block_on(work(options, started))
+    runtime::block_on(work(options, started)).map_err(AgentError::Runtime)?
 }
 
 async fn work(options: AgentOptions, started: Instant) -> Result<(), AgentError> {

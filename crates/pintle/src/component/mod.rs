@@ -20,6 +20,7 @@ use crate::flags::{
     kubelet, proxy, scheduler as scheduler_flags,
 };
 use crate::node::NodeOptions;
+use crate::runtime;
 use crate::server::{self, ServerOptions};
 use crate::settings::{ControllerSettings, ProxySettings, SchedulerSettings};
 use crate::signals::cancel_on_signal;
@@ -124,14 +125,10 @@ fn settings<S>(
 fn until_signal(
     work: impl AsyncFnOnce(CancellationToken) -> Result<(), ComponentError>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(ComponentError::Process)?;
-    runtime.block_on(async {
+    let ended = runtime::block_on(async {
         let shutdown = CancellationToken::new();
         cancel_on_signal(shutdown.clone()).map_err(ComponentError::Process)?;
         work(shutdown).await
-    })?;
-    Ok(())
+    });
+    Ok(ended.map_err(ComponentError::Process)??)
 }

@@ -18,17 +18,14 @@ use store_embedded::EmbeddedStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::runtime;
 use crate::signals::cancel_on_signal;
 use listen_url::ListenUrl;
 
 /// Runs until a signal ends it.
 pub fn run(options: EtcdOptions) -> Result<(), EtcdError> {
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| EtcdError::Runtime { source })?;
-    runtime.block_on(serve(options, started))
+    runtime::block_on(serve(options, started)).map_err(|source| EtcdError::Runtime { source })?
 }
 
 async fn serve(options: EtcdOptions, started: Instant) -> Result<(), EtcdError> {

@@ -50,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::node::{self, Failure, LateCertificate, NodeClients, NodeSettings};
+use crate::runtime;
 use crate::selfhosted;
 use crate::signals::cancel_on_signal;
 use clients::Clients;
@@ -64,15 +65,12 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// Runs a master node until a signal ends it.
 pub fn run(options: ServerOptions) -> Result<(), StartError> {
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| StartError::Runtime { source })?;
-    if options.self_hosted {
-        runtime.block_on(self_hosting::serve(options, started))
+    let ended = if options.self_hosted {
+        runtime::block_on(self_hosting::serve(options, started))
     } else {
-        runtime.block_on(serve(options, started))
-    }
+        runtime::block_on(serve(options, started))
+    };
+    ended.map_err(|source| StartError::Runtime { source })?
 }
 
 async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), StartError> {

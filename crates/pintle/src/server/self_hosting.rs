@@ -1,5 +1,6 @@
 //! The process on the host of a self-hosted control plane: it keeps the node's part, and puts the static pod there.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,10 @@ use crate::signals::cancel_on_signal;
 
 /// How often the API in its container is asked whether it is ready: nothing tells of that.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// How long an answer to that may take; then another is asked for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// After so long the log says that the API is not ready yet.
+const LONG: Duration = Duration::from_secs(60);
 
 /// By this Lease the masters of a cluster agree which of them does what is pintle's own.
 const LEASE: &str = "pintle-masters";
@@ -114,18 +119,22 @@ async fn renew(
 }
 
 async fn until_ready(client: &Client) {
-    loop {
-        let request = Request::get("/readyz").body(transport::empty());
-        let request = request.expect("the path is a constant");
-        if client
-            .send(request)
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-        {
-            return;
+    let ready = async {
+        while !is_ready(client).await {
+            tokio::time::sleep(ASK_EVERY).await;
         }
-        tokio::time::sleep(ASK_EVERY).await;
+    };
+    let mut ready = pin!(ready);
+    while tokio::time::timeout(LONG, &mut ready).await.is_err() {
+        tracing::warn!("the API server in its container is not ready yet; logs of its pod may say why");
     }
+}
+
+async fn is_ready(client: &Client) -> bool {
+    let request = Request::get("/readyz").body(transport::empty());
+    let request = request.expect("the path is a constant");
+    let answer = tokio::time::timeout(ANSWER_WITHIN, client.send(request)).await;
+    answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status().is_success()))
 }
 
 /// What is pintle's own and no component of upstream's does.

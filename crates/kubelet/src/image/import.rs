@@ -8,9 +8,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
+
+/// containerd may refuse what it would take a moment later, as when it is short of room or of time. So long each wait is
+/// before an archive is offered to it again.
+const OFFERED_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
 /// Where images go: a running containerd.
 #[derive(Clone, Debug)]
@@ -82,6 +87,20 @@ impl ImageImporter {
         Ok(imported_names(&String::from_utf8_lossy(&output.stdout)))
     }
 
+    /// Imports one archive, and offers it again if it is refused: nobody else would, and pods would wait for its images for ever.
+    pub async fn import_patiently(&self, archive: &Path) -> Result<Vec<String>, ImportError> {
+        for pause in OFFERED_AGAIN_AFTER {
+            match self.import(archive).await {
+                Err(error @ ImportError::Refused { .. }) => {
+                    tracing::warn!(%error, "an image archive is offered again");
+                }
+                ended => return ended,
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.import(archive).await
+    }
+
     /// Imports what is new or changed in a folder, in order of name. `record` remembers between starts what was imported,
     /// and `is_present` tells whether an image is still there. One bad archive does not keep the others out.
     pub async fn import_folder(
@@ -101,7 +120,7 @@ impl ImageImporter {
                 after.insert(archive, known.clone());
                 continue;
             }
-            match self.import(&archive).await {
+            match self.import_patiently(&archive).await {
                 Ok(images) => {
                     tracing::info!(archive = %archive.display(), ?images, "imported images");
                     after.insert(archive, Imported { stamp, images });
@@ -215,6 +234,35 @@ mod tests {
             imported_names(output),
             ["localhost/pause:1", "docker.io/library/a:b"]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_is_offered_again_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        // A containerd that takes an archive when it is offered for the third time. Another process writes it, for what this
+        // one has open for writing cannot be run.
+        let made = std::process::Command::new("sh")
+            .args(["-c", "cat > ctr && chmod +x ctr"])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .spawn();
+        let mut made = made.unwrap();
+        let script = "#!/bin/sh\necho >> $7 || exit 1\ntest $(wc -l < $7) -gt 2 || exit 1\n\
+            echo 'unpacking a:1 (sha256:0a)...done'\n";
+        std::io::Write::write_all(&mut made.stdin.take().unwrap(), script.as_bytes()).unwrap();
+        assert!(made.wait().unwrap().success());
+        let importer = ImageImporter {
+            ctr: path("ctr"),
+            socket: path("socket"),
+            snapshotter: None,
+        };
+        std::fs::write(path("a.tar"), "").unwrap();
+        assert_eq!(importer.import_patiently(&path("a.tar")).await.unwrap(), ["a:1"]);
+        std::fs::remove_file(path("a.tar")).unwrap();
+        std::fs::create_dir(path("a.tar")).unwrap();
+        let refused = importer.import_patiently(&path("a.tar")).await;
+        assert!(matches!(refused, Err(ImportError::Refused { .. })), "{refused:?}");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl ImageFolder {
             path: archive.clone(),
             source,
         })?;
-        self.importer.import(&archive).await?;
+        self.importer.import_patiently(&archive).await?;
         // It is of no further use; left over it does no harm.
         let _ = std::fs::remove_file(&archive);
         Ok(())

@@ -29,6 +29,15 @@ fn kubelet_and_proxy_alone_make_a_node() {
         // A whole node leaves what they need: a container runtime that runs, a pod network, kubeconfigs.
         let whole = ready_server(machine);
         let builder = whole.builder();
+        // Whoever is alone imports nothing: the images must be there.
+        eventually("the images", SOON, || {
+            let images = ["get", "node", "a", "-o", "jsonpath={.status.images[*].names}"];
+            whole
+                .kubectl()
+                .run(&images)
+                .contains("localhost/web:1")
+                .then_some(())
+        });
         assert!(whole.stop().success());
         let server = builder.clone().with(&["--disable-agent"]).start();
         let kubectl = server.kubectl();

@@ -51,6 +51,16 @@ pub(crate) fn put(definition: &mut Value, wanted: &[Condition], now: &str) -> bo
     changes
 }
 
+/// Takes away the condition of a type; says whether it was there.
+pub(crate) fn take_away(definition: &mut Value, kind: &str) -> bool {
+    let Some(present) = definition["status"]["conditions"].as_array_mut() else {
+        return false;
+    };
+    let before = present.len();
+    present.retain(|condition| condition["type"] != *kind);
+    present.len() < before
+}
+
 fn with_time(condition: &Condition, time: &str) -> Value {
     json!({
         "type": condition.kind, "status": condition.status, "lastTransitionTime": time,
@@ -80,5 +90,14 @@ mod tests {
             "t4"
         ));
         assert_eq!(definition["status"]["conditions"][0]["lastTransitionTime"], "t4");
+    }
+
+    #[test]
+    fn what_is_no_longer_so_goes() {
+        let mut definition = json!({"status": {"conditions": [{"type": "A"}, {"type": "B"}]}});
+        assert!(take_away(&mut definition, "A"));
+        assert_eq!(definition["status"]["conditions"], json!([{"type": "B"}]));
+        assert!(!take_away(&mut definition, "A"));
+        assert!(!take_away(&mut json!({"status": {"conditions": null}}), "A"));
     }
 }

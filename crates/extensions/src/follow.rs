@@ -9,15 +9,16 @@ use std::time::Duration;
 use admission::Cluster;
 use meta::Status;
 use registry::{ListOptions, Object, Registry, WatchEvent, WatchOptions, Watcher, WeakRegistry};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::api_services;
 use crate::conditions;
-use crate::definition::{Definition, Names};
+use crate::definition::{Condition, Definition, Names};
 use crate::deletion;
 use crate::plan::{self, Ending, Verdict};
 use crate::serving::Serving;
+use crate::structure::{self, NON_STRUCTURAL};
 use crate::writer::{DEFINITIONS, built_in, context, now};
 
 /// After the store failed.
@@ -52,6 +53,10 @@ struct Known {
     object: Arc<Object>,
     /// Without schemas.
     definition: Definition,
+    /// What is told of its schemas, where these are not structural.
+    structure: Option<Condition>,
+    /// The generation of which that has been told: another server may see it otherwise, and has the last word then.
+    told_structure_of: Option<i64>,
     serving: Option<Serving>,
     /// Whether its objects are being deleted.
     is_ending: bool,
@@ -159,7 +164,7 @@ impl Follower {
     fn note(&mut self, object: Arc<Object>) {
         let name = object.name().to_owned();
         let definition = match Definition::read(&object.tree()) {
-            Ok(definition) => definition.without_schemas(),
+            Ok(definition) => definition,
             Err(error) => {
                 tracing::error!(%error, definition = name, "a definition cannot be read");
                 return;
@@ -168,14 +173,19 @@ impl Follower {
         self.due.insert(name.clone());
         match self.known.get_mut(&name) {
             Some(known) if known.definition.metadata.uid == definition.metadata.uid => {
+                if known.definition.spec_digest != definition.spec_digest {
+                    known.structure = structure::judge(&definition);
+                }
                 known.object = object;
-                known.definition = definition;
+                known.definition = definition.without_schemas();
             }
             before => {
                 let serving = before.and_then(|known| known.serving.take());
                 let known = Known {
                     object,
-                    definition,
+                    structure: structure::judge(&definition),
+                    told_structure_of: None,
+                    definition: definition.without_schemas(),
                     serving,
                     is_ending: false,
                 };
@@ -331,9 +341,12 @@ impl Known {
     }
 
     /// Writes into the definition what has become of it.
-    async fn tell(&self, registry: &Registry, verdict: &Verdict) -> Result<(), Status> {
+    async fn tell(&mut self, registry: &Registry, verdict: &Verdict) -> Result<(), Status> {
         let mut object = self.object.tree();
-        let changes = conditions::put(&mut object, &verdict.conditions, &now());
+        let mut changes = conditions::put(&mut object, &verdict.conditions, &now());
+        let generation = Some(self.definition.metadata.generation);
+        let tells_structure = self.told_structure_of < generation && self.put_structure(&mut object);
+        changes |= tells_structure;
         if !changes && verdict.names == self.definition.status.accepted_names {
             return Ok(());
         }
@@ -343,7 +356,21 @@ impl Known {
         match definitions.update(&context(), "", name, "status", object).await {
             // Somebody was faster, and the watch will tell what they did.
             Err(status) if !status.is_conflict() && !status.is_not_found() => Err(status),
-            Ok(_) | Err(_) => Ok(()),
+            Err(_) => Ok(()),
+            Ok(_) => {
+                if tells_structure {
+                    self.told_structure_of = generation;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts in whether the schemas are structural; says whether that changes anything.
+    fn put_structure(&self, object: &mut Value) -> bool {
+        match &self.structure {
+            Some(condition) => conditions::put(object, std::slice::from_ref(condition), &now()),
+            None => conditions::take_away(object, NON_STRUCTURAL),
         }
     }
 }

@@ -21,6 +21,7 @@ mod scale;
 mod selectable;
 mod serving;
 mod shape;
+mod structure;
 mod version;
 mod writer;
 

@@ -17,17 +17,21 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The schema of objects of a kind. A definition of old may keep everything, or have a schema that is none: then nothing
-    /// is known of its objects.
+    /// The schema of objects of a kind. A definition of old may keep what its schema does not know, or have a schema that is
+    /// none: then nothing is known of its objects.
     pub(crate) fn new(kind: &GroupVersionKind, version: &Version, keeps_all: bool) -> Self {
         let given = &version.schema.open_api_v3_schema;
-        let schema = if given.is_null() || keeps_all {
-            StructuralSchema::empty(true)
+        let schema = if given.is_null() {
+            StructuralSchema::empty(keeps_all)
         } else {
             StructuralSchema::read(given).unwrap_or_else(|error| {
                 tracing::warn!(%error, %kind, "a schema cannot be read");
                 StructuralSchema::empty(true)
             })
+        };
+        let schema = match keeps_all {
+            true => schema.keeping_all(),
+            false => schema,
         };
         let scale = version.subresources.scale.as_ref().map(|places| ScalePaths {
             spec_replicas: places.spec_replicas_path.clone(),

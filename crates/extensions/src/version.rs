@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use meta::{GroupVersion, GroupVersionKind};
 use resource::{Descriptor, Kind, Scope, StoredForm, Subresource, SubresourceKind, Verb};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::columns::Columns;
@@ -15,6 +16,7 @@ use crate::kind::CustomKind;
 use crate::scale::Scale;
 use crate::selectable::Selectable;
 use crate::shape::{Shape, untyped};
+use crate::structure;
 
 /// In discovery's order, which for custom resources is not that of the alphabet.
 const VERBS: [Verb; 8] = [
@@ -65,7 +67,7 @@ pub(crate) fn kinds(
                 },
                 stored_shape: Arc::clone(&stored_shape),
                 descriptor,
-                open_api: version.schema.open_api_v3_schema.to_string().into(),
+                open_api: described(version).into(),
                 columns: Columns::new(&version.additional_printer_columns),
                 selectable: selectable.ok_or(Unservable::TooManySelectableFields)?,
                 stored: stored.clone(),
@@ -76,6 +78,15 @@ pub(crate) fn kinds(
             Ok(Arc::new(kind) as Arc<dyn Kind>)
         })
         .collect()
+}
+
+/// The schema as it is published: nothing is said of objects whose schema is not structural.
+fn described(version: &Version) -> String {
+    let schema = &version.schema.open_api_v3_schema;
+    match structure::is_structural(schema) {
+        true => schema.to_string(),
+        false => Value::Null.to_string(),
+    }
 }
 
 fn group_version(definition: &Definition, version: &str) -> GroupVersion {

@@ -32,9 +32,16 @@ pub fn upgrade(definition: &mut Value) {
     if let Some(conversion) = spec.get_mut("conversion").and_then(Value::as_object_mut) {
         gather_webhook(conversion);
     }
-    if spec.get("preserveUnknownFields") == Some(&Value::Bool(false)) {
-        spec.remove("preserveUnknownFields");
-    }
+    keep_unknown(spec);
+}
+
+/// Nothing said of unknown fields meant in v1beta1 that they are kept; in v1 it means that they are not.
+fn keep_unknown(spec: &mut Map<String, Value>) {
+    let keeps = spec.get("preserveUnknownFields").and_then(Value::as_bool);
+    match keeps.unwrap_or(true) {
+        true => spec.insert("preserveUnknownFields".to_owned(), true.into()),
+        false => spec.remove("preserveUnknownFields"),
+    };
 }
 
 /// The oldest definitions have one version, and say only its name.
@@ -127,7 +134,7 @@ mod tests {
         upgrade(&mut old);
         assert_eq!(
             old["spec"],
-            json!({"versions": [{"name": "v1", "served": true, "storage": true}]})
+            json!({"versions": [{"name": "v1", "served": true, "storage": true}], "preserveUnknownFields": true})
         );
     }
 }

@@ -43,6 +43,8 @@ use crate::reference::SchemaRef;
 pub struct StructuralSchema {
     root: Node,
     kind: Option<GroupVersionKind>,
+    /// Whether objects keep what is not declared, wherever it stands.
+    keeps_all: bool,
 }
 
 impl StructuralSchema {
@@ -68,6 +70,7 @@ impl StructuralSchema {
         Ok(Self {
             root: root.noted(),
             kind: None,
+            keeps_all: false,
         })
     }
 
@@ -81,7 +84,16 @@ impl StructuralSchema {
         Self {
             root: root.noted(),
             kind: None,
+            keeps_all,
         }
+    }
+
+    /// The same, of objects that keep what is not declared and nulls, as definitions of old may want it.
+    #[must_use]
+    pub fn keeping_all(mut self) -> Self {
+        self.root.preserves_unknown = true;
+        self.keeps_all = true;
+        self
     }
 
     /// The same, of objects that say that of themselves. Without it any kind will do.
@@ -113,12 +125,17 @@ impl StructuralSchema {
 
     /// Takes away what the schema does not know, metadata aside, and gives back the paths, sorted.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
-        prune::prune(object, Some(&self.root))
+        match self.keeps_all {
+            true => Vec::new(),
+            false => prune::prune(object, Some(&self.root)),
+        }
     }
 
     /// Takes away nulls that may not be there and are not replaced by a default.
     pub fn drop_nulls(&self, object: &mut Value) {
-        defaults::drop_nulls(object, Some(&self.root));
+        if !self.keeps_all {
+            defaults::drop_nulls(object, Some(&self.root));
+        }
     }
 
     /// Puts in what the client left out.

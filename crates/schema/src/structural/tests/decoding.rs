@@ -112,3 +112,23 @@ fn syntax_errors_are_gos() {
         Err(DecodeError::Syntax("unexpected end of JSON input".to_owned()))
     );
 }
+
+#[test]
+fn what_keeps_all_knows_its_metadata() {
+    let given = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a", "odd": 1},
+        "spec": {"size": null, "whoops": [{"b": null}]}, "top": 2});
+    let mut expected = given.clone();
+    expected["metadata"] = json!({"name": "a"});
+    let widget = widget().keeping_all();
+    let (object, report) =
+        decode_value(given, widget.position(), FieldValidation::Warn).expect("it can be read");
+    assert_eq!(object, expected);
+    assert_eq!(
+        report.warnings().collect::<Vec<_>>(),
+        [r#"unknown field "metadata.odd""#]
+    );
+    assert_eq!(
+        texts(&widget.validate(&object, &Path::root())),
+        [r#"spec.size: Invalid value: "null": spec.size in body must be of type integer: "null""#]
+    );
+}

@@ -29,7 +29,7 @@ impl Hooks for GrantCheck {
         new: &mut Value,
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         // Rights to escalate by name count only where the request names it: for an update that creates.
-        self.check(&context.user, new, &context.requested_name)
+        self.check(&context.user, new, None, &context.requested_name)
             .await
             .map(|()| None)
     }
@@ -41,7 +41,8 @@ impl Hooks for GrantCheck {
         old: &Value,
     ) -> Result<Option<Box<dyn Pending>>, Status> {
         if without_ownership(new) != without_ownership(old) {
-            self.check(&context.user, new, meta::object::name(old)).await?;
+            self.check(&context.user, new, Some(old), meta::object::name(old))
+                .await?;
         }
         Ok(None)
     }
@@ -50,18 +51,30 @@ impl Hooks for GrantCheck {
 }
 
 impl GrantCheck {
-    async fn check(&self, user: &User, object: &Value, request_name: &str) -> Result<(), Status> {
+    async fn check(
+        &self,
+        user: &User,
+        object: &Value,
+        old: Option<&Value>,
+        request_name: &str,
+    ) -> Result<(), Status> {
         if user.in_group(GROUP_MASTERS) {
             return Ok(());
         }
         if self.plural.ends_with("bindings") {
             self.check_binding(user, object).await
         } else {
-            self.check_role(user, object, request_name).await
+            self.check_role(user, object, old, request_name).await
         }
     }
 
-    async fn check_role(&self, user: &User, role: &Value, request_name: &str) -> Result<(), Status> {
+    async fn check_role(
+        &self,
+        user: &User,
+        role: &Value,
+        old: Option<&Value>,
+        request_name: &str,
+    ) -> Result<(), Status> {
         let namespace = meta::object::namespace(role);
         if self
             .may(user, "escalate", self.plural, namespace, request_name)
@@ -69,11 +82,11 @@ impl GrantCheck {
         {
             return Ok(());
         }
-        let (held, missing) = self.index.rules_of(user, namespace);
+        let (held, missing) = self.held(user, namespace);
         let name = meta::object::name(role);
         let rules: Vec<PolicyRule> = Vec::deserialize(&role["rules"]).unwrap_or_default();
         may_grant(user, &held, &missing, &rules).map_err(|error| self.refused(name, &error))?;
-        if role["aggregationRule"].is_object() {
+        if is_aggregated(role) || old.is_some_and(is_aggregated) {
             may_aggregate(&held).map_err(|error| self.refused(name, &error))?;
         }
         Ok(())
@@ -92,7 +105,7 @@ impl GrantCheck {
         }
         let rules = self.index.role_rules(&role, namespace);
         let rules = rules.ok_or_else(|| Status::not_found(&self.resource(), &role.name))?;
-        let (held, missing) = self.index.rules_of(user, namespace);
+        let (held, missing) = self.held(user, namespace);
         may_grant(user, &held, &missing, &rules)
             .map_err(|error| self.refused(meta::object::name(binding), &error))
     }
@@ -110,6 +123,16 @@ impl GrantCheck {
         self.authorizer.authorize(&attributes).await.is_allowed()
     }
 
+    /// What the user has, and what went wrong looking for it: upstream names what the request is about, whatever was missing.
+    fn held(&self, user: &User, namespace: &str) -> (Vec<PolicyRule>, Vec<String>) {
+        let (held, missing) = self.index.rules_of(user, namespace);
+        let resource = self.resource();
+        let missing = missing
+            .iter()
+            .map(|role| Status::not_found(&resource, role).message);
+        (held, missing.collect())
+    }
+
     fn resource(&self) -> GroupResource {
         GroupResource::new(GROUP, self.plural)
     }
@@ -117,6 +140,14 @@ impl GrantCheck {
     fn refused(&self, name: &str, why: &dyn std::fmt::Display) -> Status {
         Status::forbidden(&self.resource(), name, &why.to_string())
     }
+}
+
+/// Whether a role gathers the rules of others.
+fn is_aggregated(role: &Value) -> bool {
+    let selectors = &role["aggregationRule"]["clusterRoleSelectors"];
+    selectors
+        .as_array()
+        .is_some_and(|selectors| !selectors.is_empty())
 }
 
 /// The object without what the garbage collector may change in anything.
@@ -234,6 +265,45 @@ mod tests {
         let missing = create("rolebindings", &[], &binding("nothing")).await;
         let text = r#"rolebindings.rbac.authorization.k8s.io "nothing" not found"#;
         assert_eq!(missing, Err((404, text.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn roles_that_are_missing_are_told_under_the_name_of_what_is_written() {
+        let roles = check("roles");
+        for (name, role) in [("c", "none"), ("d", "neither")] {
+            let lost = json!({
+                "metadata": {"name": name, "namespace": "d"},
+                "roleRef": {"kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "User", "name": "mgr"}],
+            });
+            roles.index.set(&GroupResource::new(GROUP, "rolebindings"), &lost);
+        }
+        let refused = roles
+            .begin_create(&context(&[]), &mut role("other", "delete"))
+            .await;
+        let message = refused.map(|_| ()).expect_err("refused").message;
+        let end = concat!(
+            r#"; resolution errors: [[roles.rbac.authorization.k8s.io "none" not found, "#,
+            r#"roles.rbac.authorization.k8s.io "neither" not found]]"#
+        );
+        assert!(message.ends_with(end), "{message}");
+    }
+
+    #[tokio::test]
+    async fn who_touches_aggregation_must_hold_everything() {
+        let gathering = |selectors: Value| json!({"metadata": {"name": "n"}, "aggregationRule": {"clusterRoleSelectors": selectors}});
+        let (none, some) = (gathering(json!([])), gathering(json!([{}])));
+        for (old, new, allowed) in [
+            (None, &none, true),
+            (None, &some, false),
+            (Some(&none), &some, false),
+            (Some(&some), &none, false),
+        ] {
+            let roles = check("clusterroles");
+            let user = User::new("mgr", &[]);
+            let checked = roles.check(&user, new, old, "n").await;
+            assert_eq!(checked.is_ok(), allowed, "{old:?} {new}");
+        }
     }
 
     #[tokio::test]

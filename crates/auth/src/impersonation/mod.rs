@@ -12,7 +12,7 @@ use crate::attributes::Attributes;
 use crate::authorizer::Authorizer;
 use crate::remember::{Remembered, digest};
 
-use mode::Mode;
+use mode::{Mode, Need};
 pub use wanted::{WantedUser, is_impersonation_header};
 
 /// For how many impersonators per generation it is remembered how they are allowed to.
@@ -79,12 +79,20 @@ impl Impersonator {
             .await?;
         }
         let verb = mode.verb();
-        if let Some((target, why)) = mode.unfit(wanted) {
-            return Err(Attributes::resource(request.user, &verb, target).forbidden(&why));
-        }
-        for target in mode.targets(wanted) {
-            self.ask(&Attributes::resource(request.user, &verb, target))
-                .await?;
+        for need in mode.needs(wanted) {
+            let on = |target| Attributes::resource(request.user, &verb, target);
+            match need {
+                Need::Nothing(target, why) => return Err(on(target).forbidden(&why)),
+                Need::Right(target) => self.ask(&on(target)).await?,
+                Need::Rights { all, each } => {
+                    if self.authorizer.authorize(&on(all)).await.is_allowed() {
+                        continue;
+                    }
+                    for target in each {
+                        self.ask(&on(target)).await?;
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use meta::User;
 use meta::field::{FieldError, Path};
 use meta::identity::{GROUP_MASTERS, GROUP_NODES, GROUP_SERVICE_ACCOUNTS};
 use meta::name::domain_prefixed_path;
+use meta::quote::quote;
 
 use super::complete;
 use super::wanted::WantedUser;
@@ -11,6 +12,25 @@ use crate::attributes::ResourceTarget;
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
+
+/// Of so many parts or more, the right on all is asked for first.
+const MANY: usize = 4;
+
+/// What a mode asks of a requester.
+#[derive(Debug)]
+pub(super) enum Need<'a> {
+    /// The right on this.
+    Right(ResourceTarget<'a>),
+    /// The right on all, or else on each.
+    Rights {
+        /// All at once.
+        all: ResourceTarget<'a>,
+        /// One by one.
+        each: Vec<ResourceTarget<'a>>,
+    },
+    /// It is refused, whatever the requester may, for this reason.
+    Nothing(ResourceTarget<'a>, String),
+}
 
 /// A way in which impersonation can be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,50 +86,51 @@ impl Mode {
         }
     }
 
-    /// On what the requester needs the verb.
-    pub fn targets(self, wanted: &WantedUser) -> Vec<ResourceTarget<'_>> {
-        let node = |name| ResourceTarget {
-            group: AUTHENTICATION,
-            version: "v1",
-            resource: "nodes",
-            name,
-            ..ResourceTarget::default()
-        };
-        match self {
+    /// What the requester needs the verb for: the name, the UID, the groups and the further facts, in this order.
+    pub fn needs(self, wanted: &WantedUser) -> Vec<Need<'_>> {
+        if self == Self::AssociatedNode {
             // That it is the right node is known already.
-            Self::AssociatedNode => vec![node("*")],
-            Self::ArbitraryNode => vec![node(wanted.node().unwrap_or_default())],
-            Self::ServiceAccount | Self::UserInfo => parts(wanted, AUTHENTICATION),
-            Self::Legacy => parts(wanted, ""),
+            return vec![Need::Right(part("nodes", "*"))];
         }
-    }
-
-    /// What of the wanted user the narrow ways let nobody be, and why.
-    pub fn unfit(self, wanted: &WantedUser) -> Option<(ResourceTarget<'_>, String)> {
-        self.constraint()?;
-        let part = |resource, name| ResourceTarget {
-            group: AUTHENTICATION,
-            version: "v1",
-            resource,
-            name,
-            ..ResourceTarget::default()
+        let is_narrow = self != Self::Legacy;
+        // The old way asks about names and groups as of parts of the core group.
+        let named = |target| ResourceTarget {
+            group: if is_narrow { AUTHENTICATION } else { "" },
+            ..target
         };
-        let group = wanted.groups.iter().find_map(|group| {
-            let what = match group.as_str() {
-                "" => "empty string",
-                GROUP_MASTERS => GROUP_MASTERS,
-                _ => return None,
-            };
-            let why = format!("impersonating the {what} group is not allowed");
-            Some((part("groups", group.as_str()), why))
-        });
-        let extra = || {
-            wanted
+        let mut needs = vec![Need::Right(named(self.who(wanted)))];
+        if !wanted.uid.is_empty() {
+            needs.push(Need::Right(part("uids", &wanted.uid)));
+        }
+        if is_narrow {
+            needs.extend(unfit_group(&wanted.groups));
+        }
+        let groups = wanted.groups.iter();
+        let groups = groups.map(|group| named(part("groups", group))).collect();
+        needs.extend(rights(is_narrow, part("groups", "*"), groups));
+        if is_narrow {
+            let unfit = wanted
                 .extra
                 .iter()
-                .find_map(|(key, values)| unfit_extra(key, values))
-        };
-        group.or_else(|| extra().map(|why| (part("userextras", ""), why)))
+                .find_map(|(key, values)| unfit_extra(key, values));
+            needs.extend(unfit.map(|why| Need::Nothing(part("userextras", ""), why)));
+        }
+        let facts =
+            (wanted.extra.iter()).flat_map(|(key, values)| values.iter().map(move |value| fact(key, value)));
+        needs.extend(rights(is_narrow, fact("*", "*"), facts.collect()));
+        needs
+    }
+
+    /// The name that is wanted, as a resource.
+    fn who(self, wanted: &WantedUser) -> ResourceTarget<'_> {
+        match (self, wanted.node(), wanted.service_account()) {
+            (Self::ArbitraryNode, Some(node), _) => part("nodes", node),
+            (_, _, Some((namespace, name))) => ResourceTarget {
+                namespace,
+                ..part("serviceaccounts", name)
+            },
+            _ => part("users", &wanted.name),
+        }
     }
 
     /// The user to go on with.
@@ -138,47 +159,61 @@ fn unfit_extra(key: &str, values: &[String]) -> Option<String> {
     if key.is_empty() {
         return Some("impersonating the empty string key in extra is not allowed".to_owned());
     }
-    if let Some(problem) = domain_prefixed_path(key).first() {
-        let problem = FieldError::invalid(&Path::new("extra.key"), key, problem);
+    let path = Path::new("extra.key");
+    let problems = domain_prefixed_path(key);
+    let problems = problems
+        .iter()
+        .map(|problem| FieldError::invalid(&path, key, problem));
+    if let Some(problems) = meta::aggregate(problems) {
         return Some(format!(
-            "impersonating an invalid key in extra is not allowed: {problem}"
+            "impersonating an invalid key in extra is not allowed: {problems}"
+        ));
+    }
+    if key != key.to_lowercase() {
+        let key = quote(key);
+        return Some(format!(
+            "impersonating a non-lowercase key in extra is not allowed: {key}"
         ));
     }
     let is_empty = values.iter().any(String::is_empty);
     is_empty.then(|| "impersonating the empty string value in extra is not allowed".to_owned())
 }
 
-/// Each part of the wanted user is a resource of its own. `group` is that of users, groups and service accounts.
-fn parts<'a>(wanted: &'a WantedUser, group: &'a str) -> Vec<ResourceTarget<'a>> {
-    let part = |resource, name| ResourceTarget {
-        group,
+/// What of the wanted groups the narrow ways let nobody be in, and why.
+fn unfit_group(groups: &[String]) -> Option<Need<'_>> {
+    let never = |group: &str, shown, name| {
+        let why = format!("impersonating the {shown} group is not allowed");
+        let is_wanted = groups.iter().any(|wanted| wanted == group);
+        is_wanted.then(|| Need::Nothing(part("groups", name), why))
+    };
+    never("", "empty string", "").or_else(|| never(GROUP_MASTERS, GROUP_MASTERS, GROUP_MASTERS))
+}
+
+/// The rights on `each`. Where the narrow ways want many at once, the right on `all` does as well.
+fn rights<'a>(is_narrow: bool, all: ResourceTarget<'a>, each: Vec<ResourceTarget<'a>>) -> Vec<Need<'a>> {
+    if is_narrow && each.len() >= MANY {
+        return vec![Need::Rights { all, each }];
+    }
+    each.into_iter().map(Need::Right).collect()
+}
+
+/// A part of the wanted user, as a resource of its own.
+fn part<'a>(resource: &'a str, name: &'a str) -> ResourceTarget<'a> {
+    ResourceTarget {
+        group: AUTHENTICATION,
         version: "v1",
         resource,
         name,
         ..ResourceTarget::default()
-    };
-    let mut parts = vec![match wanted.service_account() {
-        Some((namespace, name)) => ResourceTarget {
-            namespace,
-            ..part("serviceaccounts", name)
-        },
-        None => part("users", wanted.name.as_str()),
-    }];
-    parts.extend(wanted.groups.iter().map(|name| part("groups", name.as_str())));
-    for (key, values) in &wanted.extra {
-        parts.extend(values.iter().map(|value| ResourceTarget {
-            group: AUTHENTICATION,
-            subresource: key,
-            ..part("userextras", value)
-        }));
     }
-    if !wanted.uid.is_empty() {
-        parts.push(ResourceTarget {
-            group: AUTHENTICATION,
-            ..part("uids", wanted.uid.as_str())
-        });
+}
+
+/// A further fact about the wanted user.
+fn fact<'a>(key: &'a str, value: &'a str) -> ResourceTarget<'a> {
+    ResourceTarget {
+        subresource: key,
+        ..part("userextras", value)
     }
-    parts
 }
 
 fn is_on_node(requester: &User, node: Option<&str>) -> bool {

@@ -27,11 +27,10 @@ impl RbacAuthorizer {
             }
             allowed.is_none()
         });
-        match (allowed, missing.as_slice()) {
+        match (allowed, meta::aggregate(missing)) {
             (Some(reason), _) => Decision::Allow(reason),
-            (None, []) => Decision::no_opinion(),
-            (None, [only]) => Decision::NoOpinion(format!("RBAC: {only}").into()),
-            (None, several) => Decision::NoOpinion(format!("RBAC: [{}]", several.join(", ")).into()),
+            (None, None) => Decision::no_opinion(),
+            (None, Some(missing)) => Decision::NoOpinion(format!("RBAC: {missing}").into()),
         }
     }
 }
@@ -257,5 +256,29 @@ mod tests {
         let resources: Vec<&str> = rules.resource.iter().map(|r| r.resources[0].as_str()).collect();
         assert_eq!(resources, ["pods", "configmaps"]);
         assert!(!rules.incomplete && rules.errors.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_binding_counts_once_by_its_first_subject() {
+        let index = index();
+        let subjects = json!([{"kind": "Group", "name": "h"}, {"kind": "User", "name": "u"}]);
+        index.set(
+            &ROLE_BINDINGS,
+            &binding("f", "b", ("ClusterRole", "reader"), subjects),
+        );
+        for (user, by) in [
+            (User::new("u", &["h"]), r#"Group "h""#),
+            (User::new("u", &[]), r#"User "u""#),
+            (User::new("x", &["h"]), r#"Group "h""#),
+        ] {
+            let reason = format!(r#"RBAC: allowed by RoleBinding "b/f" of ClusterRole "reader" to {by}"#);
+            assert_eq!(
+                decide(&index, &user, "pods", "f"),
+                Decision::Allow(reason.into()),
+                "{user:?}"
+            );
+            let rules = RbacAuthorizer(Arc::clone(&index)).rules_for(&user, "f").await;
+            assert_eq!(rules.resource.len(), 1, "{user:?}");
+        }
     }
 }

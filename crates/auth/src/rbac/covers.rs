@@ -69,14 +69,13 @@ fn covers_path(held: &[String], path: &str) -> bool {
         .any(|pattern| pattern == path || path_matches(pattern, path))
 }
 
-/// Puts pieces on the same resource together: their verbs in one rule.
+/// Puts pieces on the same resource (of the same name) together: their verbs in one rule.
 fn gather(pieces: impl Iterator<Item = PolicyRule>) -> Vec<PolicyRule> {
     let mut gathered: Vec<PolicyRule> = Vec::new();
     for piece in pieces {
-        let is_plain = !piece.resources.is_empty() && piece.resource_names.is_empty();
         let same = gathered.iter_mut().find(|rule| {
-            is_plain
-                && rule.resource_names.is_empty()
+            !piece.resources.is_empty()
+                && rule.resource_names == piece.resource_names
                 && rule.api_groups == piece.api_groups
                 && rule.resources == piece.resources
         });
@@ -103,7 +102,7 @@ mod tests {
             {"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a"]},
             {"verbs": ["get"], "nonResourceURLs": ["/healthz", "/openapi/*"]}
         ]"#;
-        let cases: [(&str, &[&str]); 11] = [
+        let cases: [(&str, &[&str]); 12] = [
             (
                 r#"[{"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"]}]"#,
                 &[],
@@ -127,6 +126,13 @@ mod tests {
             (
                 r#"[{"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["b", "a"]}]"#,
                 &[r#"{APIGroups:[""], Resources:["secrets"], ResourceNames:["b"], Verbs:["get"]}"#],
+            ),
+            (
+                r#"[{"verbs": ["*", "get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["c", "a"]}]"#,
+                &[
+                    r#"{APIGroups:[""], Resources:["secrets"], ResourceNames:["c"], Verbs:["*" "get"]}"#,
+                    r#"{APIGroups:[""], Resources:["secrets"], ResourceNames:["a"], Verbs:["*"]}"#,
+                ],
             ),
             (
                 r#"[{"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]}]"#,

@@ -17,7 +17,7 @@ pub enum EscalationError {
     Aggregation,
 }
 
-/// Whether `user`, who has the rules `held`, may give `wanted`. `unresolved` tells of roles that could not be found.
+/// Whether `user`, who has the rules `held`, may give `wanted`. `unresolved` are the errors of looking for them.
 pub fn may_grant(
     user: &User,
     held: &[PolicyRule],
@@ -37,8 +37,8 @@ pub fn may_grant(
         quoted_list(&user.groups),
         shown.join("\n")
     );
-    if !unresolved.is_empty() {
-        message.push_str(&format!("; resolution errors: [{}]", unresolved.join(", ")));
+    if let Some(errors) = meta::aggregate(unresolved) {
+        message.push_str(&format!("; resolution errors: [{errors}]"));
     }
     Err(EscalationError::NotHeld(message))
 }
@@ -96,6 +96,14 @@ mod tests {
             )
         );
         assert_eq!(may_grant(&user, &held, &[], &held), Ok(()));
+        for (unresolved, end) in [
+            (&["a"][..], "; resolution errors: [a]"),
+            (&["a", "b", "a"], "; resolution errors: [[a, b]]"),
+        ] {
+            let unresolved: Vec<String> = unresolved.iter().map(|&text| text.to_owned()).collect();
+            let error = may_grant(&user, &held, &unresolved, &wanted).expect_err("refused");
+            assert!(error.to_string().ends_with(end), "{error}");
+        }
     }
 
     #[test]

@@ -54,8 +54,13 @@ struct Grants {
 #[derive(Clone)]
 struct Grant {
     binding: Arc<str>,
+    /// Whether the binding is one of a namespace.
+    is_local: bool,
     role: RoleKey,
     reason: Arc<str>,
+    /// All that the binding names, and which of them this is about.
+    subjects: Arc<[Subject]>,
+    position: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,43 +86,52 @@ impl RbacIndex {
         namespace: &str,
         mut visit: impl FnMut(&PolicyRule, &Arc<str>) -> bool,
     ) -> Vec<String> {
-        let state = self.0.read();
         let mut missing = Vec::new();
+        self.visit_grants(user, namespace, |grant, rules| match rules {
+            Some(rules) => rules.iter().all(|rule| visit(rule, &grant.reason)),
+            None => {
+                missing.push(not_found(&grant.role));
+                true
+            }
+        });
+        missing
+    }
+
+    /// Shows `visit` each binding that concerns the user once, with the rules of its role if that is there.
+    fn visit_grants(
+        &self,
+        user: &User,
+        namespace: &str,
+        mut visit: impl FnMut(&Grant, Option<&Arc<[PolicyRule]>>) -> bool,
+    ) {
+        let state = self.0.read();
         let scopes: &[&str] = if namespace.is_empty() {
             &[""]
         } else {
             &["", namespace]
         };
-        for grant in scopes
-            .iter()
-            .filter_map(|scope| state.grants.get(*scope))
-            .flat_map(|grants| grants.of(user))
-        {
-            match state.roles.get(&grant.role) {
-                Some(rules) => {
-                    if !rules.iter().all(|rule| visit(rule, &grant.reason)) {
-                        return missing;
-                    }
-                }
-                None => {
-                    let text = not_found(&grant.role);
-                    if !missing.contains(&text) {
-                        missing.push(text);
-                    }
-                }
+        let grants = scopes.iter().filter_map(|scope| state.grants.get(*scope));
+        for grant in grants.flat_map(|grants| grants.of(user)) {
+            if !visit(grant, state.roles.get(&grant.role)) {
+                return;
             }
         }
-        missing
     }
 
-    /// Every rule the user has in the namespace and in the cluster, and what could not be found.
+    /// Every rule the user has in the namespace and in the cluster, and the names of roles that could not be found: those that
+    /// bindings of the cluster name first, in the order of the bindings' names.
     pub fn rules_of(&self, user: &User, namespace: &str) -> (Vec<PolicyRule>, Vec<String>) {
         let mut rules = Vec::new();
-        let missing = self.visit_rules(user, namespace, |rule, _| {
-            rules.push(rule.clone());
+        let mut missing = Vec::new();
+        self.visit_grants(user, namespace, |grant, found| {
+            match found {
+                Some(found) => rules.extend_from_slice(found),
+                None => missing.push((grant.is_local, Arc::clone(&grant.binding), grant.role.1.clone())),
+            }
             true
         });
-        (rules, missing)
+        missing.sort_unstable();
+        (rules, missing.into_iter().map(|(_, _, role)| role).collect())
     }
 
     /// The rules of the role that a binding in `namespace` (empty: of the cluster) refers to.
@@ -169,7 +183,19 @@ impl Grants {
     fn of<'a>(&'a self, user: &'a User) -> impl Iterator<Item = &'a Grant> {
         let by_name = self.users.get(&user.name);
         let by_group = user.groups.iter().filter_map(|group| self.groups.get(group));
-        by_name.into_iter().chain(by_group).flatten()
+        let all = by_name.into_iter().chain(by_group).flatten();
+        all.filter(|grant| grant.is_first_for(user))
+    }
+}
+
+impl Grant {
+    /// Whether no earlier subject of the binding concerns the user: what gives the role is told once, by the first.
+    fn is_first_for(&self, user: &User) -> bool {
+        let earlier = &self.subjects[..self.position];
+        !earlier.iter().any(|subject| match subject {
+            Subject::User(name) => *name == user.name,
+            Subject::Group(name) => user.in_group(name),
+        })
     }
 }
 
@@ -223,7 +249,7 @@ fn grants_of(key: &BindingKey, binding: &Value) -> Vec<(Subject, Grant)> {
     } else {
         format!("RoleBinding {}", quote(&format!("{name}/{namespace}")))
     };
-    let mut grants = Vec::new();
+    let mut given: Vec<(Subject, Arc<str>)> = Vec::new();
     for text in read::<Vec<SubjectText>>(&binding["subjects"]) {
         let mut shown = text.name.clone();
         let subject = match text.kind.as_str() {
@@ -242,7 +268,7 @@ fn grants_of(key: &BindingKey, binding: &Value) -> Vec<(Subject, Grant)> {
             _ => continue,
         };
         // A subject may be named twice; it needs the role once.
-        if grants.iter().any(|(other, _)| *other == subject) {
+        if given.iter().any(|(other, _)| *other == subject) {
             continue;
         }
         let reason = format!(
@@ -252,14 +278,21 @@ fn grants_of(key: &BindingKey, binding: &Value) -> Vec<(Subject, Grant)> {
             text.kind,
             quote(&shown)
         );
+        given.push((subject, reason.into()));
+    }
+    let subjects: Arc<[Subject]> = given.iter().map(|(subject, _)| subject.clone()).collect();
+    let grant = |(position, (subject, reason))| {
         let grant = Grant {
             binding: Arc::clone(&shared_name),
+            is_local: !namespace.is_empty(),
             role: role_key(&role, namespace),
-            reason: reason.into(),
+            reason,
+            subjects: Arc::clone(&subjects),
+            position,
         };
-        grants.push((subject, grant));
-    }
-    grants
+        (subject, grant)
+    };
+    given.into_iter().enumerate().map(grant).collect()
 }
 
 fn role_key(role: &RoleRef, namespace: &str) -> RoleKey {

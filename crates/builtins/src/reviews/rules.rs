@@ -46,8 +46,8 @@ impl Action for ReviewRules {
             "nonResourceRules": of_paths,
             "incomplete": rules.incomplete,
         });
-        if !rules.errors.is_empty() {
-            status["evaluationError"] = rules.errors.join(", ").into();
+        if let Some(errors) = meta::aggregate(&rules.errors) {
+            status["evaluationError"] = errors.into();
         }
         // Nothing of the question is repeated.
         Ok(json!({

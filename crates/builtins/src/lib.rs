@@ -1,4 +1,4 @@
-//! What built-in kinds do beyond being stored: bindings, evictions, tokens, reviews, address allocation, checks of grants.
+//! What built-in kinds do beyond being stored: bindings, evictions, tokens, reviews, address allocation, checks of grants and of keys.
 //!
 //! Each is a [`registry::Action`] or [`registry::Hooks`], plugged into the registry where the server is assembled.
 
@@ -8,6 +8,7 @@ mod devices;
 mod eviction;
 mod flow_control;
 mod json;
+mod key_pairs;
 mod rbac;
 mod requester;
 mod reviews;
@@ -18,6 +19,7 @@ pub use binding::BindPod;
 pub use devices::{AdminAccess, StampTaints};
 pub use eviction::EvictPod;
 pub use flow_control::FlowIndex;
+pub use key_pairs::KeyPairs;
 pub use rbac::GrantCheck;
 pub use requester::StampRequester;
 pub use reviews::{ReviewAccess, ReviewRules, ReviewSelf, ReviewToken, WhoseAccess};

@@ -41,6 +41,7 @@ use std::sync::Arc;
 use resource::Kind;
 
 pub use admissionregistration::expressions;
+pub use core::secret::{KeyPair, tls_key_pair};
 
 /// Every built-in kind that is served, in discovery's order.
 pub fn all() -> Vec<Arc<dyn Kind>> {

@@ -66,6 +66,11 @@ pub trait Hooks: Send + Sync {
         Ok(ErrorList::new())
     }
 
+    /// Warnings for who wrote an object that was found right, after those of the kind; nobody is warned who writes a part only.
+    fn warnings(&self, _new: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
     /// After an object is gone.
     async fn after_delete(&self, context: &RequestContext, old: &Value);
 }

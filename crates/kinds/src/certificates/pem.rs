@@ -7,10 +7,11 @@ const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
 /// A block of PEM.
-struct Block<'a> {
-    kind: &'a str,
+pub(crate) struct Block<'a> {
+    /// What it is said to hold.
+    pub(crate) kind: &'a str,
     has_headers: bool,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What is wrong with issued certificates, in upstream's words.
@@ -67,14 +68,13 @@ pub(crate) fn authorities_complaint(text: &str) -> Option<String> {
     Some(format!("unable to load root certificates: {why}"))
 }
 
-/// What the blocks in a text are said to hold.
-pub(crate) fn kinds_of_blocks(mut text: &str) -> Vec<&str> {
-    let mut kinds = Vec::new();
-    while let Some((block, after)) = next_block(text) {
-        kinds.push(block.kind);
+/// The whole blocks in a text.
+pub(crate) fn blocks(mut text: &str) -> impl Iterator<Item = Block<'_>> {
+    std::iter::from_fn(move || {
+        let (block, after) = next_block(text)?;
         text = after;
-    }
-    kinds
+        Some(block)
+    })
 }
 
 /// The first whole block, and what comes after it.

@@ -8,7 +8,7 @@ use schema::decode::misfit;
 use serde_json::{Value, json};
 
 use super::config_map::{MAX_BYTES, decoded_len, key, unchanged_if_final};
-use crate::certificates::pem::kinds_of_blocks;
+use crate::certificates::pem::blocks;
 use crate::room::room;
 use crate::toolkit::columns::{AGE, NAME, created, name, text};
 use crate::toolkit::defaults::when_empty;
@@ -44,16 +44,7 @@ impl Strategy for Secret {
     }
 
     fn warnings(&self, new: &Value, _old: Option<&Value>) -> Vec<String> {
-        if text(new, &["type"]) != TLS {
-            return Vec::new();
-        }
-        let decoded = |key: &str| STANDARD.decode(text(new, &["data", key])).unwrap_or_default();
-        let (certificate, key) = (decoded("tls.crt"), decoded("tls.key"));
-        let warning = key_pair_complaint(
-            &String::from_utf8_lossy(&certificate),
-            &String::from_utf8_lossy(&key),
-        );
-        warning.into_iter().collect()
+        key_pair(new).and_then(Result::err).into_iter().collect()
     }
 
     fn selectable_field_names(&self) -> &'static [&'static str] {
@@ -143,45 +134,88 @@ fn rules(secret: &Field) {
     }
 }
 
-/// What Go says of a certificate and its key that are no such thing. What they hold is not read.
-fn key_pair_complaint(certificate: &str, key: &str) -> Option<String> {
-    const CERTIFICATE: &str = "CERTIFICATE";
-    let listed = |kinds: &[&str]| {
-        format!(
-            "after skipping PEM blocks of the following types: [{}]",
-            kinds.join(" ")
-        )
-    };
-    let kinds = kinds_of_blocks(certificate);
-    if !kinds.contains(&CERTIFICATE) {
-        return Some(match kinds[..] {
-            [] => "tls: failed to find any PEM data in certificate input".to_owned(),
-            [one] if one.ends_with("PRIVATE KEY") => {
-                "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have \
-                 been switched"
-                    .to_owned()
-            }
-            _ => format!(
-                "tls: failed to find \"CERTIFICATE\" PEM block in certificate input {}",
-                listed(&kinds)
-            ),
-        });
-    }
-    let kinds = kinds_of_blocks(key);
-    let is_key = |kind: &&str| *kind == "PRIVATE KEY" || kind.ends_with(" PRIVATE KEY");
-    if kinds.iter().any(is_key) {
+/// A certificate and its key, both in DER.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeyPair {
+    /// The certificate.
+    pub certificate: Vec<u8>,
+    /// The private key, in any of its forms.
+    pub key: Vec<u8>,
+}
+
+/// Certificate and key of a secret of type `kubernetes.io/tls`; none if it is of another type, or the kind warns of their form
+/// already. Whether they belong together is for others to say.
+pub fn tls_key_pair(secret: &Value) -> Option<KeyPair> {
+    key_pair(secret)?.ok()
+}
+
+/// The same, or what the kind warns of.
+fn key_pair(secret: &Value) -> Option<Result<KeyPair, String>> {
+    if text(secret, &["type"]) != TLS {
         return None;
     }
-    Some(match kinds[..] {
-        [] => "tls: failed to find any PEM data in key input".to_owned(),
+    let decoded = |key: &str| STANDARD.decode(text(secret, &["data", key])).unwrap_or_default();
+    let (certificate, key) = (decoded("tls.crt"), decoded("tls.key"));
+    let (certificate, key) = (
+        String::from_utf8_lossy(&certificate),
+        String::from_utf8_lossy(&key),
+    );
+    let pair = first_certificate(&certificate).and_then(|certificate| {
+        let key = first_key(&key)?;
+        Ok(KeyPair { certificate, key })
+    });
+    Some(pair)
+}
+
+const CERTIFICATE: &str = "CERTIFICATE";
+
+/// The first certificate in a text, or what Go says of a text without one.
+fn first_certificate(text: &str) -> Result<Vec<u8>, String> {
+    first_block(text, |kind| kind == CERTIFICATE).map_err(|kinds| match kinds[..] {
+        [] => String::from("tls: failed to find any PEM data in certificate input"),
+        [one] if one.ends_with("PRIVATE KEY") => String::from(
+            "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been \
+             switched",
+        ),
+        _ => format!(
+            "tls: failed to find \"CERTIFICATE\" PEM block in certificate input {}",
+            skipped(&kinds)
+        ),
+    })
+}
+
+/// The first private key in a text, or what Go says of a text without one.
+fn first_key(text: &str) -> Result<Vec<u8>, String> {
+    let is_key = |kind: &str| kind == "PRIVATE KEY" || kind.ends_with(" PRIVATE KEY");
+    first_block(text, is_key).map_err(|kinds| match kinds[..] {
+        [] => String::from("tls: failed to find any PEM data in key input"),
         [CERTIFICATE] => {
-            "tls: found a certificate rather than a key in the PEM for the private key".to_owned()
+            String::from("tls: found a certificate rather than a key in the PEM for the private key")
         }
         _ => format!(
             "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input {}",
-            listed(&kinds)
+            skipped(&kinds)
         ),
     })
+}
+
+/// What the first block of a wanted kind holds, or of which kinds the blocks are.
+fn first_block(text: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<u8>, Vec<&str>> {
+    let mut kinds = Vec::new();
+    for block in blocks(text) {
+        if wanted(block.kind) {
+            return Ok(block.bytes);
+        }
+        kinds.push(block.kind);
+    }
+    Err(kinds)
+}
+
+fn skipped(kinds: &[&str]) -> String {
+    format!(
+        "after skipping PEM blocks of the following types: [{}]",
+        kinds.join(" ")
+    )
 }
 
 fn docker_config(entry: &Field) {
@@ -216,24 +250,33 @@ mod tests {
     fn key_pairs_look_like_one() {
         let block = |kind: &str| format!("-----BEGIN {kind}-----\nYQ==\n-----END {kind}-----\n");
         let (certificate, key, strange) = (block("CERTIFICATE"), block("EC PRIVATE KEY"), block("X"));
-        let (certificate, key, strange) = (certificate.as_str(), key.as_str(), strange.as_str());
-        assert_eq!(key_pair_complaint(certificate, key), None);
+        let both = format!("{certificate}{key}");
+        let pair = |certificate: &str, key: &str| {
+            let data = json!({"tls.crt": STANDARD.encode(certificate), "tls.key": STANDARD.encode(key)});
+            key_pair(&json!({"type": TLS, "data": data})).expect("of that type")
+        };
+        let found = KeyPair {
+            certificate: b"a".to_vec(),
+            key: b"a".to_vec(),
+        };
+        assert_eq!(pair(&both, &both), Ok(found));
         for (certificate, key, expected) in [
             ("a", "b", "tls: failed to find any PEM data in certificate input"),
-            (certificate, "b", "tls: failed to find any PEM data in key input"),
+            (&certificate, "b", "tls: failed to find any PEM data in key input"),
             (
-                certificate,
-                certificate,
+                &certificate,
+                &certificate,
                 "tls: found a certificate rather than a key in the PEM for the private key",
             ),
             (
-                strange,
-                key,
+                &strange,
+                &key,
                 "tls: failed to find \"CERTIFICATE\" PEM block in certificate input after skipping PEM blocks of the following types: [X]",
             ),
         ] {
-            assert_eq!(key_pair_complaint(certificate, key).as_deref(), Some(expected));
+            assert_eq!(pair(certificate, key), Err(expected.to_owned()));
         }
+        assert_eq!(key_pair(&json!({"type": "Opaque"})), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What happens around writes of some resources: Services get addresses and ports, roles are not given beyond one's own,
-//! requests for certificates say who asks.
+//! requests for certificates say who asks, keys are compared with their certificates.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use auth::Authorizer;
 use auth::rbac::{GROUP, RbacIndex};
 use builtins::{
-    AddressRange, AdminAccess, GrantCheck, Holdings, Ledger, Others, PortRange, ServiceAllocation,
+    AddressRange, AdminAccess, GrantCheck, Holdings, KeyPairs, Ledger, Others, PortRange, ServiceAllocation,
     StampRequester, StampTaints,
 };
 use meta::{GroupResource, GroupVersionResource, Status};
@@ -43,6 +43,7 @@ pub(super) async fn all(
     }
     let requests = GroupResource::new("certificates.k8s.io", "certificatesigningrequests");
     hooks.insert(requests, Arc::new(StampRequester));
+    hooks.insert(GroupResource::new("", "secrets"), Arc::new(KeyPairs));
     of_devices(&mut hooks, registry, authorizer);
     let services = registry.resource(&SERVICES);
     let services = services.ok_or_else(not_served)?;

@@ -174,6 +174,7 @@ impl Resource {
             _ => None,
         };
         checks::create(&*self.kind, &mut new, &context.warnings)?;
+        self.warn(context, &new)?;
         let new = self
             .validate(context, target, Operation::Create, new, None)
             .await?;
@@ -212,6 +213,16 @@ impl Resource {
             Some(hooks) => hooks.begin_create(context, new).await,
             None => Ok(None),
         }
+    }
+
+    /// Says what hooks warn of in an object that was found right.
+    pub(super) fn warn(&self, context: &RequestContext, new: &Value) -> Result<(), Status> {
+        if let Some(hooks) = self.shared.plugins()?.hooks.get(&self.group_resource) {
+            for warning in hooks.warnings(new) {
+                context.warnings.add(warning);
+            }
+        }
+        Ok(())
     }
 
     /// 409 for a create of what exists.

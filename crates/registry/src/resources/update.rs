@@ -203,6 +203,9 @@ impl Resource {
         let disguised = texts.as_ref().and_then(|texts| texts.disguised(old));
         let seen = disguised.as_ref().unwrap_or(old);
         checks::update(&*self.kind, part, &mut new, seen, &context.warnings)?;
+        if target.subresource.is_empty() {
+            self.warn(context, &new)?;
+        }
         if let Some(texts) = &texts {
             texts.reveal(&mut new, old);
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::checker;
-use crate::evaluate;
 use crate::functions::opaque::types as opaque;
 use crate::functions::{Functions, KUBERNETES, Overload, WITH_PATCHES};
 use crate::program::Program;
@@ -89,14 +88,18 @@ impl Environment {
     /// # Errors
     /// With everything that is wrong with it, shown in its text as upstream's servers show it.
     pub fn compile(&self, text: &str) -> Result<Program, CompileErrors> {
+        self.check(text)?.instantiated()
+    }
+
+    /// The same, without trying what can be worked out beforehand.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it, shown in its text as upstream's servers show it.
+    pub fn check(&self, text: &str) -> Result<Program, CompileErrors> {
         let source = Source::new(text);
         let mut parsed = syntax::parse(&source, &self.macros)?;
         let checked = checker::check(self, &source, &mut parsed.root, parsed.ids)?;
-        let program = Program::new(parsed.root, checked, self.variables.clone());
-        match evaluate::literals(&program) {
-            Ok(()) => Ok(program),
-            Err(error) => Err(CompileErrors::beforehand(&error)),
-        }
+        Ok(Program::new(parsed.root, checked, self.variables.clone()))
     }
 
     pub(crate) fn variable_type(&self, name: &str) -> Option<Type> {
@@ -127,10 +130,6 @@ impl Environment {
             "optional_type" => Type::optional(Type::Dyn),
             "google.protobuf.Duration" => Type::Duration,
             "google.protobuf.Timestamp" => Type::Timestamp,
-            "kubernetes.Quantity" => opaque::QUANTITY,
-            "kubernetes.URL" => opaque::URL,
-            "kubernetes.Semver" => opaque::SEMVER,
-            "kubernetes.NamedFormat" => opaque::FORMAT,
             "net.IP" => opaque::IP,
             "net.CIDR" => opaque::CIDR,
             name => {

@@ -9,6 +9,7 @@ use crate::checker::Checked;
 use crate::cost::{self, CostEstimate};
 use crate::error::EvaluationError;
 use crate::evaluate;
+use crate::source::CompileErrors;
 use crate::syntax::tree::{Constant, Expr, Kind};
 use crate::types::{Declaration, Type};
 use crate::value::Value;
@@ -112,6 +113,17 @@ impl Program {
             checked,
             variables,
             patterns,
+        }
+    }
+
+    /// Works out beforehand what can be.
+    ///
+    /// # Errors
+    /// If an operation on literals fails.
+    pub fn instantiated(self) -> Result<Self, CompileErrors> {
+        match evaluate::literals(&self) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(CompileErrors::beforehand(&error)),
         }
     }
 

@@ -85,7 +85,9 @@ impl Expression {
     pub(crate) fn read(text: &str, expressions: &Expressions, gives: Gives) -> Self {
         Self {
             text: text.to_owned(),
-            program: expressions.compile(text, gives),
+            program: expressions
+                .compile(text, gives)
+                .map_err(|refusal| refusal.to_string()),
         }
     }
 }

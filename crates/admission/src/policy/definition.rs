@@ -124,7 +124,7 @@ impl Policy {
             let (name, expression) = (text(variable, "/name"), text(variable, "/expression"));
             let expression = Expression {
                 text: expression.to_owned(),
-                program: known.add(name, expression),
+                program: known.add(name, expression).map_err(|refusal| refusal.to_string()),
             };
             (name.to_owned(), expression)
         });

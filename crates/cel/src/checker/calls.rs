@@ -81,7 +81,6 @@ impl Checker<'_> {
         let found = self.field(at, &of, &name, true);
         match found {
             Type::Error => Type::Error,
-            already @ Type::Optional(_) => already,
             found => Type::optional(found),
         }
     }

@@ -5,10 +5,10 @@ use meta::pattern::Pattern;
 
 use super::Checked;
 use crate::functions::format::{self, Clause};
-use crate::functions::time;
 use crate::source::{Problem, Source};
-use crate::syntax::tree::{Constant, Expr, Kind};
+use crate::syntax::tree::{Constant, Entry, Expr, Kind};
 use crate::types::Type;
+use crate::value::Moment;
 
 /// Adds what is wrong with the literals of an expression.
 pub fn check(source: &Source, checked: &Checked, root: &Expr, problems: &mut Vec<Problem>) {
@@ -60,10 +60,7 @@ impl<'c> Check<'c> {
                     .map(|(place, element)| (element, optional.contains(&place)));
                 self.same_types(parts);
             }
-            Kind::Map(entries) if !formatted => {
-                self.same_types(entries.iter().map(|entry| (&entry.key, false)));
-                self.same_types(entries.iter().map(|entry| (&entry.value, entry.optional)));
-            }
+            Kind::Map(entries) if !formatted => self.same_entries(entries),
             _ => {}
         }
         for child in expr.children() {
@@ -78,13 +75,16 @@ impl<'c> Check<'c> {
             ("matches", true, [argument]) | ("matches", false, [_, argument]) => argument,
             _ => return,
         };
-        let Kind::Constant(Constant::String(text)) = &argument.kind else {
+        let Kind::Constant(constant) = &argument.kind else {
             return;
         };
-        let reads = match function {
-            "duration" => meta::Duration::parse(text).is_ok(),
-            "timestamp" => time::parse_timestamp(text).is_some(),
-            _ => Pattern::new(text).is_ok(),
+        let reads = match (function, constant) {
+            ("duration", Constant::String(text)) => meta::Duration::parse(text).is_ok(),
+            ("duration", Constant::Int(_)) => false,
+            ("timestamp", Constant::String(text)) => Moment::parse(text).is_some(),
+            ("timestamp", Constant::Int(seconds)) => Moment::from_second(*seconds).is_some(),
+            ("matches", Constant::String(text)) => Pattern::new(text).is_ok(),
+            _ => return,
         };
         if !reads {
             self.report(argument.at, format!("invalid {function} argument"));
@@ -109,6 +109,31 @@ impl<'c> Check<'c> {
         }
     }
 
+    /// All keys have the type of the first one, and all values; each that has not is told.
+    fn same_entries(&mut self, entries: &[Entry]) {
+        let Some((first, others)) = entries.split_first() else {
+            return;
+        };
+        let (key, value) = (self.type_of(&first.key), self.value_type(first));
+        for entry in others {
+            for (part, wanted, of) in [
+                (&entry.key, key, self.type_of(&entry.key)),
+                (&entry.value, value, self.value_type(entry)),
+            ] {
+                if !same(wanted, of) {
+                    self.report(part.at, format!("expected type '{wanted}' but found '{of}'"));
+                }
+            }
+        }
+    }
+
+    fn value_type(&self, entry: &Entry) -> &'c Type {
+        match self.type_of(&entry.value) {
+            Type::Optional(inner) if entry.optional => inner,
+            of => of,
+        }
+    }
+
     fn form(&mut self, at: u32, target: Option<&Expr>, arguments: &[Expr]) {
         let (Some(target), [list]) = (target, arguments) else {
             return;
@@ -127,9 +152,35 @@ impl<'c> Check<'c> {
             let Some(element) = elements.get(place) else {
                 return self.report(at, format!("index {place} out of range"));
             };
-            if let Some(error) = unfit(*clause, self.type_of(element)) {
-                return self.report(element.at, format!("error during formatting: {error}"));
+            if let Some((at, error)) = self.unfit(*clause, element) {
+                return self.report(at, format!("error during formatting: {error}"));
             }
+        }
+        let (wanted, given) = (clauses.len(), elements.len());
+        if given > wanted {
+            let counts = format!("(expected {wanted}, got {given})");
+            self.report(
+                at,
+                format!("too many arguments supplied to string.format {counts}"),
+            );
+        }
+    }
+
+    /// Where a value cannot be put into such a clause, and what is said of it. Of lists and maps, all parts count.
+    fn unfit(&self, clause: Clause, value: &Expr) -> Option<(u32, String)> {
+        let of = self.type_of(value);
+        if *of != Type::Dyn && !clause.takes(of) {
+            return Some((value.at, clause.refusal(of.runtime_name())));
+        }
+        match (&value.kind, clause) {
+            (Kind::List { elements, .. }, Clause::Text) => {
+                elements.iter().find_map(|element| self.unfit(clause, element))
+            }
+            (Kind::Map(entries), Clause::Text) => entries.iter().find_map(|entry| {
+                let key = self.unfit(clause, &entry.key);
+                key.or_else(|| self.unfit(clause, &entry.value))
+            }),
+            _ => None,
         }
     }
 }
@@ -143,12 +194,4 @@ fn same(left: &Type, right: &Type) -> bool {
         (Type::Map(left), Type::Map(right)) => same(&left.0, &right.0) && same(&left.1, &right.1),
         (left, right) => left == right,
     }
-}
-
-/// What is said of a value of such a type in such a clause.
-fn unfit(clause: Clause, of: &Type) -> Option<String> {
-    if *of == Type::Dyn || clause.takes(of) {
-        return None;
-    }
-    Some(clause.refusal(of.runtime_name()))
 }

@@ -201,6 +201,10 @@ impl Checker<'_> {
                     Type::Error
                 }
             },
+            Type::Opaque(name) if self.environment.type_named(name).is_none() => {
+                self.report(at, format!("unexpected failed resolution of '{name}'"));
+                Type::Error
+            }
             other => {
                 self.report(at, format!("type '{other}' does not support field selection"));
                 Type::Error
@@ -223,7 +227,7 @@ impl Checker<'_> {
     fn unwrapped(&mut self, at: u32, of: Type) -> Type {
         match self.bindings.resolve(&of, false) {
             Type::Optional(inner) => (*inner).clone(),
-            Type::Dyn | Type::Error => of,
+            Type::Dyn => of,
             other => {
                 self.type_mismatch(at, &Type::optional(other.clone()), &other);
                 other

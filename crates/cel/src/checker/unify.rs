@@ -142,6 +142,7 @@ fn less_specific(left: &Type, right: &Type) -> bool {
         (Type::Map(left), Type::Map(right)) => {
             less_specific(&left.0, &right.0) && less_specific(&left.1, &right.1)
         }
+        (Type::Type(_), Type::Type(_)) => true,
         (left, right) => left == right,
     }
 }

@@ -73,18 +73,18 @@ impl<'p> Estimator<'p> {
         };
         Some(match call.overload {
             "list_slice" => {
-                let from = argument(0).and_then(literal_int).unwrap_or(0);
-                let to = argument(1).and_then(literal_int).unwrap_or(target()?.max);
+                let from = argument(0).and_then(literal_count).unwrap_or(0);
+                let to = argument(1).and_then(literal_count).unwrap_or(target()?.max);
                 allocated(Size::exactly(to.wrapping_sub(from)), 1.0)
             }
             "lists_range" => allocated(
-                Size::exactly(argument(0).and_then(literal_int).unwrap_or(u64::MAX)),
+                Size::exactly(argument(0).and_then(literal_count).unwrap_or(u64::MAX)),
                 1.0,
             ),
             "list_reverse" => allocated(target()?, 1.0),
             "list_flatten" => allocated(target()?, 1.0),
             "list_flatten_int" => {
-                let depth = argument(0).and_then(literal_int).unwrap_or(u64::MAX);
+                let depth = argument(0).and_then(literal_count).unwrap_or(u64::MAX);
                 allocated(target()?, depth as f64)
             }
             "list_distinct" => squared(call.target?, 2.0),
@@ -192,7 +192,9 @@ impl<'p> Estimator<'p> {
             }
             "split" => {
                 let size = target()?;
-                let most = call.arguments.get(1).and_then(literal_int).unwrap_or(size.max);
+                // A limit below nothing is none.
+                let most = call.arguments.get(1).and_then(literal_int);
+                let most = most.map_or(size.max, |most| u64::try_from(most).unwrap_or(u64::MAX));
                 (size.scaled(2.0 * PER_CHARACTER), Some(Size { min: 0, max: most }))
             }
             "join" => {
@@ -361,9 +363,14 @@ fn allocated(size: Size, times: f64) -> Estimated {
     }
 }
 
-fn literal_int(expr: &Expr) -> Option<u64> {
+/// A count that is written down; below nothing is nothing.
+fn literal_count(expr: &Expr) -> Option<u64> {
+    literal_int(expr).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+fn literal_int(expr: &Expr) -> Option<i64> {
     match expr.kind {
-        Kind::Constant(Constant::Int(number)) => Some(number as u64),
+        Kind::Constant(Constant::Int(number)) => Some(number),
         _ => None,
     }
 }

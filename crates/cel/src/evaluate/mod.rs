@@ -354,6 +354,18 @@ const FOLDED: [&str; 10] = [
     "uint",
 ];
 
+/// Those of them that do not take everything.
+const CONVERSIONS: [&str; 8] = [
+    "bool",
+    "bytes",
+    "double",
+    "duration",
+    "int",
+    "string",
+    "timestamp",
+    "uint",
+];
+
 /// Whether it is a literal, a conversion of one, or a list or map of such.
 pub(crate) fn is_constant(expr: &Expr) -> bool {
     match &expr.kind {
@@ -418,10 +430,16 @@ fn no_overload(function: &str, values: &[Value<'_>]) -> EvaluationError {
     let Some(first) = values.first() else {
         return no_such_overload();
     };
+    if let ([value], true) = (values, CONVERSIONS.contains(&function)) {
+        let of = value.runtime_type();
+        return EvaluationError::failed(format!("no such overload: {function}({})", of.runtime_name()));
+    }
     let has_it = match function {
+        // Texts are asked for whatever operators do.
+        "_+_" | "_-_" | "_*_" | "_/_" | "_%_" | "-_" if matches!(first, String(_)) => true,
         "_+_" => matches!(
             first,
-            Int(_) | Uint(_) | Double(_) | String(_) | Bytes(_) | List(_) | Timestamp(_) | Duration(_)
+            Int(_) | Uint(_) | Double(_) | Bytes(_) | List(_) | Timestamp(_) | Duration(_)
         ),
         "_-_" => matches!(first, Int(_) | Uint(_) | Double(_) | Timestamp(_) | Duration(_)),
         "_*_" | "_/_" => matches!(first, Int(_) | Uint(_) | Double(_)),
@@ -430,7 +448,7 @@ fn no_overload(function: &str, values: &[Value<'_>]) -> EvaluationError {
             first,
             Bool(_) | Int(_) | Uint(_) | Double(_) | String(_) | Bytes(_) | Timestamp(_) | Duration(_)
         ),
-        "-_" | "!_" => matches!(first, Bool(_) | Int(_) | Double(_) | Duration(_)),
+        "-_" => matches!(first, Bool(_) | Int(_) | Double(_) | Duration(_)),
         "size" => matches!(first, String(_) | Bytes(_) | List(_) | Map(_)),
         _ => true,
     };

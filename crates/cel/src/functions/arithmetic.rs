@@ -2,12 +2,11 @@
 
 use std::rc::Rc;
 
-use jiff::{SignedDuration, Timestamp};
 use meta::Duration;
 
 use super::{A, Answer, Functions, Run, failed, list_of, no_such_overload};
 use crate::types::{ListKind, Type};
-use crate::value::{List, Value, contains, same_keys};
+use crate::value::{List, Moment, Value, contains, same_keys};
 
 pub(super) fn declare(functions: &mut Functions) {
     use Type::{Bool, Bytes, Double, Duration, Int, String, Timestamp, Uint};
@@ -90,15 +89,14 @@ fn uint<'v>(number: Option<u64>) -> Answer<'v> {
 
 fn duration<'v>(nanos: Option<i64>) -> Answer<'v> {
     nanos.map_or_else(
-        || failed("duration overflow"),
+        || failed("integer overflow"),
         |nanos| Ok(Value::Duration(Duration::from_nanos(nanos))),
     )
 }
 
 /// A time that lies in the years 1 to 9999.
-fn moved<'v>(time: Timestamp, by: Option<i64>) -> Answer<'v> {
-    let moved = by.and_then(|nanos| time.checked_add(SignedDuration::from_nanos(nanos)).ok());
-    match moved.filter(|time| super::time::in_range(*time)) {
+fn moved<'v>(time: Moment, by: Option<i64>) -> Answer<'v> {
+    match by.and_then(|nanos| time.checked_add(nanos)) {
         Some(time) => Ok(Value::Timestamp(time)),
         None => failed("timestamp overflow"),
     }
@@ -170,10 +168,7 @@ fn subtract<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
             duration(left.as_nanos().checked_sub(right.as_nanos()))
         }
         [Value::Timestamp(time), Value::Duration(span)] => moved(*time, span.as_nanos().checked_neg()),
-        [Value::Timestamp(left), Value::Timestamp(right)] => {
-            let nanos = left.duration_since(*right).as_nanos();
-            duration(i64::try_from(nanos).ok())
-        }
+        [Value::Timestamp(left), Value::Timestamp(right)] => duration(left.since(*right)),
         _ => Err(no_such_overload()),
     }
 }

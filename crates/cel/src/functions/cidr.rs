@@ -9,6 +9,7 @@ use super::opaque::{
     types::{CIDR, IP},
 };
 use super::{Answer, Functions, failed, ip, no_such_overload};
+use crate::error::EvaluationError;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -145,7 +146,7 @@ fn contains_cidr<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     };
     let (address, inner) = match other {
         Value::Opaque(Opaque::Cidr(address, bits)) => (*address, *bits),
-        Value::String(text) => parse(text).map_err(|_| no_such_overload())?,
+        Value::String(text) => parse(text).map_err(EvaluationError::failed)?,
         _ => return Err(no_such_overload()),
     };
     Ok(Value::Bool(

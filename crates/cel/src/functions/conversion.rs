@@ -1,9 +1,9 @@
 //! Conversions between types: functions that are called as the type they give.
 
-use super::time::{parse_timestamp, shown_duration, shown_timestamp};
+use super::time::shown_duration;
 use super::{Answer, Functions, Run, cannot_convert, failed, no_such_overload};
 use crate::types::Type;
-use crate::value::Value;
+use crate::value::{Moment, Value};
 use meta::Duration;
 
 pub(super) fn declare(functions: &mut Functions) {
@@ -140,7 +140,8 @@ fn parse_double(text: &str) -> Option<f64> {
 fn to_duration<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     match arguments {
         [Value::Duration(span)] => Ok(Value::Duration(*span)),
-        [Value::Int(nanos)] => Ok(Value::Duration(Duration::from_nanos(*nanos))),
+        // There is such a function, and no number that it takes.
+        [Value::Int(_)] => cannot_convert("int", "google.protobuf.Duration"),
         [Value::String(text)] => match Duration::parse(text) {
             Ok(span) => Ok(Value::Duration(span)),
             Err(_) => cannot_convert("string", "google.protobuf.Duration"),
@@ -164,9 +165,7 @@ fn to_int<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
             failed("integer overflow")
         }
         [Value::Duration(span)] => Ok(Value::Int(span.as_nanos())),
-        [Value::Timestamp(time)] => Ok(Value::Int(
-            time.as_second() - i64::from(time.subsec_nanosecond() < 0),
-        )),
+        [Value::Timestamp(time)] => Ok(Value::Int(time.as_second())),
         [Value::String(text)] => match text.parse() {
             Ok(number) => Ok(Value::Int(number)),
             Err(_) => cannot_convert("string", "int"),
@@ -204,7 +203,7 @@ fn to_string<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
         [Value::Uint(number)] => Value::text(number.to_string()),
         [Value::Double(number)] => Value::text(shown_double(*number)),
         [Value::Duration(span)] => Value::text(shown_duration(*span)),
-        [Value::Timestamp(time)] => Value::text(shown_timestamp(*time)),
+        [Value::Timestamp(time)] => Value::text(time.to_string()),
         [Value::Bytes(bytes)] => match std::str::from_utf8(bytes) {
             Ok(text) => Value::text(text),
             Err(_) => return failed("invalid UTF-8 in bytes, cannot convert to string"),
@@ -234,14 +233,11 @@ pub(crate) fn shown_double(number: f64) -> String {
 fn to_timestamp<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     match arguments {
         [Value::Timestamp(time)] => Ok(Value::Timestamp(*time)),
-        [Value::Int(seconds)] => match jiff::Timestamp::from_second(*seconds)
-            .ok()
-            .filter(|time| super::time::in_range(*time))
-        {
+        [Value::Int(seconds)] => match Moment::from_second(*seconds) {
             Some(time) => Ok(Value::Timestamp(time)),
             None => failed("timestamp overflow"),
         },
-        [Value::String(text)] => match parse_timestamp(text) {
+        [Value::String(text)] => match Moment::parse(text) {
             Some(time) => Ok(Value::Timestamp(time)),
             None => cannot_convert("string", "google.protobuf.Timestamp"),
         },

@@ -1,7 +1,9 @@
 //! `'…'.format([…])`.
 
+use meta::quote;
+
 use super::conversion::shown_double;
-use super::time::{shown_duration, shown_timestamp};
+use super::time::shown_duration;
 use super::{Functions, failed, list_of, no_such_overload};
 use crate::types::Type;
 use crate::value::{Map, Value};
@@ -129,9 +131,17 @@ fn precision(rest: &str) -> Result<(usize, &str), String> {
     let Some(end) = after.find(|c: char| !c.is_ascii_digit()) else {
         return Err(wrong("could not find end of precision specifier"));
     };
-    let number: usize = after[..end]
-        .parse()
-        .map_err(|_| wrong("error while converting precision to integer"))?;
+    let digits = &after[..end];
+    let number: i64 = digits.parse().map_err(|_| {
+        let reason = if digits.is_empty() {
+            "invalid syntax"
+        } else {
+            "value out of range"
+        };
+        let problem = format!("strconv.Atoi: parsing {}: {reason}", quote(digits));
+        wrong(&format!("error while converting precision to integer: {problem}"))
+    })?;
+    let number = usize::try_from(number).unwrap_or(MOST_DECIMALS);
     Ok((number.min(MOST_DECIMALS), &after[end..]))
 }
 
@@ -140,9 +150,9 @@ impl Clause {
     pub fn takes(self, of: &Type) -> bool {
         match self {
             Self::Text => !matches!(of, Type::Opaque(_) | Type::Object(_) | Type::Optional(_)),
-            Self::Decimal => matches!(of, Type::Int | Type::Uint | Type::Double),
+            Self::Decimal => matches!(of, Type::Int | Type::Uint),
             Self::Fixed(_) | Self::Scientific(_) => {
-                matches!(of, Type::Double | Type::Int | Type::Uint | Type::String)
+                matches!(of, Type::Double | Type::String)
             }
             Self::Binary => matches!(of, Type::Int | Type::Uint | Type::Bool),
             Self::Hexadecimal(_) => matches!(of, Type::Int | Type::Uint | Type::String | Type::Bytes),
@@ -196,8 +206,6 @@ impl Clause {
 fn number(value: &Value<'_>) -> Option<f64> {
     match value {
         Value::Double(number) => Some(*number),
-        Value::Int(number) => Some(*number as f64),
-        Value::Uint(number) => Some(*number as f64),
         Value::String(text) => match &**text {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
@@ -256,19 +264,25 @@ fn hexadecimal(value: &Value<'_>) -> Option<String> {
     })
 }
 
-/// A value as a text; texts within lists and maps are in quotes.
+/// A value as a text. Within lists and maps, texts are in quotes, and all that could be taken for another value is written as
+/// what makes it.
 fn shown(value: &Value<'_>, within: bool) -> Result<String, String> {
     Ok(match value {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Uint(number) => number.to_string(),
-        Value::Double(number) => shown_double(*number),
-        Value::String(text) if within => format!("\"{}\"", &**text),
+        Value::Double(number) if !within => shown_double(*number),
+        Value::Double(number) if number.is_finite() => format!("{number:.DECIMALS$}"),
+        Value::Double(number) => quote(&shown_double(*number)),
+        Value::String(text) if within => quote(text),
         Value::String(text) => text.to_string(),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::Bytes(bytes) if within => format!("b{}", quote(text_of(bytes)?)),
+        Value::Bytes(bytes) => text_of(bytes)?.to_owned(),
+        Value::Duration(span) if within => format!("duration({})", quote(&shown_duration(*span))),
         Value::Duration(span) => shown_duration(*span),
-        Value::Timestamp(time) => shown_timestamp(*time),
+        Value::Timestamp(time) if within => format!("timestamp({})", quote(&time.to_string())),
+        Value::Timestamp(time) => time.to_string(),
         Value::Type(of) => of.runtime_name().to_owned(),
         Value::List(list) => {
             let parts = list
@@ -282,6 +296,13 @@ fn shown(value: &Value<'_>, within: bool) -> Result<String, String> {
     })
 }
 
+fn text_of(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        let reason = "invalid UTF-8 in bytes, cannot convert to string";
+        format!("could not convert argument {} to string", quote(reason))
+    })
+}
+
 fn shown_map(map: &Map<'_>) -> Result<String, String> {
     let mut parts = Vec::new();
     for key in map.keys() {
@@ -289,7 +310,15 @@ fn shown_map(map: &Map<'_>) -> Result<String, String> {
             .get(&key)
             .map_err(|error| error.to_string())?
             .unwrap_or(Value::Null);
-        parts.push(format!("{}:{}", shown(&key.value(), true)?, shown(&value, true)?));
+        let key = key.value();
+        if let Value::Double(_) | Value::Null = key {
+            let of = key.runtime_type();
+            return Err(format!(
+                "no formatting function for map key of type {}",
+                of.runtime_name()
+            ));
+        }
+        parts.push(format!("{}:{}", shown(&key, true)?, shown(&value, true)?));
     }
     parts.sort();
     Ok(format!("{{{}}}", parts.join(", ")))

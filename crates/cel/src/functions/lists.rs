@@ -316,14 +316,12 @@ fn flatten_into<'v>(list: &List<'v>, depth: i64, elements: &mut Vec<Value<'v>>) 
     }
 }
 
-/// The longest list that `lists.range` makes.
+/// The longest list that `lists.range` makes: more cost more than any evaluation may.
 const LONGEST_RANGE: i64 = 1_000_000;
 
 fn range<'v>(arguments: &[Value<'v>]) -> Answer<'v> {
     match arguments {
-        [Value::Int(count)] if *count > LONGEST_RANGE => failed(format!(
-            "lists.range of {count}: no more than {LONGEST_RANGE} elements are made"
-        )),
+        [Value::Int(count)] if *count > LONGEST_RANGE => Err(EvaluationError::CostLimit),
         [Value::Int(count)] => Ok(Value::list((0..*count).map(Value::Int).collect())),
         _ => Err(no_such_overload()),
     }

@@ -51,7 +51,7 @@ fn insert_one<'v>(
     key: Key,
     value: Value<'v>,
 ) -> Result<(), crate::error::EvaluationError> {
-    if entries.contains_key(&key) {
+    if key.entry_in(entries).is_some() {
         let message = format!("insert failed: key {} already exists", key.shown());
         return Err(crate::error::EvaluationError::failed(message));
     }

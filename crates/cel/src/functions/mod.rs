@@ -4,7 +4,7 @@ pub(crate) mod arithmetic;
 pub mod authorizer;
 mod cidr;
 pub(crate) mod collections;
-mod conversion;
+pub(crate) mod conversion;
 pub(crate) mod format;
 mod ip;
 mod lists;

@@ -147,5 +147,5 @@ fn is_date(text: &str) -> bool {
 }
 
 fn is_date_time(text: &str) -> bool {
-    super::time::parse_timestamp(text).is_some()
+    crate::value::Moment::parse(text).is_some()
 }

@@ -1,6 +1,5 @@
 //! Times and spans: their parts and how they are written.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use meta::Duration;
@@ -104,7 +103,7 @@ fn part<'v>(arguments: &[Value<'v>], part: fn(DateTime) -> i64) -> Answer<'v> {
         },
         _ => return Err(no_such_overload()),
     };
-    Ok(Value::Int(part(zone.to_datetime(*time))))
+    Ok(Value::Int(part(time.in_zone(&zone))))
 }
 
 /// A zone by its name or by its distance from UTC, `+01:00`.
@@ -131,27 +130,6 @@ fn total<'v>(arguments: &[Value<'v>], unit: i64) -> Answer<'v> {
     }
 }
 
-/// Whether a time lies in the years 1 to 9999.
-pub(crate) fn in_range(time: Timestamp) -> bool {
-    (-62_135_596_800..=253_402_300_799).contains(&time.as_second())
-}
-
-/// A time in the form of RFC 3339.
-pub(crate) fn parse_timestamp(text: &str) -> Option<Timestamp> {
-    let bytes = text.as_bytes();
-    let separated =
-        bytes.get(10) == Some(&b'T') && bytes.get(13) == Some(&b':') && bytes.get(16) == Some(&b':');
-    let zoned = text.ends_with('Z')
-        || bytes
-            .len()
-            .checked_sub(6)
-            .is_some_and(|at| matches!(bytes[at], b'+' | b'-'));
-    if !separated || !zoned {
-        return None;
-    }
-    text.parse().ok().filter(|time| in_range(*time))
-}
-
 /// A span as seconds with as many decimals as it needs.
 pub(crate) fn shown_duration(span: Duration) -> String {
     let nanos = span.as_nanos();
@@ -162,9 +140,4 @@ pub(crate) fn shown_duration(span: Duration) -> String {
     }
     let decimals = format!("{rest:09}");
     format!("{sign}{seconds}.{}s", decimals.trim_end_matches('0'))
-}
-
-/// A time in the form of RFC 3339, in UTC.
-pub(crate) fn shown_timestamp(time: Timestamp) -> String {
-    time.to_string()
 }

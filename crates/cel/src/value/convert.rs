@@ -6,7 +6,7 @@ use serde_json::{Map as Object, Value as Json};
 
 use super::{Key, Map, Value};
 use crate::error::EvaluationError;
-use crate::functions::time::{shown_duration, shown_timestamp};
+use crate::functions::time::shown_duration;
 
 impl Value<'_> {
     /// The JSON that it is.
@@ -26,7 +26,7 @@ impl Value<'_> {
             Self::String(text) => Json::String((**text).to_owned()),
             Self::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
             Self::Duration(span) => Json::String(shown_duration(*span)),
-            Self::Timestamp(time) => Json::String(shown_timestamp(*time)),
+            Self::Timestamp(time) => Json::String(time.to_string()),
             Self::List(list) => Json::Array(
                 list.iter()
                     .map(|element| element.to_json())

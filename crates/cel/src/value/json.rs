@@ -2,11 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use meta::Duration;
 use serde_json::{Map as Object, Value as Json};
 
-use super::{List, Map, Text, Value};
+use super::{List, Map, Moment, Text, Value};
 use crate::types::{Declaration, Declared, Type};
 
 /// The value that a piece of JSON is.
@@ -51,11 +50,12 @@ fn from_text<'v>(text: &'v str, declared: Option<&Declaration>) -> Value<'v> {
 }
 
 /// A time with zone, or a date alone.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    if text.len() == 10 {
-        return format!("{text}T00:00:00Z").parse().ok();
+fn timestamp(text: &str) -> Option<Moment> {
+    match text.len() {
+        10 => Moment::parse(&format!("{text}T00:00:00Z")),
+        // Formats take small letters, too.
+        _ => Moment::parse(&text.to_ascii_uppercase()),
     }
-    text.parse().ok()
 }
 
 /// A field of an object, by the name that expressions call it.

@@ -4,6 +4,7 @@ mod compare;
 mod convert;
 mod json;
 mod key;
+mod moment;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,17 +12,17 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use meta::Duration;
 use serde_json::Value as Json;
 
 use crate::error::EvaluationError;
 use crate::functions::opaque::Opaque;
-use crate::types::{Declaration, Declared, ListKind, ObjectType, Type};
+use crate::types::{Declaration, ListKind, ObjectType, Type};
 
 pub use compare::{compare, contains, equal, same_keys};
 pub use json::from_json;
 pub use key::Key;
+pub use moment::Moment;
 
 /// A value while an expression is evaluated. It may point into the objects it is evaluated on.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ pub enum Value<'v> {
     /// A span of time.
     Duration(Duration),
     /// A point in time.
-    Timestamp(Timestamp),
+    Timestamp(Moment),
     /// A list.
     List(List<'v>),
     /// A map, or an object of which only the fields are asked.
@@ -247,9 +248,6 @@ impl<'v> List<'v> {
 impl<'v> Map<'v> {
     fn runtime_type(&self) -> Type {
         match self {
-            Self::Json(_, Some(declared)) if !matches!(declared.kind, Declared::Plain(_)) => {
-                declared.cel_type()
-            }
             Self::Object(of, _) => Type::Object(of.clone()),
             _ => Type::map(Type::Dyn, Type::Dyn),
         }
@@ -276,7 +274,7 @@ impl<'v> Map<'v> {
     /// If it had to be worked out and could not be.
     pub fn get(&self, key: &Key) -> Result<Option<Value<'v>>, EvaluationError> {
         match (self, key) {
-            (Self::Made(entries), key) => Ok(entries.get(key).cloned()),
+            (Self::Made(entries), key) => Ok(key.entry_in(entries).cloned()),
             (map, Key::String(name)) => map.field(name),
             _ => Ok(None),
         }

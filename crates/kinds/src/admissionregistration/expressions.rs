@@ -5,10 +5,14 @@ mod declared;
 mod type_check;
 mod types;
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use cel::functions::opaque::types::{AUTHORIZER, RESOURCE_CHECK};
-use cel::{Declaration, Environment, Fields, ObjectType, Program, Type};
+use cel::{CompileErrors, Declaration, Environment, Fields, ObjectType, Program, Type};
+use meta::FieldError;
+
+use crate::toolkit::Field;
 
 pub use custom_kind::CustomKind;
 pub use type_check::{Warning, custom_versions, type_check};
@@ -102,19 +106,48 @@ impl Expressions {
     ///
     /// # Errors
     /// In upstream's words, if it is none, or gives something else than it must.
-    pub fn compile(&self, expression: &str, gives: Gives) -> Result<Program, String> {
-        let program = self.environment.compile(expression);
-        let program = program.map_err(|errors| format!("compilation failed: {errors}"))?;
+    pub fn compile(&self, expression: &str, gives: Gives) -> Result<Program, Refusal> {
+        let wrong = |errors: CompileErrors| Refusal::Wrong(errors.told());
+        let program = self.environment.check(expression).map_err(wrong)?;
         let wanted = gives.types();
         if wanted.is_empty() || wanted.contains(program.output_type()) {
-            return Ok(program);
+            let program = program.instantiated();
+            return program.map_err(|errors| Refusal::Beforehand(errors.told()));
         }
         let names: Vec<String> = wanted.iter().map(|of| of.declared().to_string()).collect();
         let found = program.output_type().declared();
-        Err(match names.as_slice() {
+        Err(Refusal::Wrong(match names.as_slice() {
             [only] => format!("must evaluate to {only} but got {found}"),
             several => format!("must evaluate to one of [{}] but got {found}", several.join(" ")),
-        })
+        }))
+    }
+}
+
+/// Why an expression is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is none, or gives something else than it must.
+    Wrong(String),
+    /// What it does with literals fails, whatever it is asked about.
+    Beforehand(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(why) | Self::Beforehand(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Refusal {
+    /// Tells it of the field that holds the expression `text`.
+    pub fn tell(&self, field: &Field, text: &str) {
+        match self {
+            Self::Wrong(why) => field.invalid_as(text, why),
+            // Upstream takes that for a fault of its own.
+            Self::Beforehand(why) => field.report().push(FieldError::internal(&field.path(), why)),
+        }
     }
 }
 
@@ -165,7 +198,7 @@ impl Variables {
     ///
     /// # Errors
     /// As [`Expressions::compile`].
-    pub fn add(&mut self, name: &str, expression: &str) -> Result<Program, String> {
+    pub fn add(&mut self, name: &str, expression: &str) -> Result<Program, Refusal> {
         let program = self.expressions.compile(expression, Gives::Anything);
         let of = program
             .as_ref()
@@ -205,7 +238,8 @@ mod tests {
 
     fn check(expression: &str, gives: Gives, uses: Uses, problem: Option<&str>) {
         let found = Expressions::new(uses).compile(expression, gives);
-        assert_eq!(found.err().as_deref(), problem, "{expression}");
+        let found = found.err().map(|refusal| refusal.to_string());
+        assert_eq!(found.as_deref(), problem, "{expression}");
     }
 
     const ALL: Uses = Uses {
@@ -264,6 +298,16 @@ mod tests {
             Some("must evaluate to list(JSONPatch) but got list(google.protobuf.Duration)"),
         );
         check("Object{spec: Object.spec{replicas: 1}}", Gives::Object, ALL, None);
+        // What it gives is told before what it does.
+        check(
+            "uint('x')",
+            Gives::Truth,
+            ALL,
+            Some("must evaluate to bool but got uint"),
+        );
+        let refusal = Expressions::new(ALL).compile("uint('x') == 1u", Gives::Truth);
+        let why = "program instantiation failed: type conversion error from 'string' to 'uint'";
+        assert_eq!(refusal.err(), Some(Refusal::Beforehand(why.to_owned())));
         let patch =
             "[JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('a/b'), value: 'c'}]";
         check(patch, Gives::Patches, ALL, None);
@@ -289,11 +333,12 @@ mod tests {
         ] {
             let problem = variables.expressions.compile(expression, Gives::Truth);
             assert_eq!(
-                problem.expect_err("an error"),
+                problem.expect_err("an error").to_string(),
                 format!("must evaluate to bool but got {found}")
             );
         }
         let unknown = variables.expressions.compile("variables.small", Gives::Truth);
-        assert!(unknown.expect_err("an error").contains("undefined field 'small'"));
+        let unknown = unknown.expect_err("an error").to_string();
+        assert!(unknown.contains("undefined field 'small'"));
     }
 }

@@ -135,7 +135,7 @@ pub fn match_conditions(conditions: &Field, uses: Uses) {
         if trimmed.is_empty() {
             expression.required("");
         } else if let Err(why) = Expressions::new(uses).compile(trimmed, Gives::Truth) {
-            expression.invalid_as(trimmed, &why);
+            why.tell(&expression, trimmed);
         }
         if name.is_empty() {
             name.required("");

@@ -184,10 +184,8 @@ fn list_type(text: &str) -> Option<ListType> {
 pub(super) fn is_said(schema: &Value, field: &str) -> bool {
     match schema.get(field) {
         None | Some(Value::Null) => false,
-        Some(Value::String(text)) => field == "$ref" || !text.is_empty(),
-        Some(Value::Object(fields)) => {
-            matches!(field, "additionalItems" | "dependencies") || !fields.is_empty()
-        }
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Object(fields)) => field == "additionalItems" || !fields.is_empty(),
         Some(_) => true,
     }
 }

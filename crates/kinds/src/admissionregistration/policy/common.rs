@@ -96,7 +96,7 @@ fn variables(list: &Field, uses: Uses) -> Variables {
         if expression.text().trim().is_empty() {
             expression.required("expression is not specified");
         } else if let Err(why) = variables.add(name.text(), expression.text()) {
-            expression.invalid(&why);
+            why.tell(&expression, expression.text());
         }
     }
     variables

@@ -55,6 +55,6 @@ fn change(holder: &Field, expressions: &Expressions, gives: Gives) {
     if trimmed.is_empty() {
         expression.required("");
     } else if let Err(why) = expressions.compile(trimmed, gives) {
-        expression.invalid_as(trimmed, &why);
+        why.tell(&expression, trimmed);
     }
 }

@@ -76,7 +76,7 @@ fn message_expression(expression: &Field, messages: &Expressions) {
     } else if !text.is_empty()
         && let Err(why) = messages.compile(text, Gives::Text)
     {
-        expression.invalid(&why);
+        why.tell(expression, text);
     }
 }
 
@@ -84,7 +84,7 @@ fn compiles(expression: &Field, expressions: &Expressions, gives: Gives) {
     if expression.text().trim().is_empty() {
         expression.required("expression is not specified");
     } else if let Err(why) = expressions.compile(expression.text(), gives) {
-        expression.invalid(&why);
+        why.tell(expression, expression.text());
     }
 }
 
@@ -95,6 +95,6 @@ fn value_expression(expression: &Field, expressions: &Expressions) {
     } else if trimmed.len() > MAX_VALUE_EXPRESSION {
         expression.required(&format!("must not exceed {MAX_VALUE_EXPRESSION} bytes in length"));
     } else if let Err(why) = expressions.compile(trimmed, Gives::TextOrNull) {
-        expression.invalid(&why);
+        why.tell(expression, expression.text());
     }
 }

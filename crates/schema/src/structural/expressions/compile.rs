@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cel::{Declaration, Environment, Program, Type};
+use cel::{CompileErrors, Declaration, Environment, Program, Type};
 
 use super::declaration::{self, LARGEST_REQUEST, Place};
 use crate::structural::node::{Additional, Node, Rule};
@@ -117,13 +117,17 @@ fn compile_rule(node: &Node, rule: &Rule, environment: &Environment) -> Compiled
             ..failed("")
         };
     }
-    let program = match environment.compile(&rule.rule) {
+    let program = match environment.check(&rule.rule) {
+        Err(errors) => return failed(&errors.told()),
+        Ok(program) if *program.output_type() != Type::Bool => {
+            return failed("cel expression must evaluate to a bool");
+        }
+        Ok(program) => program,
+    };
+    let program = match program.instantiated() {
         Err(errors) => return failed(&errors.told()),
         Ok(program) => program,
     };
-    if *program.output_type() != Type::Bool {
-        return failed("cel expression must evaluate to a bool");
-    }
     let field_path = paths::field_at(node, &rule.field_path, true).ok();
     CompiledRule {
         uses_old: program.uses("oldSelf"),
@@ -139,16 +143,13 @@ fn compile_message(rule: &Rule, environment: &Environment) -> Result<Option<Prog
     if rule.message_expression.is_empty() {
         return Ok(None);
     }
-    let program = environment.compile(&rule.message_expression).map_err(|errors| {
-        let what = if errors.is_beforehand() {
-            "instantiation"
-        } else {
-            "compilation"
-        };
-        format!("messageExpression {what} failed: {errors}")
-    })?;
+    let said = |what: &str, errors: CompileErrors| format!("messageExpression {what} failed: {errors}");
+    let program = environment
+        .check(&rule.message_expression)
+        .map_err(|errors| said("compilation", errors))?;
     if *program.output_type() != Type::String {
         return Err("messageExpression must evaluate to a string".to_owned());
     }
-    Ok(Some(program))
+    let program = program.instantiated();
+    Ok(Some(program.map_err(|errors| said("instantiation", errors))?))
 }

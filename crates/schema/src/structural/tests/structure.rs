@@ -153,3 +153,33 @@ fn what_schemas_may_not_say_is_told() {
         assert_eq!(errors, Err(vec![expected.to_owned()]));
     }
 }
+
+#[test]
+fn empty_words_say_nothing() {
+    for (field, value, expected) in [
+        ("$ref", json!(""), None),
+        (
+            "$ref",
+            json!("a"),
+            Some("OpenAPIV3Schema '$ref' is not supported"),
+        ),
+        ("dependencies", json!({}), None),
+        ("definitions", json!({}), None),
+        (
+            "additionalItems",
+            json!({}),
+            Some("OpenAPIV3Schema 'additionalItems' is not supported"),
+        ),
+        (
+            "additionalItems",
+            json!(false),
+            Some("OpenAPIV3Schema 'additionalItems' is not supported"),
+        ),
+    ] {
+        let schema = json!({"type": "object", field: value});
+        let found = StructuralSchema::read(&schema)
+            .err()
+            .map(|error| error.to_string());
+        assert_eq!(found.as_deref(), expected, "{field}: {value}");
+    }
+}

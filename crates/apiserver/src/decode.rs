@@ -9,7 +9,7 @@ use resource::Kind;
 use schema::decode::{DecodeError, StrictReport, TypeMeta, decode_json, type_meta};
 use schema::protobuf::Envelope;
 use schema::{SchemaRef, YamlDocument, builtin, decode_protobuf};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::negotiate::Encoding;
@@ -353,8 +353,14 @@ impl Reader<'_> {
         match self.encoding {
             Encoding::Json => type_meta(self.body).map_err(|error| error.to_string()),
             Encoding::Yaml => match YamlDocument::parse(self.body)?.value() {
-                object @ (Value::Object(_) | Value::Null) => Ok(TypeMeta::of(object)),
-                // Upstream reads it as JSON, and so do the words with which it is refused.
+                Value::Null => Ok(TypeMeta::default()),
+                object @ Value::Object(_) if self.wanted.schema.custom().is_some() => {
+                    Ok(TypeMeta::of(object))
+                }
+                // Upstream reads it as JSON, whatever the case of names, and so do the words with which it is refused.
+                Value::Object(fields) => {
+                    type_meta(what_it_says(fields).to_string().as_bytes()).map_err(|error| error.to_string())
+                }
                 other => type_meta(other.to_string().as_bytes()).map_err(|error| error.to_string()),
             },
             Encoding::Protobuf => Envelope::parse(self.body)
@@ -395,6 +401,14 @@ fn names_itself_otherwise(json: &[u8]) -> bool {
             said.is_some_and(|said| said.eq_ignore_ascii_case(name.as_bytes()) && said != name.as_bytes())
         })
     })
+}
+
+/// The fields with which an object says what it is, whatever the case of their names.
+fn what_it_says(fields: &Map<String, Value>) -> Value {
+    let says = |name: &str| name.eq_ignore_ascii_case("apiVersion") || name.eq_ignore_ascii_case("kind");
+    let said = fields.iter().filter(|(name, _)| says(name));
+    let said = said.map(|(name, text)| (name.clone(), text.clone()));
+    Value::Object(said.collect())
 }
 
 /// Kinds that are the same in any group and version.
@@ -511,6 +525,39 @@ mod tests {
             );
         }
         assert!(!names_itself_otherwise(br#"{"apiVersion":"v1","kind":"Pod"}"#));
+    }
+
+    #[test]
+    fn yaml_says_what_it_is_as_json_does() {
+        let kind = GroupVersionKind::new("", "v1", "ConfigMap");
+        for (body, expected) in [
+            ("apiVersion: v1\nkind: ConfigMap\n", None),
+            ("apiVersion: v1\nKIND: ConfigMap\n", None),
+            (
+                "apiVersion: v1\nKind: Secret\n",
+                Some("converting (v1.Secret) to (core.ConfigMap)"),
+            ),
+            (
+                "apiVersion: v1\nkind: on\n",
+                Some("json: cannot unmarshal bool into Go struct field .kind of type string (6170"),
+            ),
+            (
+                "apiVersion: 1\nkind: ConfigMap\n",
+                Some("json: cannot unmarshal number into Go struct field .apiVersion of type string (6170"),
+            ),
+        ] {
+            let wanted = Wanted {
+                kind: &kind,
+                schema: builtin(&kind).expect("a built-in kind"),
+                validation: FieldValidation::Ignore,
+            };
+            let decoded = decode(&body.into(), Encoding::Yaml, wanted, &Warnings::default());
+            let message = decoded.map(|_| ()).map_err(|status| status.message);
+            match expected {
+                None => assert_eq!(message, Ok(()), "{body}"),
+                Some(part) => assert!(message.clone().is_err_and(|m| m.contains(part)), "{message:?}"),
+            }
+        }
     }
 
     #[test]

@@ -198,6 +198,56 @@ fn a_duplicate_is_read_on_into_the_first() {
 }
 
 #[test]
+fn a_duplicate_null_takes_away_only_what_can_be_absent() {
+    let spec = |given: &str| {
+        let given = format!(r#"{{"spec":{{"nodeName":"n","hostNetwork":true,{given}}}}}"#);
+        let (pod, _) = decode(POD, &given, FieldValidation::Ignore).expect("decodes");
+        pod["spec"].clone()
+    };
+    let base = |more: Value| {
+        let mut spec = json!({"containers": null, "nodeName": "n", "hostNetwork": true});
+        let fields = spec.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        spec
+    };
+    for (given, expected) in [
+        (r#""nodeName":null,"hostNetwork":null"#, json!({})),
+        (r#""priority":3,"priority":null"#, json!({})),
+        (
+            r#""securityContext":{"runAsUser":3},"securityContext":null"#,
+            json!({}),
+        ),
+        (
+            r#""securityContext":{"runAsUser":3},"securityContext":{"runAsGroup":4}"#,
+            json!({"securityContext": {"runAsUser": 3, "runAsGroup": 4}}),
+        ),
+        (r#""nodeSelector":{"a":"b"},"nodeSelector":null"#, json!({})),
+        (r#""tolerations":[{"key":"a"}],"tolerations":null"#, json!({})),
+    ] {
+        assert_eq!(spec(given), base(expected), "{given}");
+    }
+}
+
+#[test]
+fn a_duplicate_list_is_read_into_the_first_item_by_item() {
+    for (given, expected) in [
+        (
+            r#"[{"key":"a","value":"x"},{"key":"b"}],"tolerations":[{"key":"c"}]"#,
+            json!([{"key": "c", "value": "x"}]),
+        ),
+        (
+            r#"[{"key":"a"}],"tolerations":[null,{"key":"c"}]"#,
+            json!([{"key": "a"}, {"key": "c"}]),
+        ),
+        (r#"[{"key":"a"}],"tolerations":[]"#, json!([])),
+    ] {
+        let given = format!(r#"{{"spec":{{"tolerations":{given}}}}}"#);
+        let (pod, _) = decode(POD, &given, FieldValidation::Ignore).expect("decodes");
+        assert_eq!(pod["spec"]["tolerations"], expected, "{given}");
+    }
+}
+
+#[test]
 fn wrong_values_are_refused_in_gos_words() {
     for (kind, given, message) in [
         (

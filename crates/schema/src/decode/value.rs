@@ -22,7 +22,7 @@ pub(super) struct Slot<'p, 's> {
     place: Option<&'p Place<'p>>,
     problems: &'s mut Problems,
     /// What an earlier field of the same name has left here: Go reads on into it.
-    earlier: Option<Map<String, Value>>,
+    earlier: Option<Value>,
 }
 
 impl<'p, 's> Slot<'p, 's> {
@@ -60,11 +60,9 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
             let message = "time: invalid duration \"\"".to_owned();
             self.problems.wrong_form(message, self.place);
         }
-        // Null leaves a struct as it is.
-        Ok(match (self.kind, self.earlier) {
-            (Kind::Object(_), Some(earlier)) => Value::Object(earlier),
-            _ => Value::Null,
-        })
+        // Null leaves what can be nothing else as it is.
+        let keeps = is_plain(self.kind) && !self.place.is_some_and(Place::is_pointer);
+        Ok(self.earlier.filter(|_| keeps).unwrap_or_default())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
@@ -142,7 +140,7 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
 impl Slot<'_, '_> {
     fn object<'de, A: MapAccess<'de>>(self, of: &'static Type, mut entries: A) -> Result<Value, A::Error> {
         self.problems.object()?;
-        let mut fields = Fields::new(self.earlier);
+        let mut fields = Fields::new(earlier_object(self.earlier));
         loop {
             let key = FieldKey {
                 of,
@@ -182,7 +180,7 @@ impl Slot<'_, '_> {
     fn map<'de, A: MapAccess<'de>>(self, of: Kind, mut entries: A) -> Result<Value, A::Error> {
         let resumed = self.earlier.is_some();
         let rounds = self.place.is_some_and(Place::counts_resources);
-        let mut object = self.earlier.unwrap_or_default();
+        let mut object = earlier_object(self.earlier).unwrap_or_default();
         // Of a map that is read on into: what is there before is no duplicate.
         let mut again = BTreeSet::new();
         while let Some(key) = entries.next_key::<String>()? {
@@ -219,6 +217,12 @@ impl Slot<'_, '_> {
 
     fn list<'de, A: SeqAccess<'de>>(self, of: Kind, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
+        // Items are read into those of an earlier list, one by one.
+        let mut earlier = match self.earlier {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        }
+        .into_iter();
         loop {
             let step = Step::Index(list.len());
             let place = Place {
@@ -229,7 +233,7 @@ impl Slot<'_, '_> {
                 kind: of,
                 place: Some(&place),
                 problems: &mut *self.problems,
-                earlier: None,
+                earlier: earlier.next(),
             })?;
             match item {
                 None => return Ok(Value::Array(list)),
@@ -347,6 +351,21 @@ impl Slot<'_, '_> {
     }
 }
 
+/// Whether null says nothing of such a value: it is no list, no map, and nothing that decodes by itself.
+fn is_plain(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Object(_) | Kind::String | Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Float64
+    )
+}
+
+fn earlier_object(earlier: Option<Value>) -> Option<Map<String, Value>> {
+    match earlier {
+        Some(Value::Object(fields)) => Some(fields),
+        _ => None,
+    }
+}
+
 /// Any JSON goes, and stays as it is.
 fn is_raw(kind: Kind) -> bool {
     matches!(kind, Kind::RawExtension | Kind::Fields | Kind::Json | Kind::Any)
@@ -389,13 +408,10 @@ impl Fields {
     }
 
     /// What a field of that name has left before.
-    fn take_earlier(&mut self, field: &Field, again: bool) -> Option<Map<String, Value>> {
-        match field.kind {
-            Kind::Object(_) | Kind::Map(_) if again || self.resumed => match self.object.remove(field.name) {
-                Some(Value::Object(earlier)) => Some(earlier),
-                _ => None,
-            },
-            _ => None,
+    fn take_earlier(&mut self, field: &Field, again: bool) -> Option<Value> {
+        match again || self.resumed {
+            true => self.object.remove(field.name),
+            false => None,
         }
     }
 

@@ -21,6 +21,7 @@ fn main() {
             time: "2024-01-01T00:00:00Z",
             schema,
             reset_fields,
+            resets_in_all_versions: true,
             convert: None,
         };
     let pod = pod();

@@ -32,6 +32,7 @@ fn write<'a>(schema: &'a StructuralSchema, manager: &'a str) -> Write<'a> {
         time: "2024-01-01T00:00:00Z",
         schema: schema.position(),
         reset_fields: &[],
+        resets_in_all_versions: true,
         convert: None,
     }
 }

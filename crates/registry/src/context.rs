@@ -69,6 +69,11 @@ impl Warnings {
         }
     }
 
+    /// Takes back what an attempt has said that came to nothing.
+    pub(crate) fn take_back(&self, said: &[String]) {
+        self.0.lock().retain(|text| !said.contains(text));
+    }
+
     /// Takes everything collected so far.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock())

@@ -105,15 +105,36 @@ impl Served {
     }
 
     /// A tree of this kind as it goes into the store.
-    pub(crate) async fn draft(&self, mut tree: Value) -> Result<Draft, Status> {
+    pub(crate) async fn draft(&self, tree: Value) -> Result<Draft, Status> {
+        let tree = self.to_stored(tree).await?;
+        let stored = self.cache.stored();
+        Ok(Draft::of_kind(&*stored.kind, &stored.form, tree))
+    }
+
+    /// What a tree of this kind would be read as once it was stored: what the kind it is stored as does not know is lost.
+    pub(crate) async fn read_back(&self, tree: Value) -> Result<Value, Status> {
+        if self.is_stored() {
+            return Ok(tree);
+        }
+        let mut tree = self.to_stored(tree).await?;
+        match &self.converter {
+            Some(converter) => {
+                tree = convert_one(&**converter, tree, &self.kind.descriptor().kind.api_version()).await?;
+                complete(&*self.kind, &mut tree);
+            }
+            None => self.kind.convert_from_stored(&mut tree),
+        }
+        Ok(tree)
+    }
+
+    /// A tree of this kind as one of the kind that it is stored as.
+    async fn to_stored(&self, mut tree: Value) -> Result<Value, Status> {
         let stored = self.cache.stored();
         match &self.converter {
             Some(converter) => {
                 let api_version = stored.kind.descriptor().kind.api_version();
                 if TypeMeta::of(&tree).api_version != api_version {
-                    let converted = converter.convert(vec![tree], &api_version).await?;
-                    let converted = converted.into_iter().next();
-                    tree = converted.ok_or_else(|| fault::plain(500, "nothing was converted"))?;
+                    tree = convert_one(&**converter, tree, &api_version).await?;
                     complete(&*stored.kind, &mut tree);
                 }
             }
@@ -123,7 +144,7 @@ impl Served {
                 complete(&*stored.kind, &mut tree);
             }
         }
-        Ok(Draft::of_kind(&*stored.kind, &stored.form, tree))
+        Ok(tree)
     }
 
     /// The same for a tree that is needed further, of an object that was there before. None if objects are stored as another
@@ -134,6 +155,12 @@ impl Served {
         let is_read_back = self.is_stored() && !self.kind.is_custom();
         is_read_back.then(|| Draft::of_kept(&*stored.kind, &stored.form, tree, before.json().len()))
     }
+}
+
+async fn convert_one(converter: &dyn Converter, tree: Value, api_version: &str) -> Result<Value, Status> {
+    let converted = converter.convert(vec![tree], api_version).await?;
+    let converted = converted.into_iter().next();
+    converted.ok_or_else(|| fault::plain(500, "nothing was converted"))
 }
 
 /// What was converted may lack what the other version has for a default.

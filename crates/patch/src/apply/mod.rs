@@ -217,13 +217,8 @@ impl Application<'_, '_> {
             let changed = if owner.api_version == self.write.api_version {
                 owner.fields.intersection(&delta.changed)
             } else {
-                let see = |object| self.versions.see(object, &owner.api_version);
-                match see(self.live).zip(see(object)) {
-                    Some(((live, schema), (object, _))) => owner
-                        .fields
-                        .intersection(&Delta::between_written(&live, &object, schema).changed),
-                    None => FieldSet::new(),
-                }
+                let delta = self.versions.delta(self.live, object, &owner.api_version);
+                delta.map_or_else(FieldSet::new, |delta| owner.fields.intersection(&delta.changed))
             };
             if !changed.is_empty() {
                 conflicts.push((owner.identity.clone(), changed));

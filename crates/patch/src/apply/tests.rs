@@ -24,6 +24,7 @@ fn write<'a>(kind: &'static str, manager: &'a str, time: &'a str) -> Write<'a> {
         time,
         schema: schema(kind),
         reset_fields: &[],
+        resets_in_all_versions: true,
         convert: None,
     }
 }
@@ -475,6 +476,33 @@ fn subresources_own_and_reset_their_fields() {
     assert_eq!(entries[1]["subresource"], "status");
     assert_eq!(entries[1]["fieldsV1"], json!({"f:status": {"f:replicas": {}}}));
     assert_eq!(entries[0]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+}
+
+#[test]
+fn owners_in_other_versions_keep_what_is_reset_in_all() {
+    fn convert<'a>(object: &Value, api_version: &str) -> Option<(Value, SchemaRef<'a>)> {
+        let mut object = object.clone();
+        object["apiVersion"] = api_version.into();
+        Some((object, schema("Deployment")))
+    }
+    let story = Story::of("Deployment").applied("a", json!({"spec": {"replicas": 1}}));
+    let mut config = story.body(json!({"spec": {"replicas": 9}, "status": {"replicas": 1}}));
+    config["apiVersion"] = "apps/v2".into();
+    for resets_in_all_versions in [true, false] {
+        let status = Write {
+            api_version: "apps/v2",
+            subresource: "status",
+            reset_fields: &["spec"],
+            resets_in_all_versions,
+            convert: Some(&convert),
+            ..write("Deployment", "b", LATE)
+        };
+        let applied = apply(&status, &story.object, &config, false);
+        assert_eq!(applied.is_ok(), resets_in_all_versions);
+        let forced = apply(&status, &story.object, &config, true).unwrap();
+        let entries = forced["metadata"]["managedFields"].as_array().unwrap().len();
+        assert_eq!(entries, if resets_in_all_versions { 2 } else { 1 });
+    }
 }
 
 /// Labels, and containers with an image or variables. Nothing is there but empty: decoding does not keep that.

@@ -36,6 +36,8 @@ pub struct Write<'a> {
     pub schema: SchemaRef<'a>,
     /// What belongs to other endpoints and so is not owned by who writes through this one: `status`, `metadata.labels`.
     pub reset_fields: &'a [&'a str],
+    /// Whether it belongs to other endpoints in all versions, and so is not taken from owners that know another version either.
+    pub resets_in_all_versions: bool,
     /// How to see the object in other versions; none for kinds that have one version only.
     pub convert: Option<Convert<'a>>,
 }

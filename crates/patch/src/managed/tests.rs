@@ -15,6 +15,7 @@ fn write<'a>(manager: &'a str, time: &'a str) -> Write<'a> {
         time,
         schema: schema::builtin(&GroupVersionKind::new("", "v1", "ConfigMap")).unwrap(),
         reset_fields: &[],
+        resets_in_all_versions: true,
         convert: None,
     }
 }

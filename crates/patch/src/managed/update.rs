@@ -94,14 +94,11 @@ pub(crate) fn forget(
         let delta = if owner.api_version == api_version {
             delta
         } else {
-            let seen = versions
-                .see(old, &owner.api_version)
-                .zip(versions.see(new, &owner.api_version));
             // A version that is no longer served says nothing of the object as it is.
-            let Some(((old, schema), (new, _))) = seen else {
+            let Some(seen) = versions.delta(old, new, &owner.api_version) else {
                 return false;
             };
-            in_its_version = Delta::between_written(&old, &new, schema);
+            in_its_version = seen;
             &in_its_version
         };
         for lost in [&delta.changed, &delta.removed] {

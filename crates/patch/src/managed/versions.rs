@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use schema::SchemaRef;
 use serde_json::Value;
 
+use super::update::paths;
+use crate::fields::{Delta, FieldSet};
+
 /// An object (which says its own version) in another version, with the schema it has there. None if there is no such
 /// version.
 pub type Convert<'a> = &'a dyn Fn(&Value, &str) -> Option<(Value, SchemaRef<'a>)>;
@@ -14,6 +17,8 @@ pub struct Versions<'a> {
     api_version: &'a str,
     schema: SchemaRef<'a>,
     convert: Option<Convert<'a>>,
+    /// What no owner of another version loses.
+    untouched_elsewhere: FieldSet,
 }
 
 impl<'a> Versions<'a> {
@@ -22,7 +27,18 @@ impl<'a> Versions<'a> {
             api_version: write.api_version,
             schema: write.schema,
             convert: write.convert,
+            untouched_elsewhere: match write.resets_in_all_versions {
+                true => paths(write.reset_fields),
+                false => FieldSet::new(),
+            },
         }
+    }
+
+    /// What differs between two states, as an owner in another version sees it. None if there is no such version.
+    pub(crate) fn delta(&self, old: &Value, new: &Value, api_version: &str) -> Option<Delta> {
+        let (old, schema) = self.see(old, api_version)?;
+        let (new, _) = self.see(new, api_version)?;
+        Some(Delta::between_written(&old, &new, schema).without(&self.untouched_elsewhere))
     }
 
     /// The object in that version.

@@ -24,7 +24,40 @@ pub(super) enum Change {
     /// A patch that cannot be read, which matters only if there is something to patch.
     Unreadable(Status),
     /// What one manager wants to be so.
-    Apply { config: Value, force: bool },
+    Apply(Configuration),
+}
+
+/// What one manager wants to be so.
+pub(super) struct Configuration {
+    pub(super) config: Value,
+    /// Whether others who own what it changes lose that.
+    pub(super) force: bool,
+    /// A text for each key that its text has twice, if the client wants to hear of those.
+    pub(super) repeated: Vec<String>,
+}
+
+impl Configuration {
+    /// What is made of this by `apply`, which tells of keys that are there twice only then. Upstream does so as well: who is in
+    /// conflict with others, or sends what no schema knows, hears of that alone.
+    pub(super) fn applied_by(
+        &self,
+        context: &RequestContext,
+        apply: impl FnOnce(&Value, bool) -> Result<Value, Status>,
+    ) -> Result<Value, Status> {
+        // An earlier attempt, on what the object was before, may have got further.
+        context.warnings.take_back(&self.repeated);
+        let applied = apply(&self.config, self.force)?;
+        if context.field_validation == FieldValidation::Strict && !self.repeated.is_empty() {
+            return Err(Status::bad_request(format!(
+                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+                self.repeated.join("\n  ")
+            )));
+        }
+        for key in &self.repeated {
+            context.warnings.add(key);
+        }
+        Ok(applied)
+    }
 }
 
 impl Resource {
@@ -61,8 +94,8 @@ impl Resource {
             PatchBody::Merge(body) => (PatchType::Merge, body),
             PatchBody::Strategic(body) => (PatchType::Strategic, body),
             PatchBody::Apply { body, force } => {
-                let config = self.read_configuration(context, target, &body)?;
-                return Ok(Change::Apply { config, force });
+                let configuration = self.read_configuration(context, target, &body, force)?;
+                return Ok(Change::Apply(configuration));
             }
         };
         let parsed = match context.field_validation {
@@ -80,26 +113,17 @@ impl Resource {
         context: &RequestContext,
         target: &Target<'_>,
         body: &[u8],
-    ) -> Result<Value, Status> {
+        force: bool,
+    ) -> Result<Configuration, Status> {
         let document = YamlDocument::parse(body).map_err(|problem| {
             Status::bad_request(format!(
                 "error decoding YAML: error converting YAML to JSON: {problem}"
             ))
         })?;
-        match context.field_validation {
-            FieldValidation::Ignore => {}
-            FieldValidation::Warn => document
-                .duplicate_keys()
-                .iter()
-                .for_each(|key| context.warnings.add(key)),
-            FieldValidation::Strict if document.duplicate_keys().is_empty() => {}
-            FieldValidation::Strict => {
-                return Err(Status::bad_request(format!(
-                    "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
-                    document.duplicate_keys().join("\n  ")
-                )));
-            }
-        }
+        let repeated = match context.field_validation {
+            FieldValidation::Ignore => Vec::new(),
+            FieldValidation::Warn | FieldValidation::Strict => document.duplicate_keys().to_vec(),
+        };
         let config = match document.into_value() {
             Value::Null => Map::new(),
             Value::Object(config) => config,
@@ -107,7 +131,11 @@ impl Resource {
         };
         let config = Value::Object(config);
         self.check_type(target, &config)?;
-        Ok(config)
+        Ok(Configuration {
+            config,
+            force,
+            repeated,
+        })
     }
 
     /// A configuration says of what type it is, and that is the target's.
@@ -150,7 +178,9 @@ impl Resource {
         old: &Value,
     ) -> Result<Value, Status> {
         let mut new = match change {
-            Change::Apply { config, force } => self.applied(context, target, Some(old), config, *force)?,
+            Change::Apply(wanted) => wanted.applied_by(context, |config, force| {
+                self.applied(context, target, Some(old), config, force)
+            })?,
             _ => {
                 let mut new = self.next_body(context, target, change, old)?;
                 self.track(context, target.subresource, Some(old), &mut new);
@@ -173,7 +203,7 @@ impl Resource {
             Change::Replace(body) => Ok(body.clone()),
             Change::Patch(patch) => self.patched(context, target, patch, old),
             Change::Unreadable(status) => Err(status.clone()),
-            Change::Apply { .. } => Err(Status::internal("an apply changes whole objects")),
+            Change::Apply(_) => Err(Status::internal("an apply changes whole objects")),
         }
     }
 
@@ -193,11 +223,13 @@ impl Resource {
                 self.track(context, target.subresource, None, &mut new);
                 Ok(new)
             }
-            Change::Apply { config, force } => {
-                if let Some(refusal) = no_such_object(&self.group_resource, config) {
+            Change::Apply(wanted) => {
+                if let Some(refusal) = no_such_object(&self.group_resource, &wanted.config) {
                     return Err(refusal);
                 }
-                let mut new = self.applied(context, target, None, config, *force)?;
+                let mut new = wanted.applied_by(context, |config, force| {
+                    self.applied(context, target, None, config, force)
+                })?;
                 metadata::ensure_namespace(&mut new, target.namespace)?;
                 metadata::ensure_name(&new, target.name)?;
                 metadata::resource_version(&new)?;

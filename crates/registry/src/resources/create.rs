@@ -184,7 +184,7 @@ impl Resource {
                     return Err(self.exists_until_deleted(target.name));
                 }
                 Some(_) => Inserted::Exists(None),
-                None => Inserted::Done(Arc::new(Object::unstored(new))),
+                None => Inserted::Done(Arc::new(Object::unstored(Box::pin(served.read_back(new)).await?))),
             });
         }
         if metadata::resource_version(&new).is_ok_and(|version| version != 0) {

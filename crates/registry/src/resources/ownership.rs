@@ -44,6 +44,7 @@ impl Resource {
             time: &time,
             schema,
             reset_fields: &[],
+            resets_in_all_versions: true,
             convert: None,
         };
         track_update(&write, None, body);
@@ -104,7 +105,7 @@ impl Resource {
             GroupVersion::parse(version).is_some_and(|version| version.group == descriptor.kind.group)
         };
         let convert = |object: &Value, api_version: &str| {
-            is_of_group(api_version).then(|| convert(&self.siblings, object, api_version))?
+            is_of_group(api_version).then(|| as_owners_see(&self.siblings, object, api_version))?
         };
         act(&Write {
             manager: &context.field_manager,
@@ -113,9 +114,30 @@ impl Resource {
             time,
             schema: self.kind.schema(),
             reset_fields: self.kind.reset_fields(subresource),
+            resets_in_all_versions: !self.kind.is_custom() || !subresource.is_empty(),
             convert: (self.siblings.len() > 1).then_some(&convert),
         })
     }
+}
+
+/// The same for those who own fields in another version. Of custom resources they see no defaults: what was taken away is
+/// gone.
+fn as_owners_see<'a>(
+    siblings: &'a [Arc<dyn Kind>],
+    object: &Value,
+    api_version: &str,
+) -> Option<(Value, SchemaRef<'a>)> {
+    let mut kinds = siblings.iter();
+    let to = kinds.find(|kind| kind.descriptor().kind.api_version() == api_version)?;
+    if !to.is_custom() {
+        return convert(siblings, object, api_version);
+    }
+    let mut object = object.clone();
+    object
+        .as_object_mut()?
+        .insert("apiVersion".to_owned(), api_version.into());
+    to.prune(&mut object);
+    Some((object, to.schema()))
 }
 
 /// An object of one of the kinds that share a storage prefix, as another of them shows it.

@@ -64,7 +64,10 @@ impl Resource {
         let mut seen = projection.read_to_change(old)?;
         show_owners(old, &place, &mut seen, SHOWN);
         let mut face = match change {
-            Change::Apply { config, force } => self.applied_face(context, target, &seen, config, *force)?,
+            Change::Apply(wanted) => {
+                let apply = |config: &Value, force| self.applied_face(context, target, &seen, config, force);
+                wanted.applied_by(context, apply)?
+            }
             _ => self.changed_face(context, target, change, &seen)?,
         };
         let mut new = old.clone();
@@ -140,6 +143,7 @@ impl Resource {
             time: "",
             schema,
             reset_fields: &[],
+            resets_in_all_versions: true,
             convert: None,
         })
     }

@@ -151,6 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::resources::change::Configuration;
 
     fn schema() -> SchemaRef<'static> {
         schema::builtin(&GroupVersionKind::new("apps", "v1", "ControllerRevision")).expect("a built-in kind")
@@ -205,10 +206,11 @@ mod tests {
     #[test]
     fn what_a_change_does_not_reach_keeps_its_text() {
         let (old_texts, old) = texts(r#"{"data":{"a": 1}}"#);
-        let strategic = Change::Apply {
+        let strategic = Change::Apply(Configuration {
             config: json!({}),
             force: false,
-        };
+            repeated: Vec::new(),
+        });
         let changed = ChangedTexts::of(
             &strategic,
             Texts::default(),

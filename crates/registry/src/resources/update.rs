@@ -136,14 +136,14 @@ impl Resource {
         let Rewrite { context, target, .. } = *rewrite;
         let may_create = match rewrite.change {
             Change::Replace(_) => self.kind.allows_create_on_update(),
-            Change::Apply { .. } => true,
+            Change::Apply(_) => true,
             Change::Patch(_) | Change::Unreadable(_) => false,
         };
         // A part creates the object where a PUT of the object does.
         let works_so = match rewrite.works_as {
             None => true,
             Some(SubresourceKind::Part) => match rewrite.change {
-                Change::Apply { .. } => self.kind.status_apply_creates(),
+                Change::Apply(_) => self.kind.status_apply_creates(),
                 _ => self.kind.allows_create_on_update(),
             },
             Some(_) => false,
@@ -360,7 +360,7 @@ impl Resource {
         };
         let verb = match rewrite.change {
             Change::Replace(_) => "update",
-            Change::Patch(_) | Change::Apply { .. } | Change::Unreadable(_) => "patch",
+            Change::Patch(_) | Change::Apply(_) | Change::Unreadable(_) => "patch",
         };
         let change = PartChange {
             context: rewrite.context,
@@ -391,6 +391,7 @@ impl Resource {
             ..
         } = *rewrite;
         if context.dry_run {
+            let new = Box::pin(served.read_back(new)).await?;
             return self.written(rewrite, Arc::new(Object::unstored(new)));
         }
         let (draft, kept) = match served.draft_of_kept(&mut new, &current.stored) {

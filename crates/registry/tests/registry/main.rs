@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod converting;
 mod create;
 mod delete;
 mod gadgets;

@@ -150,6 +150,40 @@ async fn unknown_fields_warn_or_refuse() {
 }
 
 #[tokio::test]
+async fn keys_that_are_there_twice_are_told_of_once_an_apply_is_done() {
+    let cluster = Cluster::start().await;
+    let applied = async |field_validation: FieldValidation, manager: &str, spec: &str| {
+        let context = RequestContext {
+            field_validation,
+            ..by(&cluster, manager)
+        };
+        let head = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: a\n";
+        let patch = PatchBody::Apply {
+            body: format!("{head}spec: {spec}\n").into(),
+            force: false,
+        };
+        let applied = cluster.gadgets.patch(&context, "ns", "a", "", patch).await;
+        let code = applied.map_or_else(|status| status.code, |_| 200);
+        (code, context.warnings.take().len())
+    };
+    let twice = "{minAvailable: 1, minAvailable: 1}";
+    let other = "{minAvailable: 2, minAvailable: 2}";
+    let unknown = "{minAvailable: 1, minAvailable: 1, wrong: 1}";
+    for (validation, manager, spec, expected) in [
+        (FieldValidation::Strict, "one", twice, (400, 0)),
+        (FieldValidation::Warn, "one", unknown, (500, 0)),
+        (FieldValidation::Strict, "one", unknown, (500, 0)),
+        (FieldValidation::Warn, "one", twice, (200, 1)),
+        (FieldValidation::Ignore, "one", twice, (200, 0)),
+        (FieldValidation::Warn, "two", other, (409, 0)),
+        (FieldValidation::Strict, "two", other, (409, 0)),
+    ] {
+        let outcome = applied(validation, manager, spec).await;
+        assert_eq!(outcome, expected, "{validation:?} {manager} {spec}");
+    }
+}
+
+#[tokio::test]
 async fn managed_fields_are_true_through_every_verb() {
     let cluster = Cluster::start().await;
     let created = cluster

@@ -137,6 +137,14 @@ fn other_versions_show_the_same_objects() {
     );
     let old = kubectl.json(&["get", "widgets.v1alpha1.example.com", "old"]);
     assert_eq!(old["apiVersion"], "example.com/v1alpha1");
+
+    // Who gives a field up in another version gives it up all the same: its default is back.
+    let apply = ["apply", "--server-side", "--field-manager=one", "-f", "-"];
+    kubectl.run_with(&apply, &widget("changing", json!({"size": 5, "color": "red"})));
+    let other = widget("changing", json!({"color": "red"})).replace("example.com/v1", "example.com/v1alpha1");
+    kubectl.run_with(&apply, &other);
+    let changed = kubectl.json(&["get", "widgets.v1.example.com", "changing"]);
+    assert_eq!(changed["spec"], json!({"size": 3, "color": "red"}));
 }
 
 #[test]

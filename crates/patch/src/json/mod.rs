@@ -1,6 +1,7 @@
 //! JSON patch (RFC 6902) in the dialect of upstream's library: indices may be negative, replacing or copying what is not
 //! there is no error.
 
+mod missing;
 mod operation;
 mod pointer;
 
@@ -9,13 +10,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::document::Document;
+use missing::Role;
 pub(crate) use operation::Operation;
 use pointer::Pointer;
 
 /// The most bytes that the copy operations of one patch may copy together.
 const MAX_COPIED_BYTES: usize = 3 * 1024 * 1024;
 
-/// Why an operation cannot be done. Clients are only told that something was wrong; the texts are for the log.
+/// Why an operation cannot be done. Clients who patch are only told that something was wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonPatchError {
     /// The operation is unknown or lacks a member.
@@ -25,13 +27,8 @@ pub enum JsonPatchError {
         operation: usize,
     },
     /// There is nothing at the path (or above it).
-    #[error("operation {operation} finds nothing at {path:?}")]
-    Missing {
-        /// Its index.
-        operation: usize,
-        /// The path.
-        path: String,
-    },
+    #[error("{0}")]
+    Missing(String),
     /// A test failed.
     #[error("the test of operation {operation} fails")]
     TestFailed {
@@ -54,10 +51,7 @@ pub(crate) fn apply(document: &mut Document, operations: &[Operation]) -> Result
         };
         step.run().map_err(|problem| match problem {
             Problem::Malformed => JsonPatchError::Malformed { operation: index },
-            Problem::Missing(path) => JsonPatchError::Missing {
-                operation: index,
-                path: path.to_owned(),
-            },
+            Problem::Missing(why) => JsonPatchError::Missing(why),
             Problem::TestFailed => JsonPatchError::TestFailed { operation: index },
             Problem::CopiesTooMuch => JsonPatchError::CopiesTooMuch,
         })?;
@@ -96,9 +90,10 @@ pub(crate) fn leave_alone(operations: &[Operation], member: &str, below: &str) -
     })
 }
 
-enum Problem<'a> {
+enum Problem {
     Malformed,
-    Missing(&'a str),
+    /// And why, for people.
+    Missing(String),
     TestFailed,
     CopiesTooMuch,
 }
@@ -110,17 +105,17 @@ struct Step<'a> {
     copied_bytes: &'a mut usize,
 }
 
-impl<'a> Step<'a> {
-    fn run(mut self) -> Result<(), Problem<'a>> {
+impl Step<'_> {
+    fn run(mut self) -> Result<(), Problem> {
         let path = self.operation.path.as_deref().ok_or(Problem::Malformed)?;
         let value = self.operation.value.clone().unwrap_or(Value::Null);
         match self.operation.op.as_str() {
             "add" => {
                 let added = self.given(value);
-                self.add(path, added)
+                self.add(Role::Add, path, added)
             }
             "replace" => self.replace(path, value),
-            "remove" => self.remove(path).map(drop),
+            "remove" => self.remove(Role::Remove, path).map(drop),
             "move" => self.relocate(path),
             "copy" => self.copy(path),
             "test" => self.test(path, &value),
@@ -132,12 +127,16 @@ impl<'a> Step<'a> {
         self.operation.written.clone().unwrap_or(Document::Whole(value))
     }
 
-    fn add(self, path: &'a str, value: Document) -> Result<(), Problem<'a>> {
-        let added = Pointer::parse(path).and_then(|pointer| pointer.add(self.document, value));
-        added.ok_or(Problem::Missing(path))
+    fn missing(&mut self, role: Role, path: &str) -> Problem {
+        Problem::Missing(missing::why(self.document, role, path))
     }
 
-    fn replace(self, path: &'a str, value: Value) -> Result<(), Problem<'a>> {
+    fn add(mut self, role: Role, path: &str, value: Document) -> Result<(), Problem> {
+        let added = Pointer::parse(path).and_then(|pointer| pointer.add(self.document, value));
+        added.ok_or_else(|| self.missing(role, path))
+    }
+
+    fn replace(mut self, path: &str, value: Value) -> Result<(), Problem> {
         if path.is_empty() {
             if !(value.is_object() || value.is_array()) {
                 return Err(Problem::Malformed);
@@ -147,40 +146,46 @@ impl<'a> Step<'a> {
         }
         let given = self.given(value);
         let replaced = Pointer::parse(path).and_then(|pointer| pointer.set(self.document, given));
-        replaced.ok_or(Problem::Missing(path))
+        replaced.ok_or_else(|| self.missing(Role::Replace, path))
     }
 
-    fn remove(&mut self, path: &'a str) -> Result<Document, Problem<'a>> {
+    fn remove(&mut self, role: Role, path: &str) -> Result<Document, Problem> {
         let removed = Pointer::parse(path).and_then(|pointer| pointer.remove(self.document));
-        removed.ok_or(Problem::Missing(path))
+        removed.ok_or_else(|| self.missing(role, path))
     }
 
-    fn relocate(mut self, path: &'a str) -> Result<(), Problem<'a>> {
+    fn relocate(mut self, path: &str) -> Result<(), Problem> {
         let from = self.operation.from.as_deref().ok_or(Problem::Malformed)?;
-        let value = self.remove(from)?;
-        self.add(path, value)
+        let value = self.remove(Role::MoveFrom, from)?;
+        self.add(Role::MoveTo, path, value)
     }
 
-    fn copy(self, path: &'a str) -> Result<(), Problem<'a>> {
+    fn copy(mut self, path: &str) -> Result<(), Problem> {
         let from = self.operation.from.as_deref().ok_or(Problem::Malformed)?;
-        let found = Pointer::parse(from).and_then(|pointer| pointer.get(self.document));
-        let value = found
-            .ok_or(Problem::Missing(from))?
-            .map_or(Document::Whole(Value::Null), Document::clone);
+        let pointer = Pointer::parse(from);
+        let found = pointer.and_then(|pointer| pointer.get(self.document).map(Option::<&_>::cloned));
+        let Some(found) = found else {
+            return Err(self.missing(Role::CopyFrom, from));
+        };
+        let value = found.unwrap_or(Document::Whole(Value::Null));
         *self.copied_bytes += value.to_text(None).len();
         if *self.copied_bytes > MAX_COPIED_BYTES {
             return Err(Problem::CopiesTooMuch);
         }
-        self.add(path, value)
+        self.add(Role::CopyTo, path, value)
     }
 
     /// What is missing in an object that is there counts as null.
-    fn test(self, path: &'a str, value: &Value) -> Result<(), Problem<'a>> {
+    fn test(mut self, path: &str, value: &Value) -> Result<(), Problem> {
         let equal = if path.is_empty() {
             self.document.equals(value)
         } else {
-            let pointer = Pointer::parse(path).ok_or(Problem::Missing(path))?;
-            let found = pointer.get(self.document).ok_or(Problem::Missing(path))?;
+            let pointer = Pointer::parse(path);
+            let leads = pointer.filter(|pointer| pointer.get(self.document).is_some());
+            let Some(pointer) = leads else {
+                return Err(self.missing(Role::Test, path));
+            };
+            let found = pointer.get(self.document).flatten();
             let is_equal = found.map_or(value.is_null(), |found| found.equals(value));
             let has_parts = |found: &&Document| {
                 found

@@ -73,6 +73,15 @@ impl Pointer {
         }
     }
 
+    /// What is missing where the pointer leads.
+    pub fn lack(&self, document: &mut Document) -> Lack {
+        match self.parent(document) {
+            None => Lack::Parent,
+            Some(Parent::Object(_)) => Lack::Member,
+            Some(Parent::List(_)) => Lack::Index(self.last.parse().ok()),
+        }
+    }
+
     fn parent<'a>(&self, document: &'a mut Document) -> Option<Parent<'a>> {
         let mut at = document;
         for token in &self.parents {
@@ -86,6 +95,17 @@ impl Pointer {
         }
         parent_of(at)
     }
+}
+
+/// What can be missing where a pointer leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// The object or list that it should be in.
+    Parent,
+    /// A member of an object.
+    Member,
+    /// An item of that index; none if it is no number.
+    Index(Option<i64>),
 }
 
 enum Parent<'a> {

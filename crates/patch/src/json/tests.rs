@@ -182,3 +182,62 @@ fn copies_are_bounded() {
         Err(JsonPatchError::CopiesTooMuch)
     );
 }
+
+#[test]
+fn what_is_missing_is_told_in_upstreams_words() {
+    for (patch, expected) in [
+        (
+            json!({"op": "replace", "path": "/z/n", "value": 1}),
+            "replace operation does not apply: doc is missing path: /z/n: missing value",
+        ),
+        (
+            json!({"op": "replace", "path": "/l/5", "value": 1}),
+            "replace operation does not apply: doc is missing key: /l/5: missing value",
+        ),
+        (
+            json!({"op": "remove", "path": "/a/x"}),
+            "error in remove for path: '/a/x': Unable to remove nonexistent key: x: missing value",
+        ),
+        (
+            json!({"op": "remove", "path": "/z/x"}),
+            "remove operation does not apply: doc is missing path: \"/z/x\": missing value",
+        ),
+        (
+            json!({"op": "remove", "path": "/l/5"}),
+            "error in remove for path: '/l/5': Unable to access invalid index: 5: invalid index referenced",
+        ),
+        (
+            json!({"op": "add", "path": "/z/x", "value": 1}),
+            "add operation does not apply: doc is missing path: \"/z/x\": missing value",
+        ),
+        (
+            json!({"op": "add", "path": "/l/k", "value": 1}),
+            "error in add for path: '/l/k': value was not a proper array index: 'k': strconv.Atoi: parsing \"k\": invalid syntax",
+        ),
+        (
+            json!({"op": "move", "from": "/a/x", "path": "/a/y"}),
+            "error in move for path: 'x': Unable to remove nonexistent key: x: missing value",
+        ),
+        (
+            json!({"op": "move", "from": "/a/b", "path": "/z/y"}),
+            "move operation does not apply: doc is missing destination path: /z/y: missing value",
+        ),
+        (
+            json!({"op": "copy", "from": "/z/b", "path": "/a/y"}),
+            "copy operation does not apply: doc is missing from path: /z/b: missing value",
+        ),
+        (
+            json!({"op": "test", "path": "/z/b", "value": 1}),
+            "test operation does not apply: is missing path: /z/b: missing value",
+        ),
+    ] {
+        let mut document = Document::Whole(json!({"a": {"b": 1}, "l": [1]}));
+        let operations = Operation::read_all(json!([patch])).unwrap();
+        let outcome = apply(&mut document, &operations);
+        assert_eq!(
+            outcome,
+            Err(JsonPatchError::Missing(expected.to_owned())),
+            "{patch}"
+        );
+    }
+}

@@ -184,6 +184,10 @@ impl Strategy for CustomKind {
         self.selectable.values(object)
     }
 
+    fn selects_namespaces(&self) -> bool {
+        self.descriptor.is_namespaced()
+    }
+
     fn selectable_field_names(&self) -> &'static [&'static str] {
         self.selectable.names()
     }

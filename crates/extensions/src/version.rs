@@ -226,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn only_what_has_a_namespace_is_selected_by_it() {
+        for (scope, expected) in [("Namespaced", true), ("Cluster", false)] {
+            let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}});
+            let object = json!({"spec": {"group": "example.com", "scope": scope, "names": {"kind": "Widget"}, "versions": [version]}});
+            let definition = Definition::read(&object).expect("a definition");
+            let names = definition.spec.names.clone();
+            let kinds = kinds(&definition, &names, &Arc::default()).expect("it can be served");
+            assert_eq!(kinds[0].selects_namespaces(), expected, "{scope}");
+        }
+    }
+
+    #[test]
     fn the_fingerprint_is_upstreams() {
         let core = GroupVersion::new("", "v1");
         assert_eq!(storage_version_hash(&core, "Pod"), "xPOwRZ+Yhw8=");

@@ -25,10 +25,8 @@ pub async fn serve(api: &Api, call: &mut Call) -> Response {
     };
     call.labels.verb = route.action.metric_verb(call);
     call.labels.served = true;
-    if let Some(deprecation) = route.resource.kind().deprecation() {
-        call.warnings.add(deprecation);
-        call.labels.deprecated = true;
-    }
+    route::tell_of_deprecation(call, &route.resource);
+    call.labels.deprecated = route.resource.kind().deprecation().is_some();
     let answered = match route.action {
         Action::Get => get::get(call, &route).await,
         Action::List => list::list(call, &route).await,

@@ -112,6 +112,10 @@ impl Route {
         }
         let descriptor = resource.kind().descriptor();
         let custom = resource.kind().is_custom();
+        if custom && is_answered(descriptor, info) {
+            // Who asks for what a deprecated version does not do is told as well.
+            tell_of_deprecation(call, &resource);
+        }
         let Some(place) = place(descriptor, info) else {
             return Err(no_place(descriptor, info, custom));
         };
@@ -215,8 +219,25 @@ fn leads_to_watch(descriptor: &Descriptor, info: &RequestInfo) -> bool {
     info.verb() == "watch" && descriptor.serves(Verb::Watch) && info.subresource().is_empty()
 }
 
+/// Whether a custom resource answers requests of that scope, be it by refusing them.
+fn is_answered(descriptor: &Descriptor, info: &RequestInfo) -> bool {
+    descriptor.is_namespaced() == in_namespace(info)
+        || (descriptor.is_namespaced() && matches!(info.verb(), "list" | "watch"))
+}
+
+fn in_namespace(info: &RequestInfo) -> bool {
+    !info.namespace().is_empty() && !info.is_about_namespace()
+}
+
+/// Warns of the resource's version, if it will go.
+pub(super) fn tell_of_deprecation(call: &Call, resource: &Resource) {
+    if let Some(deprecation) = resource.kind().deprecation() {
+        call.warnings.add(deprecation);
+    }
+}
+
 fn place(descriptor: &Descriptor, info: &RequestInfo) -> Option<Place> {
-    let in_namespace = !info.namespace().is_empty() && !info.is_about_namespace();
+    let in_namespace = in_namespace(info);
     if descriptor.is_namespaced() != in_namespace && !(descriptor.is_namespaced() && info.name().is_empty()) {
         return None;
     }
@@ -387,6 +408,22 @@ mod tests {
                 Refusal::Page => String::from("Page"),
                 Refusal::Status(status) => status.message,
             },
+        }
+    }
+
+    #[test]
+    fn custom_resources_answer_in_their_scope() {
+        for (method, path, expected) in [
+            ("GET", "widgets", true),
+            ("GET", "widgets?watch=1", true),
+            ("POST", "widgets", false),
+            ("DELETE", "widgets", false),
+            ("GET", "widgets/a", false),
+            ("PUT", "namespaces/n/widgets", true),
+            ("POST", "namespaces/n/widgets/a/scale", true),
+        ] {
+            let call = routed_call(method, &format!("/apis/example.com/v1/{path}"));
+            assert_eq!(is_answered(&widgets(), &call.info), expected, "{method} {path}");
         }
     }
 

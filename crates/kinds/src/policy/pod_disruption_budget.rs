@@ -16,6 +16,10 @@ room! {
 }
 
 impl Strategy for PodDisruptionBudget {
+    fn checks_metadata_of_new(&self) -> bool {
+        false
+    }
+
     fn metadata_checks(&self, _subresource: &str) -> MetadataChecks {
         MetadataChecks::NONE
     }
@@ -114,7 +118,7 @@ fn rules(budget: &Field) {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{create_errors, part_errors};
+    use crate::testing::{create_errors, part_errors, room};
     use serde_json::{Value, json};
 
     fn check(spec: Value, expected: &[&str]) {
@@ -137,6 +141,11 @@ mod tests {
             json!({"maxUnavailable": "101%"}),
             &[r#"spec.maxUnavailable: Invalid value: "101%": must not be greater than 100%"#],
         );
+    }
+
+    #[test]
+    fn metadata_of_a_new_one_is_left_to_what_is_asked_of_every_kind() {
+        assert!(!room("policy", "poddisruptionbudgets").checks_metadata_of_new());
     }
 
     #[test]

@@ -192,6 +192,13 @@ fn failures_name_what_was_given() {
             "error: operation cancelled: actual cost limit exceeded",
         ),
         ("lists.range(-1)", "[]"),
+        (
+            "[[1]][dyn(5)].sort()",
+            "error: internal error: interface conversion: *types.Err is not traits.Lister: missing method Add",
+        ),
+        ("[[1]][dyn(5)].reverse()", "error: index out of bounds: 5"),
+        ("url('mailto:a%zz').getEscapedPath()", ""),
+        ("url('a:/b/c').getEscapedPath()", "/b/c"),
     ]);
 }
 

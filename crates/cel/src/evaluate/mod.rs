@@ -142,7 +142,10 @@ impl<'p, 'v> Evaluator<'p, '_, 'v> {
             Err(error) => {
                 // A call of which an argument fails is counted all the same.
                 self.charge(charge::before(function, "", &[]).unwrap_or(charge::CALL))?;
-                Err(error)
+                Err(match SORTING.contains(&function) {
+                    true => EvaluationError::failed(NO_LIST),
+                    false => error,
+                })
             }
         }
     }
@@ -339,6 +342,11 @@ fn is_folded(expr: &Expr) -> bool {
         _ => false,
     }
 }
+
+/// Upstream forgets to look whether the list of these could be worked out, and tells of that instead.
+const SORTING: [&str; 3] = ["distinct", "sort", "@sortByAssociatedKeys"];
+const NO_LIST: &str =
+    "internal error: interface conversion: *types.Err is not traits.Lister: missing method Add";
 
 /// The conversions.
 const FOLDED: [&str; 10] = [

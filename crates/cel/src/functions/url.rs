@@ -94,6 +94,8 @@ impl Url {
         if !rest.starts_with('/') && scheme.is_empty() {
             return failed("invalid URI for request".to_owned());
         }
+        // What follows a scheme without a slash, as in `mailto:a`, is neither host nor path.
+        let rest = if rest.starts_with('/') { rest } else { "" };
         let (host, path) = match rest.strip_prefix("//") {
             Some(after) if !scheme.is_empty() => after.find('/').map_or((after, ""), |at| after.split_at(at)),
             _ => ("", rest),

@@ -1,5 +1,7 @@
 //! YAML as upstream reads and writes it: YAML 1.1, where `yes` and `y` are booleans, turned into JSON.
 
+mod characters;
+mod indentation;
 mod problem;
 mod read;
 mod resolve;
@@ -25,7 +27,7 @@ impl YamlDocument {
     /// # Errors
     /// With upstream's message, which starts with `yaml: `.
     pub fn parse(yaml: &[u8]) -> Result<Self, String> {
-        let text = String::from_utf8_lossy(yaml);
+        let text = characters::text(yaml)?;
         let (value, duplicate_keys) = read::read(&text)?;
         Ok(Self {
             value,

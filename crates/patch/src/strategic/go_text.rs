@@ -75,8 +75,9 @@ fn write(value: &Value, text: &mut String, scalar: &mut impl FnMut(&Value, &mut 
 
 /// Whole numbers plain; others in the shortest form, with an exponent if it is below -4 or above 20.
 fn number_text(number: &Number) -> String {
-    let float = match number.as_f64() {
-        Some(float) if number.is_f64() => float,
+    // What is no int64 is a float64 in Go.
+    let float = match (number.as_i64(), number.as_f64()) {
+        (None, Some(float)) => float,
         _ => return number.to_string(),
     };
     let scientific = format!("{float:e}");
@@ -84,7 +85,7 @@ fn number_text(number: &Number) -> String {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return float.to_string();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
@@ -109,6 +110,10 @@ mod tests {
             (json!(3.0), "3"),
             (json!(1e30), "1e+30"),
             (json!(0.00001), "1e-05"),
+            (json!(123_456.5), "123456.5"),
+            (json!(1_234_567.5), "1.2345675e+06"),
+            (json!(1_234_567), "1234567"),
+            (json!(u64::MAX), "1.8446744073709552e+19"),
         ] {
             assert_eq!(printed(&value), expected);
         }

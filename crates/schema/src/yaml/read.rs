@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, StructureStyle, Tag};
 use serde_json::{Map, Value};
 
+use super::indentation::Tabs;
 use super::problem;
-use super::resolve::resolve;
+use super::resolve::{resolve, tag_of};
 use crate::forms::base64;
 
 /// Nesting beyond that is refused, as in JSON.
@@ -21,6 +22,7 @@ const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
 /// The first document in `text` and a message for each key that is there twice.
 pub(super) fn read(text: &str) -> Result<(Value, Vec<String>), String> {
+    problem::directives(text)?;
     let mut options = Options::default();
     options.emit_comments = false;
     options.emit_unresolved_aliases = true;
@@ -30,6 +32,8 @@ pub(super) fn read(text: &str) -> Result<(Value, Vec<String>), String> {
         anchors: HashMap::new(),
         repeated: 0,
         duplicate_keys: Vec::new(),
+        tabs: Tabs::of(text),
+        open: Vec::new(),
     };
     let value = reader.document()?;
     Ok((value, reader.duplicate_keys))
@@ -41,6 +45,17 @@ struct Reader<'a> {
     anchors: HashMap<usize, Value>,
     repeated: usize,
     duplicate_keys: Vec<String>,
+    tabs: Option<Tabs<'a>>,
+    /// The lists and mappings that are open.
+    open: Vec<Open>,
+}
+
+/// A list or mapping.
+#[derive(Clone, Copy)]
+struct Open {
+    is_in_brackets: bool,
+    /// How far its lines are indented.
+    column: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -49,7 +64,12 @@ impl<'a> Reader<'a> {
             match self.next()? {
                 None | Some((Event::StreamEnd, _)) => return Ok(Value::Null),
                 Some((Event::StreamStart | Event::DocumentStart(..), _)) => {}
-                Some((event, _)) => return self.node(event, 0),
+                Some((event, span)) => {
+                    let value = self.node((event, span), 0)?;
+                    // What comes next may show that the document was not over.
+                    self.next()?;
+                    return Ok(value);
+                }
             }
         }
     }
@@ -57,7 +77,10 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, String> {
         match self.events.next() {
             None => Ok(None),
-            Some(Ok(next)) => Ok(Some(next)),
+            Some(Ok((event, span))) => {
+                self.check_tabs(&event, &span)?;
+                Ok(Some((event, span)))
+            }
             Some(Err(error)) => Err(problem::message(&error, self.text)),
         }
     }
@@ -68,14 +91,65 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| "yaml: found unexpected end of stream".to_owned())
     }
 
-    fn node(&mut self, event: Event<'a>, depth: usize) -> Result<Value, String> {
+    fn check_tabs(&mut self, event: &Event<'a>, span: &Span) -> Result<(), String> {
+        let Some(tabs) = &mut self.tabs else {
+            return Ok(());
+        };
+        if matches!(event, Event::StreamStart | Event::DocumentStart(..)) {
+            return Ok(());
+        }
+        let within = self.open.last();
+        let begins = matches!(
+            event,
+            Event::Scalar(..) | Event::Alias(_) | Event::SequenceStart(..) | Event::MappingStart(..)
+        );
+        match within.is_some_and(|within| within.is_in_brackets) {
+            false if begins => tabs.reach(span)?,
+            _ => tabs.pass(span),
+        }
+        match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if !text.is_empty() => {
+                tabs.after_plain(span, within.map_or(0, |within| within.column + 1))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads what is in a list or mapping that begins there.
+    fn within(
+        &mut self,
+        style: StructureStyle,
+        span: &Span,
+        read: impl FnOnce(&mut Self) -> Result<Value, String>,
+    ) -> Result<Value, String> {
+        let is_in_brackets = matches!(style, StructureStyle::Flow);
+        let column = match self.open.last() {
+            Some(around) if is_in_brackets => around.column,
+            _ => span.start.col(),
+        };
+        self.open.push(Open {
+            is_in_brackets,
+            column,
+        });
+        let value = read(self)?;
+        self.open.pop();
+        Ok(value)
+    }
+
+    fn node(&mut self, (event, span): (Event<'a>, Span), depth: usize) -> Result<Value, String> {
         if depth > MAX_DEPTH {
             return Err("yaml: exceeded max depth".to_owned());
         }
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref())?, anchor),
-            Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor),
-            Event::MappingStart(_, anchor, _) => (self.mapping(depth)?, anchor),
+            Event::SequenceStart(style, anchor, _) => {
+                let value = self.within(style, &span, |reader| reader.sequence(depth))?;
+                (value, anchor)
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let value = self.within(style, &span, |reader| reader.mapping(depth))?;
+                (value, anchor)
+            }
             Event::Alias(anchor) => (self.repeat(anchor)?, 0),
             Event::UnresolvedAlias(name) => return Err(format!("yaml: unknown anchor '{name}' referenced")),
             _ => return Err("yaml: did not find expected node content".to_owned()),
@@ -89,9 +163,9 @@ impl<'a> Reader<'a> {
     fn sequence(&mut self, depth: usize) -> Result<Value, String> {
         let mut items = Vec::new();
         loop {
-            match self.inner()?.0 {
-                Event::SequenceEnd => return Ok(Value::Array(items)),
-                event => items.push(self.node(event, depth + 1)?),
+            match self.inner()? {
+                (Event::SequenceEnd, _) => return Ok(Value::Array(items)),
+                next => items.push(self.node(next, depth + 1)?),
             }
         }
     }
@@ -100,15 +174,16 @@ impl<'a> Reader<'a> {
         let mut entries = Map::new();
         let mut merged = Map::new();
         loop {
-            let event = match self.inner()?.0 {
-                Event::MappingEnd => break,
-                event => event,
+            let (event, span) = match self.inner()? {
+                (Event::MappingEnd, _) => break,
+                next => next,
             };
             let merges = is_merge(&event);
-            let key = self.node(event, depth + 1)?;
+            self.check_key(&span)?;
+            let key = self.node((event, span), depth + 1)?;
             let (event, span) = self.inner()?;
             let line = span.start.line();
-            let value = self.node(event, depth + 1)?;
+            let value = self.node((event, span), depth + 1)?;
             if merges {
                 merge(&mut merged, value)?;
                 continue;
@@ -123,6 +198,16 @@ impl<'a> Reader<'a> {
             entries.entry(key).or_insert(value);
         }
         Ok(Value::Object(entries))
+    }
+
+    /// A line that begins with a colon has no key, outside of brackets.
+    fn check_key(&self, span: &Span) -> Result<(), String> {
+        let is_empty = span.start.index() == span.end.index();
+        let is_in_brackets = self.open.last().is_some_and(|within| within.is_in_brackets);
+        match is_empty && !is_in_brackets && problem::begins_with_colon(self.text, span.start) {
+            true => Err(problem::no_key(span.start)),
+            false => Ok(()),
+        }
     }
 
     fn repeat(&mut self, anchor: usize) -> Result<Value, String> {
@@ -219,6 +304,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
     };
     match tag.as_deref() {
         None if style == ScalarStyle::Plain => resolved(text),
+        Some("timestamp") if !text.starts_with(|first: char| first.is_ascii_digit()) => {
+            Err(format!("yaml: cannot decode !!str `{text}` as a !!timestamp"))
+        }
         None | Some("str" | "timestamp") => Ok(Value::from(text)),
         Some("binary") => {
             let bytes =
@@ -227,14 +315,12 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
         }
         Some(tag) => {
             let value = resolved(text)?;
+            let shown = tag_of(text);
             let fits = match tag {
-                "int" => value.is_i64() || value.is_u64(),
-                "float" => value.is_number(),
-                "bool" => value.is_boolean(),
-                "null" => value.is_null(),
+                "float" => matches!(shown, "int" | "float"),
+                "int" | "bool" | "null" => shown == tag,
                 _ => true,
             };
-            let shown = if value.is_string() { "str" } else { tag };
             fits.then_some(value)
                 .ok_or_else(|| format!("yaml: cannot decode !!{shown} `{text}` as a !!{tag}"))
         }
@@ -346,6 +432,80 @@ mod tests {
             ),
             ("{[a]: b}\n", "yaml: invalid map key: []interface {}{\"a\"}"),
             ("a: !!int x\n", "yaml: cannot decode !!str `x` as a !!int"),
+            ("a: !!int 1.0\n", "yaml: cannot decode !!float `1.0` as a !!int"),
+            ("a: !!bool 1\n", "yaml: cannot decode !!int `1` as a !!bool"),
+            (
+                "a: !!timestamp x\n",
+                "yaml: cannot decode !!str `x` as a !!timestamp",
+            ),
+            (
+                "a:b\nc:d\ne:\n  f:g\n",
+                "yaml: line 3: mapping values are not allowed in this context",
+            ),
+            ("a: 1\nb: \"a\"b\n", "yaml: line 1: did not find expected key"),
+            (
+                "a: 1\nb: {\"a\" \"b\"}\n",
+                "yaml: line 1: did not find expected ',' or '}'",
+            ),
+            ("a: 1\nb: \n  : c\n", "yaml: line 2: did not find expected key"),
+            (
+                "a: 1\nb: [,]\n",
+                "yaml: line 1: did not find expected node content",
+            ),
+            ("a: 1\n}\n", "yaml: line 1: did not find expected key"),
+            ("a: 1\nb: ,\n", "yaml: line 1: did not find expected node content"),
+            ("a: 1\n{}\n", "yaml: line 1: did not find expected key"),
+            (
+                "a: 1\nb: {c: [d}\n",
+                "yaml: line 1: did not find expected ',' or ']'",
+            ),
+            (
+                "a: 1\nb: [c, }\n",
+                "yaml: line 1: did not find expected node content",
+            ),
+            (
+                "a: 1\nb\n  c\nd: e\n",
+                "yaml: line 4: could not find expected ':'",
+            ),
+            ("a: 1\nb: !!\n", "yaml: line 2: did not find expected tag URI"),
+            ("a: 1\nb: |9\n  x\n", "yaml: line 2: did not find expected key"),
+            (
+                "%YAML x\n---\na: b\n",
+                "yaml: did not find expected version number",
+            ),
+            ("%YAML 1.2\n---\na: b\n", "yaml: found incompatible YAML document"),
+            ("%FOO x\n---\na: b\n", "yaml: found unknown directive name"),
+        ] {
+            assert_eq!(read(yaml), Err(message.to_owned()), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn lines_begin_with_no_tabs() {
+        for yaml in [
+            "a: {\n \t\"b\": 1\n}\n",
+            "{\n\t\"b\": 1\n}\n",
+            "a: \"b\n\tc\"\n",
+            "a: |\n  b\n  \tc\n",
+            "a: 1\t\nb:\t2\n",
+            "a:\n- b\n\n- c\n# \t\n",
+        ] {
+            assert!(read(yaml).is_ok(), "{yaml}");
+        }
+        for (yaml, message) in [
+            (
+                "a:\n  b: c\n\t\n",
+                "yaml: line 3: found a tab character that violates indentation",
+            ),
+            (
+                "a:\n  b: c\n\td: e\n",
+                "yaml: line 3: found a tab character that violates indentation",
+            ),
+            ("\ta: b\n", "yaml: found character that cannot start any token"),
+            (
+                "a: |\n\tb\n",
+                "yaml: line 2: found a tab character where an indentation space is expected",
+            ),
         ] {
             assert_eq!(read(yaml), Err(message.to_owned()), "{yaml}");
         }

@@ -18,6 +18,17 @@ pub(super) fn resolve(text: &str) -> Option<Value> {
     })
 }
 
+/// What a plain scalar is to upstream's reader, by the end of its tag.
+pub(super) fn tag_of(text: &str) -> &'static str {
+    match resolve(text) {
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "bool",
+        Some(Value::Number(_)) if integer(&text.replace('_', "")).is_some() => "int",
+        None | Some(Value::Number(_)) => "float",
+        Some(_) => "str",
+    }
+}
+
 fn is_infinite(text: &str) -> bool {
     matches!(
         text.strip_prefix(['+', '-']).unwrap_or(text),

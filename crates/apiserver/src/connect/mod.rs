@@ -89,20 +89,44 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
         };
         return websocket::take(call, carried, to, counted).await;
     }
+    let Some((connection, path_and_query)) = reach(api, route, target).await? else {
+        return Ok(plain_text(StatusCode::OK, ""));
+    };
+    let to = if proxied { To::Proxied } else { To::Kubelet };
+    if route.subresource_name() != "log" {
+        return exchange::exchange(call, connection, &path_and_query, to, counted).await;
+    }
+    let socket = log::Socket::asked(call)?;
+    let response = exchange::exchange(call, connection, &path_and_query, to, counted).await?;
+    let response = log::checked(response, route).await?;
+    match socket {
+        Some(socket) => socket.answer(response),
+        None => Ok(response),
+    }
+}
+
+/// A connection to a target, and what to ask for there; none if nothing is there to be asked.
+async fn reach(
+    api: &Api,
+    route: &Route,
+    target: ConnectTarget,
+) -> Result<Option<(Connection, String)>, Status> {
+    let connectors = &api.connectors;
     let (connection, path_and_query) = match target {
-        ConnectTarget::Nothing => return Ok(plain_text(StatusCode::OK, "")),
-        ConnectTarget::Kubelet { node, path_and_query } => (
-            (api.connectors.node(&node).await).map_err(|error| told_of(error.to_node(), route, &node))?,
-            path_and_query,
-        ),
+        ConnectTarget::Nothing => return Ok(None),
+        ConnectTarget::Kubelet { node, path_and_query } => {
+            let connected = connectors.node(&node).await;
+            let connected = connected.map_err(|error| told_of(error.to_node(), route, &node));
+            (connected, path_and_query)
+        }
         ConnectTarget::Address {
             scheme,
             host,
             port,
             path_and_query,
         } => {
-            let connected = api.connectors.address(&scheme, &host, port).await;
-            (connected.map_err(|e| e.to_service())?, path_and_query)
+            let connected = connectors.address(&scheme, &host, port).await;
+            (connected.map_err(|error| error.to_service()), path_and_query)
         }
         ConnectTarget::Service {
             scheme,
@@ -111,25 +135,11 @@ pub async fn connect(api: &Api, call: &mut Call, route: &Route) -> Result<Respon
             port,
             path_and_query,
         } => {
-            let connected = api.connectors.service(&scheme, &namespace, &name, &port).await;
-            (connected.map_err(|e| e.to_service())?, path_and_query)
+            let connected = connectors.service(&scheme, &namespace, &name, &port).await;
+            (connected.map_err(|error| error.to_service()), path_and_query)
         }
     };
-    let socket = match route.subresource_name() {
-        "log" => log::Socket::asked(call)?,
-        _ => None,
-    };
-    let to = if proxied { To::Proxied } else { To::Kubelet };
-    let response = exchange::exchange(call, connection, &path_and_query, to, counted).await?;
-    if route.subresource_name() == "log" {
-        let response = log::checked(response, route).await?;
-        match socket {
-            Some(socket) => socket.answer(response),
-            None => Ok(response),
-        }
-    } else {
-        Ok(response)
-    }
+    Ok(Some((connection?, path_and_query)))
 }
 
 /// That a node is not there is told as if it were one of what was asked about, as upstream does.

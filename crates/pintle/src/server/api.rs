@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admission::default_plugins;
 use admission::outward::ClientProof;
-use apiserver::{Aggregation, ApiServer, ApiService, Connectors, Extension, Hook};
+use apiserver::{Aggregation, ApiServer, ApiService, Connectors, Hook};
 use audit::Auditor;
 use auth::always::{AlwaysAllow, AlwaysDeny, Masters};
 use auth::anonymous::Authentication;
@@ -66,61 +66,16 @@ pub(super) async fn assemble(
 ) -> Result<Assembled, StartError> {
     resource::table::describe_fields(documents::column_texts);
     let store = datastore.store();
-    let others = datastore.is_shared().then(|| store.clone());
     let registry = Registry::start(store.clone(), kinds::all(), datastore.encoding())
         .await
         .map_err(bootstrap)?;
-    let keys = Arc::new(Keyring::new(
-        trust.token_key.clone(),
-        trust.other_token_keys.clone(),
-    ));
-    let lookups = Arc::new(Lookups(registry.clone()));
-
-    let roles = Arc::new(RbacIndex::default());
-    let graph = Arc::new(NodeGraph::default());
-    followers::feed(&registry, roles.clone(), &shutdown)
+    let access = Access::follow(options, trust, &registry, &shutdown).await?;
+    let cluster: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
+    let of_admission = plug(options, trust, datastore, &registry, &access, &cluster).await?;
+    extensions::follow(&registry, &cluster, &shutdown)
         .await
         .map_err(bootstrap)?;
-    followers::feed(&registry, graph.clone(), &shutdown)
-        .await
-        .map_err(bootstrap)?;
-    let authorizer = authorization(&options.api.authorization, &graph, &roles);
-
-    let authenticator =
-        authentication(options, trust, keys.clone(), lookups).map_err(authentication_error)?;
-    let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
-    let seen_by_plugins: Arc<dyn admission::Cluster> = Arc::new(registry.downgrade());
-    let components: Arc<dyn Observed> = Arc::new(ComponentStatuses::new(options, store.clone())?);
-    let of_admission = Arc::new(AdmissionMetrics::default());
-    let observer: Arc<dyn admission::Observer> = of_admission.clone();
-    registry.plug(Plugins {
-        admission: Arc::new(admission_chain(
-            options,
-            &seen_by_plugins,
-            &authorizer,
-            &observer,
-        )?),
-        hooks: hooks::all(options, &registry, &roles, &authorizer, others)
-            .await
-            .map_err(bootstrap)?,
-        actions: actions::all(options, trust, &authenticator, &authorizer),
-        observed: [(GroupResource::new("", "componentstatuses"), components)].into(),
-    });
-    extensions::follow(&registry, &seen_by_plugins, &shutdown)
-        .await
-        .map_err(bootstrap)?;
-    let aggregation = Aggregation::default();
-    let parties = aggregation::Parties {
-        cluster: seen_by_plugins,
-        client: Some(ClientProof {
-            certificates: trust.front_proxy_client.certificate_pem.as_str().into(),
-            key: trust.front_proxy_client.key_pem.as_str().into(),
-        }),
-        aggregation: aggregation.clone(),
-    };
-    aggregation::follow(&registry, parties, &shutdown)
-        .await
-        .map_err(bootstrap)?;
+    let aggregation = follow_others(&registry, cluster, trust, &shutdown).await?;
     let flows = Arc::new(FlowIndex::new(
         options.api.max_requests_inflight + options.api.max_mutating_requests_inflight,
     ));
@@ -128,25 +83,23 @@ pub(super) async fn assemble(
         .await
         .map_err(bootstrap)?;
     let started = Hook::default();
-    let extensions: Vec<Arc<dyn Extension>> = vec![
-        Arc::new(BackupOnDemand(BackupSource::new(options, store.clone()))),
-        Arc::new(History::new(registry.clone(), store.clone(), authorizer.clone())),
-    ];
+
     let mut server = ApiServer::new(
         registry.clone(),
-        authenticator,
-        authorizer,
+        access.authenticator,
+        access.authorizer.clone(),
         Arc::new(OpenApi::new(registry.clone())),
         crate::version::info(),
     );
-    server.issuer = match options.service_account_issuer.first() {
-        Some(issuer) => {
-            let keys_at = options.api.service_account_keys_url.as_deref();
-            Some(documents::issuer(issuer, keys_at, &*keys)?)
-        }
-        None => None,
-    };
-    server.extensions = extensions;
+    let issuer = options.service_account_issuer.first();
+    let keys_at = options.api.service_account_keys_url.as_deref();
+    server.issuer = issuer
+        .map(|issuer| documents::issuer(issuer, keys_at, &*access.keys))
+        .transpose()?;
+    server.extensions = vec![
+        Arc::new(BackupOnDemand(BackupSource::new(options, store.clone()))),
+        Arc::new(History::new(registry.clone(), store.clone(), access.authorizer)),
+    ];
     let of_flows = Arc::clone(&flows);
     server.metrics_sources = vec![
         process_metrics::source(),
@@ -156,15 +109,7 @@ pub(super) async fn assemble(
     server.health = health::checks(store, &registry, &started, &shutdown);
     server.flow_schemas = Some(flows);
     server.aggregation = aggregation;
-    server.connectors = Connectors {
-        nodes: Some(Arc::new(Kubelets::new(
-            registry.clone(),
-            trust,
-            &options.api.kubelet_address_types,
-        )?)),
-        network: Some(Arc::new(Addresses::new()?)),
-        services: Some(Arc::new(Endpoints(registry))),
-    };
+    server.connectors = connectors(options, trust, registry)?;
     server.flow_control.read_only = options.api.max_requests_inflight;
     server.flow_control.mutating = options.api.max_mutating_requests_inflight;
     server.request_timeout = options.api.request_timeout;
@@ -176,6 +121,111 @@ pub(super) async fn assemble(
         api: server.into_service(),
         auditor,
         started,
+    })
+}
+
+/// Who is asking and may they, with what that is judged by.
+struct Access {
+    keys: Arc<Keyring>,
+    roles: Arc<RbacIndex>,
+    authenticator: Arc<dyn Authenticator>,
+    authorizer: Arc<dyn Authorizer>,
+}
+
+impl Access {
+    async fn follow(
+        options: &ServerOptions,
+        trust: &Trust,
+        registry: &Registry,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, StartError> {
+        let keys = Arc::new(Keyring::new(
+            trust.token_key.clone(),
+            trust.other_token_keys.clone(),
+        ));
+        let lookups = Arc::new(Lookups(registry.clone()));
+        let roles = Arc::new(RbacIndex::default());
+        let graph = Arc::new(NodeGraph::default());
+        followers::feed(registry, roles.clone(), shutdown)
+            .await
+            .map_err(bootstrap)?;
+        followers::feed(registry, graph.clone(), shutdown)
+            .await
+            .map_err(bootstrap)?;
+        let authenticator =
+            authentication(options, trust, keys.clone(), lookups).map_err(authentication_error)?;
+        Ok(Self {
+            keys,
+            authenticator: Arc::new(authenticator),
+            authorizer: authorization(&options.api.authorization, &graph, &roles),
+            roles,
+        })
+    }
+}
+
+/// Gives the registry what happens around writes; gives what is counted of it.
+async fn plug(
+    options: &ServerOptions,
+    trust: &Trust,
+    datastore: &Datastore,
+    registry: &Registry,
+    access: &Access,
+    cluster: &Arc<dyn admission::Cluster>,
+) -> Result<Arc<AdmissionMetrics>, StartError> {
+    let Access {
+        roles,
+        authenticator,
+        authorizer,
+        ..
+    } = access;
+    let store = datastore.store();
+    let others = datastore.is_shared().then(|| store.clone());
+    let components: Arc<dyn Observed> = Arc::new(ComponentStatuses::new(options, store)?);
+    let of_admission = Arc::new(AdmissionMetrics::default());
+    let observer: Arc<dyn admission::Observer> = of_admission.clone();
+    registry.plug(Plugins {
+        admission: Arc::new(admission_chain(options, cluster, authorizer, &observer)?),
+        hooks: hooks::all(options, registry, roles, authorizer, others)
+            .await
+            .map_err(bootstrap)?,
+        actions: actions::all(options, trust, authenticator, authorizer),
+        observed: [(GroupResource::new("", "componentstatuses"), components)].into(),
+    });
+    Ok(of_admission)
+}
+
+/// Follows which other servers serve parts of the API.
+async fn follow_others(
+    registry: &Registry,
+    cluster: Arc<dyn admission::Cluster>,
+    trust: &Trust,
+    shutdown: &CancellationToken,
+) -> Result<Aggregation, StartError> {
+    let aggregation = Aggregation::default();
+    let parties = aggregation::Parties {
+        cluster,
+        client: Some(ClientProof {
+            certificates: trust.front_proxy_client.certificate_pem.as_str().into(),
+            key: trust.front_proxy_client.key_pem.as_str().into(),
+        }),
+        aggregation: aggregation.clone(),
+    };
+    aggregation::follow(registry, parties, shutdown)
+        .await
+        .map_err(bootstrap)?;
+    Ok(aggregation)
+}
+
+/// Where nodes, addresses and Services are reached.
+fn connectors(options: &ServerOptions, trust: &Trust, registry: Registry) -> Result<Connectors, StartError> {
+    Ok(Connectors {
+        nodes: Some(Arc::new(Kubelets::new(
+            registry.clone(),
+            trust,
+            &options.api.kubelet_address_types,
+        )?)),
+        network: Some(Arc::new(Addresses::new()?)),
+        services: Some(Arc::new(Endpoints(registry))),
     })
 }
 

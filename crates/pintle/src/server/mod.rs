@@ -11,6 +11,7 @@ mod component_status;
 mod components;
 mod datastore;
 mod documents;
+mod duties;
 mod endpoints;
 mod error;
 mod etcd_face;
@@ -54,9 +55,9 @@ use crate::runtime;
 use crate::selfhosted;
 use crate::signals::cancel_on_signal;
 use clients::Clients;
+use duties::Master;
 use leadership::Leadership;
 use own_clients::OwnClients;
-use presence::Presence;
 use trust::Trust;
 
 /// How long the parts of the server may take to end.
@@ -107,23 +108,16 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
         .bootstrap(&options, &trust, token, &clients, leadership, datastore.is_new())
         .await?;
     let tasks = TaskTracker::new();
-    datastore.keep_compacted(options.api.compaction_interval, &tasks, &shutdown);
-    tasks.spawn(cluster::flow_schemas::run(clients.server(), shutdown.clone()));
-    if leadership == Leadership::Elected {
-        let presence = Presence {
-            store: datastore.store(),
-            client: clients.server(),
-            own: options.advertised(),
-            authority: trust.client_authority.clone(),
-        };
-        tasks.spawn(presence.keep(shutdown.clone()));
-    }
-    components::start(&options, &trust, &clients, leadership, &tasks, &shutdown);
-    if let Some(backups) = backups {
-        let source = backup::BackupSource::new(&options, datastore.store());
-        let candidate = (options.node.name(), clients.server());
-        backups.start(source, leadership, candidate, &tasks, &shutdown);
-    }
+    let master = Master {
+        options: &options,
+        trust: &trust,
+        datastore: &datastore,
+        clients: &clients,
+        leadership,
+        tasks: &tasks,
+        shutdown: &shutdown,
+    };
+    master.begin(backups);
     let failure = Failure::default();
     let kubelet_certificate = Arc::new(LateCertificate::default());
     let mut own = OwnClients::new(&options);
@@ -153,12 +147,8 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     ));
     ready::announce(&options, started)?;
 
-    // The components end first, so that they can still say what they have to; then the server.
     shutdown.cancelled().await;
-    tasks.close();
-    if tokio::time::timeout(END_WITHIN, tasks.wait()).await.is_err() {
-        tracing::warn!("some components did not end in time");
-    }
+    end_components(&tasks).await;
     service.api.shutdown().cancel();
     serving
         .await
@@ -170,6 +160,14 @@ async fn serve(mut options: ServerOptions, started: Instant) -> Result<(), Start
     etcd_face.end().await;
     datastore.close();
     failure.check().map_err(Into::into)
+}
+
+/// The components end first, so that they can still say what they have to; then the server.
+async fn end_components(tasks: &TaskTracker) {
+    tasks.close();
+    if tokio::time::timeout(END_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some components did not end in time");
+    }
 }
 
 /// Makes this machine a node too.

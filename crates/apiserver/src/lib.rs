@@ -20,6 +20,8 @@ mod decode;
 pub mod discovery;
 pub mod documents;
 pub mod filters;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod handler;
 pub mod metrics;
 pub mod negotiate;

@@ -5,6 +5,7 @@ mod bbolt_files;
 mod etcd_messages;
 mod etcd_requests;
 mod expressions;
+mod pages;
 mod patches;
 mod schemas;
 mod store;
@@ -35,6 +36,7 @@ pub const ALL: &[Target] = &[
     schemas::JSON,
     schemas::YAML,
     schemas::PROTOBUF,
+    pages::PAGES,
     patches::PATCHES,
     structural::OBJECTS,
     structural::PATTERNS,

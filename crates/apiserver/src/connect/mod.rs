@@ -3,10 +3,10 @@
 mod connectors;
 pub(crate) mod exchange;
 pub(crate) mod forwarding;
-mod links;
+pub(crate) mod links;
 mod log;
 mod options;
-mod pages;
+pub(crate) mod pages;
 mod tunnel;
 mod websocket;
 

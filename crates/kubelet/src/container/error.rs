@@ -21,6 +21,14 @@ impl ConfigError {
         }
     }
 
+    /// The container could not be made from what its specification names.
+    pub fn container(message: impl fmt::Display) -> Self {
+        Self {
+            reason: "CreateContainerError",
+            message: message.to_string(),
+        }
+    }
+
     /// The specification does not make a sandbox.
     pub fn sandbox(message: impl fmt::Display) -> Self {
         Self {

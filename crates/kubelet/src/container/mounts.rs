@@ -58,10 +58,15 @@ impl Mounts<'_> {
                 let target = self.folder.subpath(&mount.name, name, index);
                 subpath::bind(&volume.path, part.as_ref(), &target).map_err(|error| {
                     tracing::warn!(pod = self.pod.described(), part, %error, "subPath not mounted");
-                    ConfigError::config(format!(
+                    let message = format!(
                         "failed to prepare subPath for volumeMount {:?} of container {name:?}",
                         mount.name
-                    ))
+                    );
+                    // Parts of images are the runtime's concern elsewhere, and so are told as its failures.
+                    match self.is_image(&mount.name) {
+                        true => ConfigError::container(message),
+                        false => ConfigError::config(message),
+                    }
                 })?;
                 target
             }
@@ -73,6 +78,11 @@ impl Mounts<'_> {
             propagation: propagation(mount) as i32,
             ..Mount::default()
         })
+    }
+
+    fn is_image(self, volume: &str) -> bool {
+        let mut volumes = self.pod.spec().volumes.iter().flatten();
+        volumes.any(|other| other.name == volume && other.image.is_some())
     }
 
     /// The part of the volume that is meant; none for all of it.

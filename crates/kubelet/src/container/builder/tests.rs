@@ -28,7 +28,8 @@ impl Fixture {
         volumes: &MountedVolumes,
     ) -> Result<ContainerConfig, ConfigError> {
         let object = json!({ "metadata": { "name": "p", "namespace": "ns", "uid": "u" },
-            "spec": { "containers": [container], "terminationGracePeriodSeconds": 5 } });
+            "spec": { "containers": [container], "terminationGracePeriodSeconds": 5,
+                "volumes": [{ "name": "image", "image": { "reference": "i" } }] } });
         let pod = PodToRun::new(Arc::new(serde_json::from_value(object).unwrap()));
         let image = ImageRef {
             id: "sha256:1".to_owned(),
@@ -96,22 +97,33 @@ async fn what_cannot_be_mounted_says_why() {
     let fixture = fixture();
     let mut volumes = MountedVolumes::default();
     volumes.insert("v", fixture.folder.path().join("v"), false);
-    for (mount, message) in [
+    volumes.insert("image", fixture.folder.path().join("image"), true);
+    let unfit = "CreateContainerConfigError";
+    for (mount, reason, message) in [
         (
             json!({ "name": "x" }),
+            unfit,
             "cannot find volume \"x\" to mount into container \"c\"",
         ),
         (
             json!({ "name": "v", "subPathExpr": "$(NONE)" }),
+            unfit,
             "missing value for \"NONE\"",
         ),
         (
             json!({ "name": "v", "subPath": "/a" }),
+            unfit,
             "error SubPath `/a` must not be an absolute path",
         ),
         (
             json!({ "name": "v", "subPath": "a" }),
+            unfit,
             "failed to prepare subPath for volumeMount \"v\" of container \"c\"",
+        ),
+        (
+            json!({ "name": "image", "subPath": "a" }),
+            "CreateContainerError",
+            "failed to prepare subPath for volumeMount \"image\" of container \"c\"",
         ),
     ] {
         let mut mount = mount;
@@ -120,9 +132,6 @@ async fn what_cannot_be_mounted_says_why() {
             .config(json!({ "name": "c", "volumeMounts": [mount] }), &volumes)
             .await
             .unwrap_err();
-        assert_eq!(
-            (error.reason, error.message.as_str()),
-            ("CreateContainerConfigError", message)
-        );
+        assert_eq!((error.reason, error.message.as_str()), (reason, message));
     }
 }

@@ -11,12 +11,14 @@ use meta::{Reason, Status};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::watch as channel;
 use tower::ServiceExt;
 
 use crate::decode::{self, Unreadable};
 use crate::error::Error;
 use crate::metadata::ObjectMetadata;
 use crate::options::{DeleteOptions, ListOptions, Patch, PatchOptions};
+use crate::outage::Outages;
 use crate::path::{self, Scope};
 use crate::transport::{self, Body, Transport};
 use crate::watch::{self, Decode, WatchStream};
@@ -37,6 +39,7 @@ impl<K> Kind for K where
 pub struct Client {
     transport: Transport,
     user_agent: Arc<str>,
+    outages: Outages,
 }
 
 /// A list of objects and the version it was read at.
@@ -90,6 +93,7 @@ impl Client {
         Self {
             transport,
             user_agent: user_agent.into(),
+            outages: Outages::default(),
         }
     }
 
@@ -99,6 +103,7 @@ impl Client {
         Self {
             transport: self.transport.clone(),
             user_agent: user_agent.into(),
+            outages: self.outages.clone(),
         }
     }
 
@@ -107,8 +112,17 @@ impl Client {
         if let Ok(agent) = header::HeaderValue::from_str(&self.user_agent) {
             request.headers_mut().insert(header::USER_AGENT, agent);
         }
-        let transport = self.transport.clone();
-        Box::pin(async move { transport.oneshot(request).await.map_err(Error::Transport) })
+        let (transport, outages) = (self.transport.clone(), self.outages.clone());
+        Box::pin(async move {
+            let answer = transport.oneshot(request).await;
+            outages.heard(&answer);
+            answer.map_err(Error::Transport)
+        })
+    }
+
+    /// Changes whenever the server is back after an outage, as any request of this client has found.
+    pub(crate) fn outage_ends(&self) -> channel::Receiver<()> {
+        self.outages.ends()
     }
 
     /// Sends JSON and reads JSON; a failure status is an error.

@@ -17,6 +17,7 @@ pub mod leader;
 pub mod lean;
 pub mod metadata;
 pub mod options;
+mod outage;
 pub mod path;
 pub mod queue;
 pub mod recorder;

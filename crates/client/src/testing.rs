@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::Client;
-use crate::transport::{Body, TransportError, boxed};
+use crate::transport::{Body, Transport, TransportError, boxed};
 
 /// An API server of a few lines. It knows kinds by their plural names only, and no selectors.
 pub struct FakeApi {
@@ -68,12 +68,17 @@ impl FakeApi {
 
     /// A client of it.
     pub fn client(self: &Arc<Self>) -> Client {
+        Client::new(self.transport(), "test/1")
+    }
+
+    /// The way to it.
+    pub fn transport(self: &Arc<Self>) -> Transport {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
             async move { Ok::<_, Infallible>(api.answer(request).await) }
         });
-        Client::new(boxed(service), "test/1")
+        boxed(service)
     }
 
     /// Puts an object in, or another in its place.

@@ -57,11 +57,11 @@ pub(crate) struct Monitor<S> {
 impl<S: Sink> Monitor<S> {
     pub(crate) fn new(sink: Arc<S>, resource: Arc<ApiResource>, synced: watch::Sender<bool>) -> Self {
         Self {
+            retry: Retry::of(sink.client()),
             sink,
             resource,
             synced,
             version: None,
-            retry: Retry::default(),
         }
     }
 

@@ -28,12 +28,12 @@ pub(super) async fn run<K: Kind>(
     shutdown: CancellationToken,
 ) {
     let mut reflector = Reflector {
+        retry: Retry::of(&client),
         client,
         namespace,
         options,
         shared,
         version: None,
-        retry: Retry::default(),
     };
     let follow = async {
         loop {

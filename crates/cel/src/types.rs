@@ -125,6 +125,10 @@ impl fmt::Display for Type {
             Self::List(element) => write!(f, "list({element})"),
             Self::Map(pair) => write!(f, "map({}, {})", pair.0, pair.1),
             Self::Optional(inner) => write!(f, "optional_type({inner})"),
+            // The name `type` stands for types of anything.
+            Self::Type(inner) if matches!(&**inner, Self::Type(of) if **of == Self::Dyn) => {
+                f.write_str("type(type)")
+            }
             Self::Type(inner) => write!(f, "type({inner})"),
             Self::Variable(number) => write!(f, "_var{number}"),
             named => f.write_str(named.runtime_name()),

@@ -149,6 +149,10 @@ fn literals_that_fit_no_use() {
             "compilation failed: ERROR: <input>:1:1: undeclared reference to 'kubernetes' (in container '')",
         ),
         (
+            "[int, type]",
+            "compilation failed: ERROR: <input>:1:7: expected type 'type(int)' but found 'type(type)'",
+        ),
+        (
             "url('a').b",
             "compilation failed: ERROR: <input>:1:9: unexpected failed resolution of 'kubernetes.URL'",
         ),

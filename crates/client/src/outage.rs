@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use http::Response;
 use tokio::sync::watch;
 
-use crate::servers::is_broken;
 use crate::transport::{Body, TransportError};
 
-/// After so many failures in a row the server is taken to be away: one that fails at one thing only is not.
+/// After so many requests in a row without an answer the server is taken to be away. One that answers is there, whatever it
+/// says: what it may not have is another server's, and would be asked for again and again.
 const FAILURES: u32 = 3;
 
 /// What a client knows of outages of its server. Clones are the same.
@@ -18,7 +18,7 @@ pub(crate) struct Outages(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Requests in a row that no working server has answered.
+    /// Requests in a row that nobody has answered.
     failures: AtomicU32,
     back: watch::Sender<()>,
 }
@@ -27,8 +27,7 @@ impl Outages {
     /// Takes in how a request went. Nobody is told but the first time after an outage.
     pub(crate) fn heard(&self, answer: &Result<Response<Body>, TransportError>) {
         let failures = &self.0.failures;
-        let works = answer.as_ref().is_ok_and(|answer| !is_broken(answer.status()));
-        if !works {
+        if answer.is_err() {
             failures.fetch_add(1, Ordering::Relaxed);
         } else if failures.load(Ordering::Relaxed) > 0 && failures.swap(0, Ordering::Relaxed) >= FAILURES {
             self.0.back.send_replace(());
@@ -70,7 +69,8 @@ mod tests {
         check(&[200, 404], false);
         check(&[0, 0, 0], false);
         check(&[0, 0, 0, 200], true);
-        check(&[0, 503, 0, 404], true);
+        check(&[0, 0, 0, 404], true);
+        check(&[503, 503, 503, 200], false);
         check(&[0, 0, 200, 0, 200], false);
     }
 }

@@ -159,7 +159,7 @@ impl State {
 }
 
 /// What a server answers that has lost its store, or is about to end.
-pub(crate) fn is_broken(status: StatusCode) -> bool {
+fn is_broken(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502..=504)
 }
 

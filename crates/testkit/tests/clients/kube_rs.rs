@@ -49,6 +49,15 @@ fn a_watcher_follows_what_is_made_applied_and_deleted() {
             .await
             .expect("made");
 
+        // The streamed list is of any version that the server has at hand, which may be a moment old; after a list of the newest
+        // one it is not.
+        let newest = maps.list(&ListParams::default()).await.expect("listed");
+        assert!(
+            newest
+                .items
+                .iter()
+                .any(|map| map.metadata.name.as_deref() == Some("first"))
+        );
         let events = watcher::watcher(maps.clone(), watcher::Config::default().streaming_lists());
         let mut told = Box::pin(events.filter_map(|event| async { line(event.expect("no error")) }));
         until(&mut told, "there first 1").await;

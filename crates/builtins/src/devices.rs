@@ -27,6 +27,7 @@ pub struct AdminAccess {
     pub authorizer: Arc<dyn Authorizer>,
 }
 
+// An update is not asked about: what is asked for cannot change.
 #[async_trait]
 impl Hooks for AdminAccess {
     async fn begin_create(
@@ -52,16 +53,6 @@ impl Hooks for AdminAccess {
         ))
     }
 
-    async fn begin_update(
-        &self,
-        _context: &RequestContext,
-        _new: &mut Value,
-        _old: &Value,
-    ) -> Result<Option<Box<dyn Pending>>, Status> {
-        // What is asked for cannot change.
-        Ok(None)
-    }
-
     async fn judge_part(&self, change: PartChange<'_>) -> Result<ErrorList, Status> {
         let mut errors = ErrorList::new();
         if granted(change.old).is_none()
@@ -77,8 +68,6 @@ impl Hooks for AdminAccess {
         errors.extend(claim_rights::missing(&*self.authorizer, &change).await);
         Ok(errors)
     }
-
-    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }
 
 impl AdminAccess {
@@ -135,8 +124,6 @@ impl Hooks for StampTaints {
         stamp(new, context.now);
         Ok(None)
     }
-
-    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }
 
 fn stamp(slice: &mut Value, now: jiff::Timestamp) {

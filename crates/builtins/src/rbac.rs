@@ -46,8 +46,6 @@ impl Hooks for GrantCheck {
         }
         Ok(None)
     }
-
-    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }
 
 impl GrantCheck {

@@ -29,8 +29,6 @@ impl Hooks for StampRequester {
         new["spec"] = old["spec"].clone();
         Ok(None)
     }
-
-    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }
 
 fn stamp(request: &mut Value, user: &User) {

@@ -43,23 +43,27 @@ pub struct PartChange<'a> {
     pub old: &'a Value,
 }
 
-/// Runs around the writes of one resource, plugged in at assembly.
+/// Runs around the writes of one resource, plugged in at assembly. What a resource does not have to do it leaves out.
 #[async_trait]
 pub trait Hooks: Send + Sync {
     /// Before a new object is validated; may fill in what was taken for it. On a dry run nothing may stay taken.
     async fn begin_create(
         &self,
-        context: &RequestContext,
-        new: &mut Value,
-    ) -> Result<Option<Box<dyn Pending>>, Status>;
+        _context: &RequestContext,
+        _new: &mut Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status> {
+        Ok(None)
+    }
 
     /// Before a change of the object itself (not of its status or another part) is validated.
     async fn begin_update(
         &self,
-        context: &RequestContext,
-        new: &mut Value,
-        old: &Value,
-    ) -> Result<Option<Box<dyn Pending>>, Status>;
+        _context: &RequestContext,
+        _new: &mut Value,
+        _old: &Value,
+    ) -> Result<Option<Box<dyn Pending>>, Status> {
+        Ok(None)
+    }
 
     /// What is wrong with a change of a part of the object, such as its status, besides what the kind finds.
     async fn judge_part(&self, _change: PartChange<'_>) -> Result<ErrorList, Status> {
@@ -72,5 +76,5 @@ pub trait Hooks: Send + Sync {
     }
 
     /// After an object is gone.
-    async fn after_delete(&self, context: &RequestContext, old: &Value);
+    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }

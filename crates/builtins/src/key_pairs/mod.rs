@@ -6,9 +6,7 @@ mod curve;
 mod der;
 mod private_key;
 
-use async_trait::async_trait;
-use meta::Status;
-use registry::{Hooks, Pending, RequestContext};
+use registry::Hooks;
 use serde_json::Value;
 
 use certificate::PublicKey;
@@ -16,31 +14,11 @@ use certificate::PublicKey;
 /// Warns of keys that are not those of their certificates.
 pub struct KeyPairs;
 
-#[async_trait]
 impl Hooks for KeyPairs {
-    async fn begin_create(
-        &self,
-        _context: &RequestContext,
-        _new: &mut Value,
-    ) -> Result<Option<Box<dyn Pending>>, Status> {
-        Ok(None)
-    }
-
-    async fn begin_update(
-        &self,
-        _context: &RequestContext,
-        _new: &mut Value,
-        _old: &Value,
-    ) -> Result<Option<Box<dyn Pending>>, Status> {
-        Ok(None)
-    }
-
     fn warnings(&self, new: &Value) -> Vec<String> {
         let complaint = kinds::tls_key_pair(new).and_then(|pair| complaint(&pair.certificate, &pair.key));
         complaint.map(str::to_owned).into_iter().collect()
     }
-
-    async fn after_delete(&self, _context: &RequestContext, _old: &Value) {}
 }
 
 /// What is wrong with a certificate and its key, both in DER.
